@@ -1,0 +1,18 @@
+"""Install the tests' needs with every run-time dependency at the lowest version allowed."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
+
+
+def lowest(requirement: str) -> str:
+    """Turn `urllib3<3,>=2.6.3` into `urllib3==2.6.3`."""
+    return re.sub(r"^([\w.-]+).*>=\s*([\w.]+).*$", r"\1==\2", requirement)
+
+
+# What the metadata of the installed package says, less the optional extras.
+pins = [lowest(line) for line in requires("at-client") or () if "extra ==" not in line]
+# One solve for all, so that what the tests need steps down along with the pins.
+subprocess.run([sys.executable, "-m", "pip", "install", "--group", "test", *pins], check=True)
+subprocess.run([sys.executable, "-m", "pip", "check"], check=True)

@@ -1,0 +1,23 @@
+"""Bring the pages that live beside docs/ into the documentation site (a hook of MkDocs)."""
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+PROJECT = Path(__file__).parent.parent
+NEIGHBOURS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the neighbours, as if they were in docs/."""
+    for name in NEIGHBOURS:
+        files.append(File.generated(config, name, abs_src_path=str(PROJECT / name)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Let links between the project's folder and docs/ lead to the same pages on the site."""
+    inwards = markdown.replace("](docs/", "](")
+    return inwards if page.file.src_uri in NEIGHBOURS else inwards.replace("](../", "](")
