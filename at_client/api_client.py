@@ -1,0 +1,408 @@
+"""From the parameters of an operation to a request, and from a response to a typed answer."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from at_client import serialization
+from at_client.api_response import ApiResponse
+from at_client.auth import Bearer, authorization
+from at_client.configuration import Configuration
+from at_client.decoding import DecodeFault, Unpromised, decode, text
+from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError
+from at_client.fields import (
+    Headers,
+    check_header_value,
+    cookie_item,
+    header_item,
+    joined_cookies,
+    text_secret,
+)
+from at_client.locks import ProcessLock
+from at_client.rest import RESTClientObject, RESTResponse
+from at_client.retries import parse_retry_after
+from at_client.sealed import Secret, conceal
+from at_client.settings import is_loopback
+from at_client.version import __version__
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from at_client.fields import HeaderValue
+    from at_client.serialization import Params
+
+ResponseTypes = Mapping[str, Any]
+"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body; `None` for no body."""
+
+
+class RequestSerialized(NamedTuple):
+    """A request, checked and ready for `ApiClient.call_api`."""
+
+    method: str
+    url: str
+    header_params: Headers
+    body: bytes | None
+
+
+class Credential(NamedTuple):
+    """What a request identifies itself with."""
+
+    place: str
+    """`header`, `query` or `cookie`."""
+
+    name: str
+    value: Secret | None
+    """`None` for an anonymous request."""
+
+
+class ApiClient:
+    """Turns operations into requests and responses into models; safe to share between threads.
+
+    After a fork, a child starts with connections of its own. A client pickles, configuration included. Leaving `with`
+    closes every connection; a closed client that is used again starts afresh.
+
+    Args:
+        configuration: The settings; `None` for `Configuration.get_default()`.
+        header_name: A header to send with every request.
+        header_value: Its value.
+        cookie: Cookies to send with every request, as `name=value; other=value`.
+
+    Example:
+        >>> import at_client
+        >>> with at_client.ApiClient(at_client.Configuration(timeout=10)) as client:
+        ...     client.user_agent
+        'at-client/1.0.0'
+    """
+
+    _default: ClassVar[ApiClient | None] = None
+
+    def __init__(
+        self,
+        configuration: Configuration | None = None,
+        header_name: str | None = None,
+        header_value: str | None = None,
+        cookie: str | None = None,
+    ) -> None:
+        header_value, cookie = conceal(header_value), conceal(cookie)
+        if not isinstance(configuration, Configuration | None):
+            raise ApiTypeError(
+                f"configuration must be a Configuration, not {type(configuration).__name__}"
+            )
+        self.configuration = Configuration.get_default() if configuration is None else configuration
+        self.rest_client = RESTClientObject(self.configuration)
+        self.default_headers = Headers({"User-Agent": f"at-client/{__version__}"})
+        """Headers to send with every request; those of a call go before them."""
+        if header_name is not None:
+            self.set_default_header(header_name, header_value)
+        self.cookie = cookie
+        self._renewing = ProcessLock()
+
+    @property
+    def cookie(self) -> str | None:
+        """Cookies to send with every request, as `name=value; other=value`; `None` for none."""
+        return self._cookie.reveal() if self._cookie else None
+
+    @cookie.setter
+    def cookie(self, value: str | None) -> None:
+        value = conceal(value)
+        secret = text_secret("cookie", value)
+        if secret is not None:
+            check_header_value("cookie", secret)
+        self._cookie = secret
+
+    @property
+    def user_agent(self) -> str:
+        """How the client names itself (RFC 9110 section 10.1.5)."""
+        return str(self.default_headers["User-Agent"])
+
+    @user_agent.setter
+    def user_agent(self, value: str) -> None:
+        self.default_headers["User-Agent"] = value
+
+    def set_default_header(self, header_name: str, header_value: str | None) -> None:
+        """Send a header with every request; a call can replace it.
+
+        Raises:
+            ApiTypeError, ApiValueError: HTTP does not allow the name or the value.
+        """
+        header_value = conceal(header_value)
+        self.default_headers[header_name] = header_value
+
+    @classmethod
+    def get_default(cls) -> ApiClient:
+        """Return the client that `CreditsApi()` uses, made on first use."""
+        if ApiClient._default is None:
+            ApiClient._default = cls()
+        return ApiClient._default
+
+    @classmethod
+    def set_default(cls, default: ApiClient | None) -> None:
+        """Choose the client that `CreditsApi()` uses; `None` for a fresh one."""
+        ApiClient._default = default
+
+    def close(self) -> None:
+        """Close every connection; the next call opens new ones. Closing twice does no harm."""
+        self.rest_client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.configuration!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "rest_client"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.rest_client = RESTClientObject(self.configuration)
+
+    def select_header_accept(self, accepts: Sequence[str]) -> str | None:
+        """Choose what to accept: the first media type that is JSON, else the first of all, `None` of none."""
+        return next(filter(serialization.is_json, accepts), accepts[0] if accepts else None)
+
+    def param_serialize(
+        self,
+        method: str,
+        resource_path: str,
+        path_params: Params | None = None,
+        query_params: Params | None = None,
+        header_params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        post_params: Params | None = None,
+        auth_settings: Sequence[str] = (),
+        collection_formats: Mapping[str, str] | None = None,
+        _host: str | None = None,
+        _request_auth: Mapping[str, Any] | None = None,
+        *,
+        cookie_params: Mapping[str, Any] | None = None,
+    ) -> RequestSerialized:
+        """Write the parameters of an operation into a request; nothing is sent.
+
+        Args:
+            method: The HTTP method.
+            resource_path: The path, placeholders in braces.
+            path_params: A value for each placeholder.
+            query_params: Parameters of the query; a list repeats its name.
+            header_params: Headers; they go before `default_headers`, whatever their case.
+            body: What to send as JSON; bytes are sent as they are.
+            post_params: The fields of a form, in place of a body.
+            auth_settings: Names of the security schemes; `OAuth2PasswordBearer` is the one there is.
+            collection_formats: Parameter name -> `multi`, `csv`, `ssv`, `tsv` or `pipes`, for lists.
+            _host: URL to use in place of `Configuration.host`.
+            _request_auth: Credentials to use in place of the configuration's: a mapping with `in` (`header`, `query`
+                or `cookie`), `key` and `value`.
+            cookie_params: Cookies by name; they are added to `cookie`.
+
+        Returns:
+            The request: method, URL, headers, body.
+
+        Raises:
+            ApiTypeError: A parameter has the wrong type.
+            ApiValueError: A parameter has a value that it cannot have in its place.
+        """
+        if not isinstance(header_params, Headers):
+            header_params = Headers(conceal(header_params))
+        cookie_params, _request_auth = conceal(cookie_params), conceal(_request_auth)
+        headers = self.default_headers | header_params
+        url = self.configuration.host if _host is None else _host.rstrip("/")
+        url += serialization.path(resource_path, path_params, collection_formats)
+        url += serialization.query(query_params, collection_formats)
+        asked = headers.get("Content-Type")
+        content, content_type = serialization.content(
+            body, post_params, str(asked) if asked else None
+        )
+        cookies = [cookie_item(name, value) for name, value in (cookie_params or {}).items()]
+
+        credential = self._credential(auth_settings, _request_auth)
+        if credential.place == "header" and credential.value is not None:
+            headers = headers | Headers.checked((credential.name, credential.value)) | header_params
+        elif credential.place == "cookie":
+            cookies.append(cookie_item(credential.name, credential.value))
+        elif credential.place == "query" and credential.value is not None:
+            self._check_secure(url)
+            url += "&" if "?" in url else "?"
+            url += urlencode({credential.name: credential.value.reveal()})
+
+        if "Cookie" not in header_params:
+            cookies.insert(0, self._cookie)
+        if cookie := joined_cookies(headers.get("Cookie"), *cookies):
+            headers |= Headers.checked(("Cookie", cookie))
+        if content_type is not None:
+            headers |= Headers.checked(("Content-Type", content_type))
+        return RequestSerialized(method.upper(), url, headers, content)
+
+    def call_api(
+        self,
+        method: str,
+        url: str,
+        header_params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        _request_timeout: float | tuple[float, float] | None = None,
+        _preload_content: bool = True,
+    ) -> RESTResponse:
+        """Send a request; a token source is asked now, and once more if it can renew what was rejected.
+
+        Args:
+            method: The HTTP method, in capitals.
+            url: The absolute URL.
+            header_params: All headers.
+            body: The body, ready to be sent.
+            _request_timeout: As `Configuration.timeout`, which `None` stands for.
+            _preload_content: Whether to read the body before returning.
+
+        Returns:
+            The response, whatever its status.
+
+        Raises:
+            ApiException: There was no response; or a redirect that is not to be followed.
+            ApiTypeError, ApiValueError: An argument is not usable; or credentials would go out unprotected.
+        """
+        if not isinstance(header_params, Headers):
+            header_params = Headers(conceal(header_params))
+        headers = header_params.to_dict()
+        if header_params.secret:
+            self._check_secure(url)
+        clock = self.rest_client.clock(_request_timeout)
+        bearer = headers.get("Authorization")
+        if not isinstance(bearer, Bearer):
+            return self.rest_client.request(method, url, headers, body, clock, _preload_content)
+
+        token = bearer.ask()
+        response = self.rest_client.request(
+            method, url, authorized(headers, token), body, clock, _preload_content
+        )
+        if response.status == HTTPStatus.UNAUTHORIZED and token is not None:
+            renewed = bearer.renew(token, self._renewing, clock)
+            if renewed is not None:
+                response.discard()
+                return self.rest_client.request(
+                    method, url, authorized(headers, renewed), body, clock, _preload_content
+                )
+        return response
+
+    def response_deserialize(
+        self, response_data: RESTResponse, response_types_map: ResponseTypes | None = None
+    ) -> ApiResponse[Any]:
+        """Make the typed answer of a response, or raise what it stands for.
+
+        Args:
+            response_data: The response.
+            response_types_map: Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body:
+                any that pydantic knows, `bytes`, or `None` for no body.
+
+        Raises:
+            ApiDecodeException: The body of a success is not of its type, or the status was not promised.
+            ApiException: Any other status than 200 to 299; the class says which, `data` is the typed body.
+        """
+        body = response_data.read()
+        promised = promised_type(response_data.status, response_types_map)
+        content_type = response_data.headers.get("Content-Type")
+        if not 200 <= response_data.status <= 299:
+            raise error_of(response_data, promised)
+        try:
+            data = None if promised is None else decode(body, content_type, promised)
+        except DecodeFault as fault:
+            shown = response_data.shown()
+            raise ApiDecodeException(
+                http_resp=shown,
+                body=text(shown.data, content_type),
+                message=f"{shown.status} from {shown.source}, but not the promised answer: {fault}.",
+            ) from fault
+        return ApiResponse(response_data.status, data, response_data.headers, body)
+
+    def _credential(
+        self, auth_settings: Sequence[str], request_auth: Mapping[str, Any] | None
+    ) -> Credential:
+        """Say what a request identifies itself with: its own credentials, else the configuration's."""
+        if request_auth:
+            return credential_of(request_auth)
+        if "OAuth2PasswordBearer" not in auth_settings:
+            return Credential("header", "Authorization", None)
+        token = Configuration.access_token.kept(self.configuration)
+        value = Bearer(token) if callable(token) else authorization(token)
+        return Credential("header", "Authorization", value)
+
+    def _check_secure(self, url: str) -> None:
+        """Refuse to send credentials where anybody can read them.
+
+        Raises:
+            ApiValueError: The URL is plain http to another machine, and the configuration does not allow it.
+        """
+        exposed = exposed_to(url)
+        if exposed is not None and not self.configuration.allow_insecure_http:
+            raise ApiValueError(
+                f"host: credentials would go unencrypted to {exposed}; use https, "
+                "or set allow_insecure_http=True if the network in between is safe"
+            )
+
+
+@functools.lru_cache(maxsize=128)
+def exposed_to(url: str) -> str | None:
+    """Name the host that a request reaches unencrypted; `None` if it is encrypted, or stays on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return None if parts.scheme == "https" or is_loopback(host) else host
+
+
+def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
+    """Look up the type of the body that goes with a status: by itself, by its class, by default."""
+    if not response_types_map:
+        return None
+    for key in (str(status), f"{status // 100}XX", "default"):
+        if key in response_types_map:
+            return response_types_map[key]
+    return Unpromised
+
+
+def error_of(response: RESTResponse, promised: Any) -> ApiException:
+    """Make the exception for a response that is no success; a body that cannot be read is no second error."""
+    shown = response.shown()
+    content_type = response.headers.get("Content-Type")
+    try:
+        data = None if promised is None else decode(shown.data, content_type, promised)
+    except DecodeFault:
+        data = None
+    return ApiException.from_response(
+        http_resp=shown,
+        body=text(shown.data, content_type),
+        data=data,
+        retry_after=parse_retry_after(response.headers.get("Retry-After"), time.time()),
+    )
+
+
+def authorized(headers: Mapping[str, HeaderValue], token: Secret | None) -> dict[str, HeaderValue]:
+    """Put a token in the place that stands for it; without one, the header is left out."""
+    rest = {name: value for name, value in headers.items() if name != "Authorization"}
+    return rest if token is None else {**rest, "Authorization": token}
+
+
+def credential_of(request_auth: Mapping[str, Any]) -> Credential:
+    """Check the credentials of one call, which come sealed, in the form of generated clients.
+
+    Raises:
+        ApiTypeError, ApiValueError: A key is missing, or has a value that is not allowed.
+    """
+    place, name, value = (request_auth.get(key) for key in ("in", "key", "value"))
+    if not isinstance(place, Secret) or place.reveal() not in ("header", "query", "cookie"):
+        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
+    if not isinstance(name, Secret) or not isinstance(value, Secret):
+        raise ApiTypeError("_request_auth['key'] and _request_auth['value'] must be str")
+    if place.reveal() == "header":
+        header_item(name.reveal(), value)
+    return Credential(place.reveal(), name.reveal(), value)

@@ -1,0 +1,299 @@
+"""urllib3's connections and pools, with what they lack: a clock over the whole exchange, and strict framing.
+
+The pool sets `timeout` on a connection before it connects and again before it reads; urllib3 and `http.client` then
+hand that number to single socket operations. Here, setting it starts a clock and reading it gives what is left, so
+that the same code keeps a deadline.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import http.client
+import io
+import queue
+import socket
+import ssl
+from collections import deque
+from http import HTTPStatus
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from at_client.heads import Framing, closes, framing, read_head
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import HTTPConnectionPool
+
+CONNECT_LIMIT = 5.0
+"""Seconds of a deadline that one attempt may spend on connecting and sending."""
+
+RESPONSE_LIMIT = 30.0
+"""Seconds of a deadline that one attempt may spend on waiting for the response and reading it."""
+
+
+class Clock(urllib3.Timeout):
+    """The time of one call, in the form that urllib3 asks for: fresh numbers at every step.
+
+    Args:
+        timeout: Seconds for the whole call, or a pair (connect, read) for each attempt; checked before.
+    """
+
+    def __init__(self, timeout: float | tuple[float, float]) -> None:
+        if isinstance(timeout, tuple):
+            self.deadline = inf
+            self._limits = timeout
+        else:
+            self.deadline = monotonic() + timeout
+            self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.deadline - monotonic()
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds that connecting and sending may take from now on."""
+        return max(0.0, min(self._limits[0], self.left))
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds that the whole response may take from now on."""
+        return max(0.0, min(self._limits[1], self.left))
+
+    def clone(self) -> Clock:
+        """Return this very clock: the pool asks for copies, but there is one deadline."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"Clock(left={self.left:.3f}, limits={self._limits})"
+
+    def start_connect(self) -> float:
+        """Say when it started; this clock runs since it was made."""
+        return monotonic()
+
+
+class TimedReader(io.RawIOBase):
+    """Reads a socket until a deadline: each `recv` gets only the time that is left.
+
+    Args:
+        sock: The socket, plain or TLS.
+        raw: The unbuffered file made of it, which keeps it open.
+        end: The deadline, by `time.monotonic()`.
+    """
+
+    def __init__(self, sock: socket.socket, raw: Any, end: float) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._end = end
+        self.may_end = False
+        """Whether the end of the connection is the end of the message; before, it is a loss."""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> Any:
+        """Read what is there, waiting for no longer than the deadline."""
+        if self._end < inf:
+            left = self._end - monotonic()
+            if left <= 0.0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        count = self._raw.readinto(buffer)
+        if count == 0 and not self.may_end:
+            raise http.client.RemoteDisconnected("closed before the response was complete")
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+class StrictResponse(http.client.HTTPResponse):
+    """A response that keeps to a deadline, skips interim answers and refuses ambiguous framing.
+
+    Args:
+        sock: The socket to read from.
+        end: When the last byte must be there, by `time.monotonic()`.
+        **options: What `http.client` passes.
+    """
+
+    def __init__(self, sock: socket.socket, *, end: float, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self._request_method: str | None = options.get("method")
+        self._reader = TimedReader(sock, self.fp.detach(), end)
+        self.fp = io.BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        """Read the head of the final response; what `http.client` reads by its own laxer rules."""
+        head = read_head(self.fp.readline)
+        while head.status < HTTPStatus.OK:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
+            if head.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("it switched to a protocol that nobody asked for")
+            head = read_head(self.fp.readline)
+        body = framing(self._request_method, head)
+        self.version, self.status, self.reason = head.version, head.status, head.reason
+        self.code = head.status
+        self.headers = self.msg = head.fields
+        self.chunked, self.length = body
+        self.chunk_left = None
+        self.will_close = closes(head, body)
+        self._reader.may_end = body == Framing(chunked=False, length=None)
+
+
+if TYPE_CHECKING:
+    Mixin = HTTPConnection
+else:  # it must also fit in front of connections that others put into the pools
+    Mixin = object
+
+
+class TimedConnection(Mixin):
+    """What is mixed into the connection class of a pool: `timeout` is a clock, responses are strict."""
+
+    _end = inf
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds left on the clock, never none: 0 would mean "do not wait"; `None` for no limit."""
+        left = self._end - monotonic()
+        return max(left, 0.001) if left < inf else None
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        self._end = inf if seconds is None else monotonic() + seconds
+
+    def response_class(  # type: ignore[override]  # a class there, called the same way
+        self, sock: socket.socket, **options: Any
+    ) -> StrictResponse:
+        """Make the response that `http.client` reads; a method, where a class is expected, knows the clock."""
+        return StrictResponse(sock, end=self._end, **options)
+
+
+class DialingConnection(TimedConnection):
+    """Connects by itself: each address of the host gets its share of the time, what is left goes to TLS.
+
+    `_new_conn` is where urllib3's own SOCKS connection steps in, too; there is no public place for it.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]  # only shown
+        failure: OSError | None = None
+        for waiting, (family, kind, protocol, _, address) in zip(
+            range(len(found), 0, -1), found, strict=True
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                left = self.timeout
+                sock.settimeout(None if left is None else left / waiting)
+                sock.connect(address)
+                sock.settimeout(self.timeout)
+            except OSError as error:
+                sock.close()
+                failure = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, "no answer to the connect") from failure
+        raise NewConnectionError(self, str(failure)) from failure
+
+
+class TidySocket(ssl.SSLSocket):
+    """A TLS socket that is closed when `wrap_socket` fails half-way, where the standard library's stays open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands; close if that is interrupted, by Ctrl-C too."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive; only `wrap_socket` does it this way, to look at what a peer that is gone has left."""
+        try:
+            return super().recv(buflen, flags)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                self.close()
+            raise
+
+
+class IdleConnections:
+    """The idle connections of a pool, the last one used on top; needs no lock, so a fork cannot find it held.
+
+    Args:
+        maxsize: How many to keep; one more is closed quietly.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._maxsize = maxsize
+        self._stack: deque[HTTPConnection] = deque()
+
+    def put(self, conn: HTTPConnection | None, block: bool = True) -> None:  # noqa: ARG002  # as queue.Queue
+        """Keep a connection; `None` stands for one that is gone."""
+        if conn is not None and len(self._stack) < self._maxsize:
+            self._stack.append(conn)
+        elif conn is not None:
+            conn.close()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> HTTPConnection:  # noqa: ARG002  # the same
+        """Take the connection that was used last.
+
+        Raises:
+            queue.Empty: There is none; the pool makes a new one.
+        """
+        try:
+            return self._stack.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def qsize(self) -> int:
+        """Count the idle connections."""
+        return len(self._stack)
+
+
+def use_timed_connections(manager: urllib3.PoolManager, *, dial: bool) -> None:
+    """Have the pools of a manager make timed connections.
+
+    Args:
+        manager: A manager that has no pools yet.
+        dial: Whether the connections connect by themselves; a SOCKS connection does it in its own way.
+    """
+    mixin = DialingConnection if dial else TimedConnection
+    manager.pool_classes_by_scheme = {
+        scheme: _timed_pool(pool, mixin) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+@functools.cache
+def _timed_pool(base: type[HTTPConnectionPool], mixin: Any) -> type[HTTPConnectionPool]:
+    """Derive a pool class that asks `base` at every new connection which class it has just then."""
+
+    class TimedPool(base):  # type: ignore[valid-type,misc]
+        QueueCls = IdleConnections
+
+        @property
+        def ConnectionCls(self) -> Any:  # noqa: N802  # urllib3's name
+            return _timed_connection(super().ConnectionCls, mixin)
+
+    return TimedPool
+
+
+@functools.cache
+def _timed_connection(base: type[HTTPConnection], mixin: Any) -> type[HTTPConnection]:
+    return type(f"Timed{base.__name__}", (mixin, base), {})

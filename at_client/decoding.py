@@ -1,0 +1,128 @@
+"""Pure rules: from the bytes of a body to the type that an operation promises."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import json
+import re
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from at_client.serialization import is_json
+
+_CHARSET = re.compile(r'charset="?([\w.:-]+)', re.IGNORECASE)
+
+
+class Unpromised:
+    """Stands for the type of a status that an operation says nothing about."""
+
+
+class DecodeFault(Exception):
+    """The body is not what was promised; the message tells why, and shows none of it."""
+
+
+def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
+    """Make a typed value of a body.
+
+    Args:
+        body: The body, decompressed.
+        content_type: The header of that name, or `None`.
+        kind: The promised type: any that pydantic knows; `bytes` for the body as it is.
+
+    Raises:
+        DecodeFault: The body is no JSON, or not of that type.
+    """
+    if kind is bytes:
+        return body
+    if kind is Unpromised:
+        raise DecodeFault("nothing was promised for this status")
+    if kind is str and not is_json(content_type):
+        return text(body, content_type)
+    try:
+        value = _adapter(kind).validate_json(utf8(body, content_type))
+        if (
+            b"NaN" in body or b"Infinity" in body
+        ):  # pydantic reads them; RFC 8259 section 6 has no such number
+            json.loads(body, parse_constant=_refuse)
+        return value
+    except ValidationError as error:
+        raise DecodeFault(_explain(error, body, content_type)) from error
+    except ValueError as error:
+        raise DecodeFault(str(error)) from error
+
+
+def text(body: bytes, content_type: str | None) -> str:
+    """Show a body as text in its declared charset; what does not fit is marked, never an error."""
+    return body.decode(_charset(content_type), "replace")
+
+
+def utf8(body: bytes, content_type: str | None) -> bytes:
+    """Bring JSON text into UTF-8 (RFC 8259 section 8.1), whatever it came in.
+
+    A byte-order mark is dropped, UTF-16 and UTF-32 are recognized; a declared charset counts only where the body is
+    not UTF-8.
+
+    Raises:
+        DecodeFault: The body is no text in any of them.
+    """
+    if body.startswith(codecs.BOM_UTF8):
+        return body[len(codecs.BOM_UTF8) :]
+    encoding: str = json.detect_encoding(body)
+    if encoding == "utf-8":
+        declared = _charset(content_type)
+        if declared == "utf-8" or _is_utf8(body):
+            return body
+        encoding = declared
+    try:
+        return body.decode(encoding).encode("utf-8")
+    except UnicodeError as error:
+        raise DecodeFault(f"the body is not valid {encoding} text") from error
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _charset(content_type: str | None) -> str:
+    """Name the declared charset, if Python knows it; else UTF-8."""
+    match = _CHARSET.search(content_type or "")
+    try:
+        return codecs.lookup(match[1]).name if match else "utf-8"
+    except LookupError:
+        return "utf-8"
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _explain(error: ValidationError, body: bytes, content_type: str | None) -> str:
+    """Say what is wrong with a body: not JSON at all, or which field."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if faults[0]["type"] != "json_invalid":
+        shown = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]
+        )
+        return shown if len(faults) <= 3 else f"{shown}; and {len(faults) - 3} more"
+    if not body.strip():
+        return "the body is empty"
+    if not is_json(content_type):
+        kind = (content_type or "").partition(";")[0].strip() or "something without a content type"
+        return f"{kind} came instead of JSON; a captive portal or a load balancer may have answered"
+    return faults[0]["msg"]
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    try:
+        return _cached_adapter(kind)
+    except TypeError:  # an annotation that cannot be hashed
+        return TypeAdapter(kind)
+
+
+_cached_adapter = functools.lru_cache(maxsize=256)(TypeAdapter)

@@ -1,0 +1,159 @@
+"""What goes out and what comes back: one request, one response, and what an error may show of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import urllib3
+
+from at_client.bodies import BodyError, decode, too_large
+from at_client.exceptions import ApiDecodeException, ApiException
+from at_client.failures import Peer, failure
+from at_client.sealed import Secret, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from at_client.fields import HeaderValue
+
+CHUNK = 65536
+"""Bytes to read at a time of a body whose length is not known."""
+
+
+class Request(NamedTuple):
+    """One request, ready to be sent."""
+
+    method: str
+    """In capitals."""
+
+    url: str
+    """Absolute, query included."""
+
+    headers: Mapping[str, HeaderValue]
+    """All of them; secrets sealed."""
+
+    body: bytes | None = None
+    """`None` for none."""
+
+    @property
+    def source(self) -> str:
+        """What a message may say of where a response comes from: no query, which could hold a key."""
+        return f"{self.method} {self.url.partition('?')[0]}"
+
+
+class ShownResponse(NamedTuple):
+    """The parts of a response that an error may carry: whatever was sent as a secret is struck out."""
+
+    status: int
+    reason: str | None
+    headers: Mapping[str, str]
+    data: bytes
+    source: str
+    """What it answers: method and URL, without the query."""
+
+
+class RESTResponse:
+    """A response as it came, before anybody asks what it means.
+
+    Args:
+        response: urllib3's response.
+        request: What it answers.
+        peer: Who answered.
+        limit: Bytes of the decoded body that are read at most.
+    """
+
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, request: Request, peer: Peer, limit: int
+    ) -> None:
+        self.response = response
+        self.status = response.status
+        self.reason = response.reason
+        self.data: bytes | None = None
+        """The decoded body; `None` until it is read."""
+        self._request = request
+        self._peer = peer
+        self._limit = limit
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, looked up without regard to case."""
+        return self.response.headers
+
+    def getheaders(self) -> Mapping[str, str]:
+        """Return the headers, as generated clients do."""
+        return self.headers
+
+    def getheader(self, name: str, default: str | None = None) -> str | None:
+        """Return one header, as generated clients do."""
+        return self.headers.get(name, default)
+
+    def read(self) -> bytes:
+        """Return the decoded body; of an unread response it is read now.
+
+        Raises:
+            ApiConnectionException: The connection was lost, or the time was up.
+            ApiDecodeException: The body is too large, or not encoded as its headers say.
+        """
+        try:
+            return self.load()
+        except ApiException:
+            raise
+        except Exception as error:
+            raise failure(error, self._peer).error from error
+
+    def load(self) -> bytes:
+        """Read and decode the body; errors from below come out as they are."""
+        if self.data is None:
+            try:
+                body = receive(self.response, self._limit)
+                self.data = decode(body, self.headers.get("Content-Encoding"), self._limit)
+            except BodyError as error:
+                self.response.close()
+                self.data = b""
+                if (
+                    self.status < 400
+                ):  # of an error, the status says more than that its body is broken
+                    shown = self.shown()
+                    raise ApiDecodeException(
+                        http_resp=shown, message=f"{self.status} from {shown.source}, but {error}."
+                    ) from error
+        return self.data
+
+    def discard(self) -> None:
+        """Be done with the response: a body that was not read takes its connection along."""
+        if self.data is None:
+            self.response.close()
+
+    def shown(self) -> ShownResponse:
+        """Return what an error may carry of the response."""
+        sent = [value for value in self._request.headers.values() if isinstance(value, Secret)]
+        return ShownResponse(
+            self.status,
+            redact(self.reason or "", sent),
+            urllib3.HTTPHeaderDict(
+                {name: redact(value, sent) for name, value in self.headers.items()}
+            ),
+            redact(self.data or b"", sent),
+            self._request.source,
+        )
+
+
+def receive(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """Read the body as it is on the wire.
+
+    Raises:
+        BodyError: It is longer than the limit; no more than that was read.
+    """
+    length = response.length_remaining
+    if length is not None and length <= limit:
+        return response.read(decode_content=False)
+    if length is not None:
+        raise too_large(limit)
+    parts: list[bytes] = []
+    room = limit
+    while part := response.read(CHUNK, decode_content=False):
+        room -= len(part)
+        if room < 0:
+            raise too_large(limit)
+        parts.append(part)
+    return b"".join(parts)

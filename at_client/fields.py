@@ -1,0 +1,174 @@
+"""What an HTTP field may carry, and which fields are secret.
+
+All rules are told by name only: a message never shows the value that broke one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from at_client.exceptions import ApiTypeError, ApiValueError
+from at_client.sealed import Secret, conceal
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # token, RFC 9110 section 5.6.2
+_VALUE = re.compile(
+    r"(?:[!-~](?:[ -~\t]*[!-~])?)?"
+)  # field-value without obs-text, RFC 9110 section 5.5
+_COOKIE_VALUE = re.compile(r'"[!#-+\--:<-\[\]-~]*"|[!#-+\--:<-\[\]-~]*')  # RFC 6265 section 4.1.1
+_SECRET_NAME = re.compile("auth|cookie|token|secret|key|password|session|credential", re.IGNORECASE)
+
+HeaderValue = str | Secret
+"""A header value as it travels inside the client."""
+
+
+def text_secret(field: str, value: object) -> Secret | None:
+    """Seal a text that must not be shown; an empty one is none.
+
+    Args:
+        field: The name to use in an error.
+        value: A `str`, a `Secret`, or `None`.
+
+    Raises:
+        ApiTypeError: The value is something else.
+    """
+    if isinstance(value, str):
+        value = Secret(value)
+    if value is None or isinstance(value, Secret):
+        return value or None
+    raise ApiTypeError(f"{field} must be a str or None, not {type(value).__name__}")
+
+
+def check_header_value(field: str, value: Secret) -> None:
+    """Refuse a value that no header may carry.
+
+    Raises:
+        ApiValueError: A control character, a line break, a non-ASCII character, or blanks at an end.
+    """
+    if not _VALUE.fullmatch(value.reveal()):
+        raise ApiValueError(
+            f"{field} has characters that no header may carry; allowed are visible ASCII characters "
+            "with single blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
+        )
+
+
+def check_cookie_value(field: str, value: Secret) -> None:
+    """Refuse a value that no cookie may carry.
+
+    Raises:
+        ApiValueError: A control character, blank, comma, semicolon, backslash, inner quote or non-ASCII character.
+    """
+    if not _COOKIE_VALUE.fullmatch(value.reveal()):
+        raise ApiValueError(
+            f"{field} has characters that no cookie may carry; allowed are visible ASCII characters "
+            "other than the double quote, comma, semicolon and backslash (RFC 6265 section 4.1.1)"
+        )
+
+
+def header_item(name: object, value: object) -> tuple[str, HeaderValue]:
+    """Check one header; its value stays sealed only if the name says that it is secret.
+
+    Args:
+        name: The field name.
+        value: A sealed text, or a number.
+
+    Raises:
+        ApiTypeError: The name is no `str`, or the value is neither text nor number.
+        ApiValueError: HTTP does not allow the name or the value.
+    """
+    if not isinstance(name, str):
+        raise ApiTypeError(f"a header name must be a str, not {type(name).__name__}")
+    if not _NAME.fullmatch(name):
+        raise ApiValueError(f"{name[:40]!a} is not a header name (RFC 9110 section 5.6.2)")
+    if isinstance(value, int | float):
+        value = Secret(str(value).lower())
+    if not isinstance(value, Secret):
+        raise ApiTypeError(f"header {name} must be a str or a number, not {type(value).__name__}")
+    check_header_value(f"header {name}", value)
+    return name, value if _SECRET_NAME.search(name) else value.reveal()
+
+
+def cookie_item(name: str, value: object) -> Secret | None:
+    """Write a cookie parameter as `name=value`; `None` and the empty text are no cookie.
+
+    Raises:
+        ApiTypeError: The value is no `str`.
+        ApiValueError: No cookie may carry it.
+    """
+    if isinstance(value, int | float):
+        value = str(value).lower()
+    if not _NAME.fullmatch(name):
+        raise ApiValueError(f"{name[:40]!a} is not a cookie name (RFC 6265 section 4.1.1)")
+    secret = text_secret(name, value)
+    if secret is None:
+        return None
+    check_cookie_value(name, secret)
+    return Secret(f"{name}={secret.reveal()}")
+
+
+def joined_cookies(*cookies: HeaderValue | None) -> Secret | None:
+    """Write cookies into one header (RFC 6265 section 4.2.1); none of them is no header."""
+    given = [cookie for cookie in cookies if isinstance(cookie, Secret)]
+    return Secret("; ".join(cookie.reveal() for cookie in given)) if given else None
+
+
+class Headers(MutableMapping[str, HeaderValue]):
+    """Headers by name, without regard to case (RFC 9110 section 5.1); each is checked, secret ones come back sealed.
+
+    Args:
+        items: The first headers.
+    """
+
+    _items: dict[str, tuple[str, HeaderValue]]
+    """Name in small letters -> name and value; replaced at every change, so that another thread can go on reading."""
+
+    def __init__(self, items: Mapping[str, Any] | None = None) -> None:
+        self._items = {}
+        self.update(items or {})
+
+    def __getitem__(self, name: str) -> HeaderValue:
+        return self._items[name.lower()][1]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        value = conceal(value)
+        item = header_item(name, value)
+        self._items = {**self._items, item[0].lower(): item}
+
+    def __delitem__(self, name: str) -> None:
+        self._items = {
+            key: item for key, item in self._items.items() if item is not self._items[name.lower()]
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._items.values()])
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Headers({self.to_dict()!r})"
+
+    def __or__(self, other: Headers) -> Headers:
+        """Return both; where both have a name, the other's value counts."""
+        return self._of({**self._items, **other._items})
+
+    @classmethod
+    def checked(cls, *items: tuple[str, HeaderValue]) -> Headers:
+        """Make headers of items that need no check any more."""
+        return cls._of({name.lower(): (name, value) for name, value in items})
+
+    @classmethod
+    def _of(cls, items: dict[str, tuple[str, HeaderValue]]) -> Headers:
+        headers = cls()
+        headers._items = items
+        return headers
+
+    @property
+    def secret(self) -> bool:
+        """Whether any of them is a secret."""
+        return any(isinstance(value, Secret) for _, value in self._items.values())
+
+    def to_dict(self) -> dict[str, HeaderValue]:
+        """Return the headers as a new dictionary, secret ones sealed."""
+        return dict(self._items.values())

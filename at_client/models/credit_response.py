@@ -1,0 +1,111 @@
+"""The credits of one account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from at_client.exceptions import ApiValueError
+from at_client.models.base import ApiModel, WholeNumber
+
+
+def _zero_if_null(value: object) -> object:
+    return 0 if value is None else value
+
+
+class CreditResponse(ApiModel):
+    """Credits of one account in the current period.
+
+    Example:
+        >>> credits = CreditResponse(total=1000, used=250, remaining=750)
+        >>> credits.remaining, credits.used_fraction
+        (750, 0.25)
+        >>> credits.to_dict()
+        {'total_credits': 1000, 'used_credits': 250, 'remaining_credits': 750, 'purchased_credits': 0}
+    """
+
+    total: WholeNumber = Field(
+        validation_alias=AliasChoices("total_credits", "total"), serialization_alias="total_credits"
+    )
+    """Credits granted for the period, purchased ones included; `total_credits` on the wire."""
+
+    used: WholeNumber = Field(
+        validation_alias=AliasChoices("used_credits", "used"), serialization_alias="used_credits"
+    )
+    """Credits spent in the period; `used_credits` on the wire."""
+
+    remaining: WholeNumber = Field(
+        validation_alias=AliasChoices("remaining_credits", "remaining"),
+        serialization_alias="remaining_credits",
+    )
+    """Credits left; `remaining_credits` on the wire."""
+
+    free_credits: WholeNumber | None = None
+    """Credits that come with the plan; `None` if the service does not say."""
+
+    purchased_credits: Annotated[WholeNumber, BeforeValidator(_zero_if_null)] = 0
+    """Credits bought on top of the plan; 0 if the service does not say."""
+
+    period: str | None = None
+    """The period that the numbers are for, as the service writes it (such as `2026-11`)."""
+
+    reset_date: str | None = None
+    """When the next period starts, as the service writes it; `resets_at` is the same as a `datetime`."""
+
+    days_until_reset: WholeNumber | None = None
+    """Whole days until the next period."""
+
+    plan_tier: str | None = None
+    """The plan of the account."""
+
+    @property
+    def total_credits(self) -> int:
+        """The name of `total` on the wire."""
+        return self.total
+
+    @total_credits.setter
+    def total_credits(self, value: int) -> None:
+        self.total = value
+
+    @property
+    def used_credits(self) -> int:
+        """The name of `used` on the wire."""
+        return self.used
+
+    @used_credits.setter
+    def used_credits(self, value: int) -> None:
+        self.used = value
+
+    @property
+    def remaining_credits(self) -> int:
+        """The name of `remaining` on the wire."""
+        return self.remaining
+
+    @remaining_credits.setter
+    def remaining_credits(self, value: int) -> None:
+        self.remaining = value
+
+    @property
+    def used_fraction(self) -> float:
+        """The part of the total that is spent, from 0.0 to 1.0; of a total of 0, anything spent is all of it."""
+        if self.used <= 0:
+            return 0.0
+        return 1.0 if self.used >= self.total else self.used / self.total
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """`reset_date` as an aware `datetime`: no offset means UTC; `None` if there is no date.
+
+        Raises:
+            ApiValueError: `reset_date` is not a date.
+        """
+        if not self.reset_date:
+            return None
+        from dateutil import parser  # not needed by who only reads the numbers
+
+        try:
+            return parser.parse(self.reset_date, default=datetime(1970, 1, 1, tzinfo=timezone.utc))
+        except (ValueError, OverflowError) as error:
+            raise ApiValueError(f"reset_date is not a date: {self.reset_date[:40]!r}") from error

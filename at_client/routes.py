@@ -1,0 +1,271 @@
+"""From the configuration to a pool of connections: through which proxy, with which TLS."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import os
+import re
+import ssl
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+
+from at_client.connections import TidySocket, use_timed_connections
+from at_client.exceptions import ApiValueError
+from at_client.failures import Peer
+from at_client.fields import Headers
+from at_client.locks import ProcessLock
+from at_client.proxies import environment_no_proxy, environment_proxy, needs_no_proxy
+from at_client.redirects import PORTS
+from at_client.sealed import Secret, conceal
+from at_client.settings import check_url
+from at_client.settings import proxy as check_proxy
+
+if TYPE_CHECKING:
+    from at_client.configuration import Configuration
+
+_URL = re.compile(r"(https?://[^/?#]+)([^#]*)", re.IGNORECASE)
+
+TRANSPORT_SETTINGS = (
+    "verify_ssl",
+    "ssl_ca_cert",
+    "ca_cert_data",
+    "cert_file",
+    "key_file",
+    "ssl_context",
+    "assert_hostname",
+    "tls_server_name",
+    "connection_pool_maxsize",
+    "proxy",
+    "no_proxy",
+    "proxy_headers",
+    "socket_options",
+)
+"""Settings that connections are made by; when one changes, new connections are made."""
+
+
+class Route(NamedTuple):
+    """The way to one origin."""
+
+    pool: urllib3.HTTPConnectionPool
+    """The connections."""
+
+    absolute: bool
+    """Whether the request line carries the whole URL, for a forwarding proxy (RFC 9112 section 3.2.2)."""
+
+    peer: Peer
+    """Whom to name in an error."""
+
+
+class Routes:
+    """The ways to the origins that a client talks to, as its configuration was at one moment, in one process.
+
+    Args:
+        configuration: The settings.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.revision = configuration.revision
+        self.pid = os.getpid()
+        self.settings = transport_settings(configuration)
+        self._routes: dict[str, Route] = {}
+        self._lock = ProcessLock()
+
+    def to(self, origin: str) -> Route:
+        """Return the way to an origin, opened on first use.
+
+        Args:
+            origin: Scheme, host and port as a URL.
+
+        Raises:
+            ApiValueError: The origin or a file of the configuration is not usable.
+        """
+        route = self._routes.get(origin)
+        if route is None:
+            with self._lock:
+                route = self._routes.get(origin) or self._routes.setdefault(
+                    origin, open_route(origin, self.settings)
+                )
+        return route
+
+    def close(self) -> None:
+        """Close every idle connection; those in use are closed when their response ends."""
+        for route in list(self._routes.values()):
+            route.pool.close()
+
+
+def transport_settings(configuration: Configuration) -> dict[str, Any]:
+    """Take the settings that connections are made by, sealed ones sealed."""
+    kept = type(configuration)
+    return {name: getattr(kept, name).kept(configuration) for name in TRANSPORT_SETTINGS}
+
+
+def open_route(origin: str, chosen: dict[str, Any]) -> Route:
+    """Prepare the pool for an origin; nothing is connected yet.
+
+    Args:
+        origin: Scheme, host and port as a URL.
+        chosen: What `transport_settings` took.
+    """
+    parts = check_url("url", origin, ("https", "http"))
+    host = str(parts.hostname)
+    port = parts.port or PORTS[parts.scheme]
+    proxy = choose_proxy(parts.scheme, host, port, chosen)
+    options = {
+        "maxsize": chosen["connection_pool_maxsize"],
+        "timeout": None,
+        "socket_options": chosen["socket_options"],
+    }
+    if parts.scheme == "https":
+        options |= {
+            "ssl_context": tls_context(chosen),
+            "assert_hostname": chosen["assert_hostname"],
+            "server_hostname": chosen["tls_server_name"],
+        }
+    # urllib3 takes None for a value in most of these.
+    options = {
+        name: value for name, value in options.items() if value is not None or name == "timeout"
+    }
+    manager = _proxy_manager(proxy, chosen, options) if proxy else urllib3.PoolManager(**options)
+    socks = proxy is not None and _scheme(proxy).startswith("socks")
+    use_timed_connections(manager, dial=not socks)
+    return Route(
+        pool=manager.connection_from_host(f"[{host}]" if ":" in host else host, port, parts.scheme),
+        absolute=proxy is not None and not socks and parts.scheme == "http",
+        peer=Peer(f"{host}:{port}", _without_password(proxy) if proxy else None),
+    )
+
+
+def choose_proxy(scheme: str, host: str, port: int, chosen: dict[str, Any]) -> Secret | None:
+    """Say which proxy stands before a host: the configuration's, else the environment's; `None` for none."""
+    proxy, no_proxy = chosen["proxy"], chosen["no_proxy"]
+    if proxy is None:
+        proxy = check_proxy(
+            f"{scheme}_proxy in the environment", conceal(environment_proxy(os.environ, scheme))
+        )
+        if no_proxy is None:
+            no_proxy = environment_no_proxy(os.environ)
+    return None if proxy is None or needs_no_proxy(host, port, no_proxy or "") else proxy
+
+
+def tls_context(chosen: dict[str, Any]) -> ssl.SSLContext:
+    """Make the TLS context that all connections of a client share, or return the user's own.
+
+    Without CA settings OpenSSL's defaults are trusted, `SSL_CERT_FILE` and `SSL_CERT_DIR` included.
+
+    Raises:
+        ApiValueError: A file cannot be read, holds no certificate or no fitting key, or two settings contradict.
+    """
+    own: ssl.SSLContext | None = chosen["ssl_context"]
+    if own is not None:
+        others = [
+            name
+            for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")
+            if chosen[name] is not None
+        ]
+        if others or not chosen["verify_ssl"]:
+            raise ApiValueError(
+                f"ssl_context says whom to trust; leave {', '.join(others or ['verify_ssl'])} unset"
+            )
+        return own
+    if chosen["key_file"] is not None and chosen["cert_file"] is None:
+        raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
+    try:
+        context = ssl.create_default_context(
+            cafile=chosen["ssl_ca_cert"], cadata=chosen["ca_cert_data"]
+        )
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        source = (
+            "ca_cert_data"
+            if chosen["ssl_ca_cert"] is None
+            else f"ssl_ca_cert {chosen['ssl_ca_cert']!r}"
+        )
+        raise ApiValueError(f"{source} holds no usable CA certificate: {error}") from error
+    context.sslsocket_class = TidySocket
+    if not chosen["verify_ssl"]:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if chosen["cert_file"] is not None:
+        try:
+            # An empty password instead of OpenSSL's prompt on the terminal, at which a cron job would hang.
+            context.load_cert_chain(chosen["cert_file"], chosen["key_file"], password="")
+        except (OSError, ValueError) as error:
+            raise ApiValueError(
+                f"cert_file and key_file hold no certificate with its unencrypted private key: {error}"
+            ) from error
+    return context
+
+
+def _proxy_manager(
+    proxy: Secret, chosen: dict[str, Any], options: dict[str, Any]
+) -> urllib3.PoolManager:
+    """Make the manager for a proxy; user name and password go into a header of its own (RFC 7617) or to SOCKS."""
+    user, password = _credentials(proxy)
+    if _scheme(proxy).startswith("socks"):
+        if importlib.util.find_spec("socks") is None:
+            raise ApiValueError(
+                "proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'"
+            )
+        from urllib3.contrib.socks import SOCKSProxyManager  # needs PySocks
+
+        return SOCKSProxyManager(
+            _without_password(proxy),
+            username=user.reveal() if user else None,
+            password=password.reveal() if password else None,
+            **options,
+        )
+    headers = Headers(chosen["proxy_headers"])
+    if user is not None:
+        headers["Proxy-Authorization"] = _basic(user, password)
+    if _scheme(proxy) == "https":
+        options = {
+            **options,
+            "proxy_ssl_context": options.get("ssl_context") or tls_context(chosen),
+        }
+    return urllib3.ProxyManager(
+        _without_password(proxy), proxy_headers=cast("dict[str, str]", headers.to_dict()), **options
+    )
+
+
+def _scheme(url: Secret) -> str:
+    return urlsplit(url.reveal()).scheme
+
+
+def _without_password(url: Secret) -> str:
+    """Write the URL of a proxy so that it may be shown."""
+    parts = urlsplit(url.reveal())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _credentials(url: Secret) -> tuple[Secret | None, Secret | None]:
+    """Take user name and password out of a URL."""
+    parts = urlsplit(url.reveal())
+    return (
+        None if parts.username is None else Secret(unquote(parts.username)),
+        None if parts.password is None else Secret(unquote(parts.password)),
+    )
+
+
+def _basic(user: Secret, password: Secret | None) -> Secret:
+    """Write the value of a Basic authorization (RFC 7617)."""
+    pair = f"{user.reveal()}:{password.reveal() if password else ''}".encode()
+    return Secret(f"Basic {base64.b64encode(pair).decode()}")
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Split an absolute URL into its origin and the request target (RFC 9112 section 3.2.1).
+
+    Raises:
+        ApiValueError: It is no absolute `http` or `https` URL.
+
+    Example:
+        >>> split_url("https://api.example.com/v1?page=2")
+        ('https://api.example.com', '/v1?page=2')
+    """
+    match = _URL.fullmatch(url.partition("#")[0])
+    if match is None:
+        raise ApiValueError("url must be an absolute http or https URL")
+    origin, target = match.groups()
+    return origin, target if target.startswith("/") else f"/{target}"
