@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from at_client.api.credits_api import CreditsApi as CreditsApi
     from at_client.api_client import ApiClient as ApiClient
     from at_client.api_response import ApiResponse as ApiResponse
+    from at_client.auth import PasswordGrant as PasswordGrant
     from at_client.configuration import Configuration as Configuration
     from at_client.exceptions import ApiAttributeError as ApiAttributeError
     from at_client.exceptions import ApiConnectionException as ApiConnectionException
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.credits_api": ("CreditsApi",),
     "api_client": ("ApiClient",),
+    "auth": ("PasswordGrant",),
     "api_response": ("ApiResponse",),
     "configuration": ("Configuration",),
     "exceptions": (
@@ -107,6 +109,7 @@ __all__ = [
     "HTTPValidationError",
     "NotFoundException",
     "OpenApiException",
+    "PasswordGrant",
     "ServiceException",
     "TooManyRequestsException",
     "UnauthorizedException",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from at_client import serialization
 from at_client.api_response import ApiResponse
@@ -23,11 +22,10 @@ from at_client.fields import (
     joined_cookies,
     text_secret,
 )
-from at_client.locks import ProcessLock
 from at_client.rest import RESTClientObject, RESTResponse
 from at_client.retries import parse_retry_after
 from at_client.sealed import Secret, conceal
-from at_client.settings import is_loopback
+from at_client.settings import exposed_host
 from at_client.version import __version__
 
 if TYPE_CHECKING:
@@ -102,7 +100,6 @@ class ApiClient:
         if header_name is not None:
             self.set_default_header(header_name, header_value)
         self.cookie = cookie
-        self._renewing = ProcessLock()
 
     @property
     def cookie(self) -> str | None:
@@ -283,12 +280,12 @@ class ApiClient:
         if not isinstance(bearer, Bearer):
             return self.rest_client.request(method, url, headers, body, clock, _preload_content)
 
-        token = bearer.ask()
+        token = bearer.ask(self.rest_client, clock)
         response = self.rest_client.request(
             method, url, authorized(headers, token), body, clock, _preload_content
         )
         if response.status == HTTPStatus.UNAUTHORIZED and token is not None:
-            renewed = bearer.renew(token, self._renewing, clock)
+            renewed = bearer.renew(token, self.rest_client, clock)
             if renewed is not None:
                 response.discard()
                 return self.rest_client.request(
@@ -335,7 +332,7 @@ class ApiClient:
         if "OAuth2PasswordBearer" not in auth_settings:
             return Credential("header", "Authorization", None)
         token = Configuration.access_token.kept(self.configuration)
-        value = Bearer(token) if callable(token) else authorization(token)
+        value = authorization(token) if isinstance(token, Secret | None) else Bearer(token)
         return Credential("header", "Authorization", value)
 
     def _check_secure(self, url: str) -> None:
@@ -344,20 +341,12 @@ class ApiClient:
         Raises:
             ApiValueError: The URL is plain http to another machine, and the configuration does not allow it.
         """
-        exposed = exposed_to(url)
+        exposed = exposed_host(url)
         if exposed is not None and not self.configuration.allow_insecure_http:
             raise ApiValueError(
                 f"host: credentials would go unencrypted to {exposed}; use https, "
                 "or set allow_insecure_http=True if the network in between is safe"
             )
-
-
-@functools.lru_cache(maxsize=128)
-def exposed_to(url: str) -> str | None:
-    """Name the host that a request reaches unencrypted; `None` if it is encrypted, or stays on this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return None if parts.scheme == "https" or is_loopback(host) else host
 
 
 def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
 
 from at_client import settings
 from at_client.exceptions import ApiAttributeError, ApiTypeError
+from at_client.locks import ProcessLock
 from at_client.sealed import Secret, conceal
 from at_client.version import __version__
 
@@ -20,8 +32,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TokenSource = Callable[[], "str | None"]
-"""Gives a bearer token at every call; one that has a method `renew()` too can replace a token that was rejected."""
+
+class FetchedToken(Protocol):
+    """A token source that fetches its tokens over the client, such as `at_client.auth.PasswordGrant`."""
+
+    def token(self, rest: Any, clock: Any) -> Secret:
+        """Return a token that is good for now."""
+        ...
+
+
+TokenSource = Union[Callable[[], "str | None"], FetchedToken]
+"""Gives bearer tokens; one that has a method `renew()`, too, can replace a token that was rejected."""
 
 AuthSetting = TypedDict("AuthSetting", {"type": str, "in": str, "key": str, "value": str})
 """How the credentials of one security scheme are sent, as generated clients have it."""
@@ -150,6 +171,9 @@ class Configuration:
     revision = 0
     """Grows with every assignment, so that what was prepared from the settings knows when it is out of date."""
 
+    renewing: ProcessLock
+    """Held by the one thread that renews the access token, for all clients of this configuration."""
+
     _default: ClassVar[Configuration | None] = None
 
     def __init__(
@@ -176,6 +200,7 @@ class Configuration:
         max_response_bytes: int | None = None,
         debug: bool | None = None,
     ) -> None:
+        vars(self)["renewing"] = ProcessLock()
         access_token, proxy, proxy_headers = map(conceal, (access_token, proxy, proxy_headers))
         for name, value in list(locals().items()):
             if name in SETTINGS and value is not None:
@@ -210,8 +235,9 @@ class Configuration:
 
     def auth_settings(self) -> dict[str, AuthSetting]:
         """Return the credentials by security scheme, as generated clients have them: **unsealed**."""
-        token = self.access_token() if callable(self.access_token) else self.access_token
-        if not token:
+        source = self.access_token
+        token = source() if callable(source) else source
+        if not isinstance(token, str) or not token:
             return {}
         return {
             "OAuth2PasswordBearer": {

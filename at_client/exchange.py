@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import urllib3
 
@@ -12,12 +12,23 @@ from at_client.failures import Peer, failure
 from at_client.sealed import Secret, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from at_client.fields import HeaderValue
 
 CHUNK = 65536
 """Bytes to read at a time of a body whose length is not known."""
+
+
+class SealedBody(Protocol):
+    """A body that shows in no traceback."""
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What a response must not repeat in an error."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class Request(NamedTuple):
@@ -32,7 +43,7 @@ class Request(NamedTuple):
     headers: Mapping[str, HeaderValue]
     """All of them; secrets sealed."""
 
-    body: bytes | None = None
+    body: bytes | SealedBody | None = None
     """`None` for none."""
 
     @property
@@ -127,6 +138,7 @@ class RESTResponse:
     def shown(self) -> ShownResponse:
         """Return what an error may carry of the response."""
         sent = [value for value in self._request.headers.values() if isinstance(value, Secret)]
+        sent += getattr(self._request.body, "secrets", ())
         return ShownResponse(
             self.status,
             redact(self.reason or "", sent),

@@ -18,7 +18,9 @@ class RedirectFault(Exception):
     """A redirect that is not followed; the message tells why, and names the host that it leads to."""
 
 
-def follow(method: str, url: str, status: int, location: str | None) -> str | None:
+def follow(
+    method: str, url: str, status: int, location: str | None, followed: int = 0
+) -> str | None:
     """Say where a response sends a request.
 
     Args:
@@ -26,12 +28,13 @@ def follow(method: str, url: str, status: int, location: str | None) -> str | No
         url: Its URL.
         status: The status of the response.
         location: Its `Location` header, or `None`.
+        followed: Redirects that the call has followed already.
 
     Returns:
         The URL to ask next; `None` if the response is no redirect.
 
     Raises:
-        RedirectFault: It leads nowhere or out of the origin, or the method is not to be sent again.
+        RedirectFault: It leads nowhere, out of the origin or in a circle, or the method is not to be sent again.
 
     Example:
         >>> follow("GET", "https://api.example.com/v1/credits", 307, "/v2/credits")
@@ -57,6 +60,8 @@ def follow(method: str, url: str, status: int, location: str | None) -> str | No
         )
     if method not in ("GET", "HEAD"):
         raise RedirectFault(f"it redirects to {place}, which is not followed for {method}")
+    if followed == MAX_REDIRECTS:
+        raise RedirectFault(f"it redirects to {place} once more, after {followed} redirects")
     return target.geturl()
 
 

@@ -18,7 +18,7 @@ from at_client.exceptions import ApiException
 from at_client.exchange import Request, RESTResponse
 from at_client.failures import PROXY_AUTHENTICATION, Failure, failure, proxy_refusal
 from at_client.obeyed_retry import ObeyedRetry
-from at_client.redirects import MAX_REDIRECTS, RedirectFault, follow
+from at_client.redirects import RedirectFault, follow
 from at_client.retries import Attempt, RetryBudget, RetryPolicy, parse_retry_after
 from at_client.routes import Routes, split_url, transport_settings
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from at_client.configuration import Configuration
+    from at_client.exchange import SealedBody
     from at_client.fields import HeaderValue
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse", "RESTResponseType"]
@@ -77,7 +78,7 @@ class RESTClientObject:
         method: str,
         url: str,
         headers: Mapping[str, HeaderValue] | None = None,
-        body: bytes | None = None,
+        body: bytes | SealedBody | None = None,
         _request_timeout: float | tuple[float, float] | Clock | None = None,
         _preload_content: bool = True,
     ) -> RESTResponse:
@@ -213,11 +214,9 @@ def redirected(request: Request, response: RESTResponse, redirects: int) -> Requ
         ApiException: The redirect is not followed.
     """
     try:
-        url = follow(request.method, request.url, response.status, response.getheader("Location"))
-        if url is not None and redirects == MAX_REDIRECTS:
-            raise RedirectFault(
-                f"it is the redirect after {MAX_REDIRECTS} others, still to {urlsplit(url).netloc}"
-            )
+        url = follow(
+            request.method, request.url, response.status, response.getheader("Location"), redirects
+        )
     except RedirectFault as fault:
         shown = response.shown()
         message = f"{shown.status} from {shown.source}: {fault}. Check Configuration.host."

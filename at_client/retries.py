@@ -26,6 +26,9 @@ LONGEST_WAIT = 8.0
 LONGEST_RETRY_AFTER = 60.0
 """Seconds of `Retry-After` that are waited for; a longer one is left to the caller."""
 
+TENTHS = 10
+"""The budget counts in tenths of a token, whole numbers: ten successes are worth exactly one retry."""
+
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Answers that another attempt may better."""
 
@@ -159,24 +162,21 @@ class RetryBudget:
         tokens: Retries that a full bucket pays for.
     """
 
-    REFUND = 0.1
-    """Tokens that a success gives back."""
-
-    def __init__(self, tokens: float = 10.0) -> None:
-        self._full = tokens
-        self._tokens = tokens
+    def __init__(self, tokens: int = 10) -> None:
+        self._full = tokens * TENTHS
+        self._left = self._full
         self._lock = ProcessLock()
 
     def take(self) -> bool:
-        """Pay for one retry; False if the bucket is empty."""
+        """Pay for one retry; False if the bucket holds less than a token."""
         with self._lock:
-            if self._tokens < 1.0:
-                return False
-            self._tokens -= 1.0
-            return True
+            affordable = self._left >= TENTHS
+            if affordable:
+                self._left -= TENTHS
+            return affordable
 
     def refund(self) -> None:
         """Note a success."""
-        if self._tokens < self._full:
+        if self._left < self._full:
             with self._lock:
-                self._tokens = min(self._full, self._tokens + self.REFUND)
+                self._left = min(self._full, self._left + 1)

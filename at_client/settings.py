@@ -6,6 +6,7 @@ setting and what is allowed; it shows the value only where the value can be no s
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 import os
@@ -73,6 +74,14 @@ def is_loopback(name: str) -> bool:
     except ValueError:
         name = name.lower().removesuffix(".")
         return name == "localhost" or name.endswith(".localhost")
+
+
+@functools.lru_cache(maxsize=128)
+def exposed_host(url: str) -> str | None:
+    """Name the host that a request reaches unencrypted; `None` if it is encrypted, or stays on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return None if parts.scheme == "https" or is_loopback(host) else host
 
 
 def host(field: str, value: object) -> str:
@@ -217,8 +226,8 @@ def socket_options(field: str, value: object) -> tuple[tuple[Any, ...], ...]:
 
 
 def access_token(field: str, value: object) -> Any:
-    """A bearer token, sealed; or a callable that gives one."""
-    if callable(value):
+    """A bearer token, sealed; or a source: a callable that gives one, or what fetches one over the client."""
+    if callable(value) or hasattr(value, "token"):
         return value
     secret = text_secret(field, value)
     if secret is not None:
