@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from at_client import serialization
 from at_client.api_response import ApiResponse
-from at_client.auth import Bearer, authorization
+from at_client.auth import Bearer, Credential, authorization, authorized, credential_of
 from at_client.configuration import Configuration
 from at_client.decoding import DecodeFault, Unpromised, decode, text
 from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError
@@ -18,7 +18,6 @@ from at_client.fields import (
     Headers,
     check_header_value,
     cookie_item,
-    header_item,
     joined_cookies,
     text_secret,
 )
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from at_client.fields import HeaderValue
     from at_client.serialization import Params
 
 ResponseTypes = Mapping[str, Any]
@@ -47,17 +45,6 @@ class RequestSerialized(NamedTuple):
     url: str
     header_params: Headers
     body: bytes | None
-
-
-class Credential(NamedTuple):
-    """What a request identifies itself with."""
-
-    place: str
-    """`header`, `query` or `cookie`."""
-
-    name: str
-    value: Secret | None
-    """`None` for an anonymous request."""
 
 
 class ApiClient:
@@ -373,25 +360,3 @@ def error_of(response: RESTResponse, promised: Any) -> ApiException:
         data=data,
         retry_after=parse_retry_after(response.headers.get("Retry-After"), time.time()),
     )
-
-
-def authorized(headers: Mapping[str, HeaderValue], token: Secret | None) -> dict[str, HeaderValue]:
-    """Put a token in the place that stands for it; without one, the header is left out."""
-    rest = {name: value for name, value in headers.items() if name != "Authorization"}
-    return rest if token is None else {**rest, "Authorization": token}
-
-
-def credential_of(request_auth: Mapping[str, Any]) -> Credential:
-    """Check the credentials of one call, which come sealed, in the form of generated clients.
-
-    Raises:
-        ApiTypeError, ApiValueError: A key is missing, or has a value that is not allowed.
-    """
-    place, name, value = (request_auth.get(key) for key in ("in", "key", "value"))
-    if not isinstance(place, Secret) or place.reveal() not in ("header", "query", "cookie"):
-        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
-    if not isinstance(name, Secret) or not isinstance(value, Secret):
-        raise ApiTypeError("_request_auth['key'] and _request_auth['value'] must be str")
-    if place.reveal() == "header":
-        header_item(name.reveal(), value)
-    return Credential(place.reveal(), name.reveal(), value)

@@ -13,7 +13,6 @@ from typing import (
     Protocol,
     TypedDict,
     TypeVar,
-    Union,
     cast,
     overload,
 )
@@ -41,7 +40,7 @@ class FetchedToken(Protocol):
         ...
 
 
-TokenSource = Union[Callable[[], "str | None"], FetchedToken]
+TokenSource = Callable[[], "str | None"] | FetchedToken
 """Gives bearer tokens; one that has a method `renew()`, too, can replace a token that was rejected."""
 
 AuthSetting = TypedDict("AuthSetting", {"type": str, "in": str, "key": str, "value": str})

@@ -24,8 +24,11 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from at_client.heads import Framing, closes, framing, read_head
+from at_client.sealed import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
@@ -78,6 +81,10 @@ class Clock(urllib3.Timeout):
         return monotonic()
 
 
+class StaleConnectionError(ConnectionResetError):
+    """A connection that was kept for reuse had ended: the request was lost before a byte of an answer came."""
+
+
 class TimedReader(io.RawIOBase):
     """Reads a socket until a deadline: each `recv` gets only the time that is left.
 
@@ -93,6 +100,8 @@ class TimedReader(io.RawIOBase):
         self._end = end
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is a loss."""
+        self.touched = False
+        """Whether anything has come."""
 
     def readable(self) -> bool:
         """Return True."""
@@ -108,6 +117,7 @@ class TimedReader(io.RawIOBase):
         count = self._raw.readinto(buffer)
         if count == 0 and not self.may_end:
             raise http.client.RemoteDisconnected("closed before the response was complete")
+        self.touched = True
         return count
 
     def close(self) -> None:
@@ -122,18 +132,25 @@ class StrictResponse(http.client.HTTPResponse):
     Args:
         sock: The socket to read from.
         end: When the last byte must be there, by `time.monotonic()`.
+        reused: Whether the connection has brought a response before.
         **options: What `http.client` passes.
     """
 
-    def __init__(self, sock: socket.socket, *, end: float, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *, end: float, reused: bool, **options: Any) -> None:
         super().__init__(sock, **options)
+        self._reused = reused
         self._request_method: str | None = options.get("method")
         self._reader = TimedReader(sock, self.fp.detach(), end)
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         """Read the head of the final response; what `http.client` reads by its own laxer rules."""
-        head = read_head(self.fp.readline)
+        try:
+            head = read_head(self.fp.readline)
+        except (ConnectionError, ssl.SSLEOFError) as error:
+            if self._reused and not self._reader.touched:
+                raise StaleConnectionError("an idle connection had ended") from error
+            raise
         while head.status < HTTPStatus.OK:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
             if head.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.HTTPException("it switched to a protocol that nobody asked for")
@@ -158,6 +175,7 @@ class TimedConnection(Mixin):
     """What is mixed into the connection class of a pool: `timeout` is a clock, responses are strict."""
 
     _end = inf
+    _reused = False
 
     @property
     def timeout(self) -> float | None:
@@ -173,7 +191,24 @@ class TimedConnection(Mixin):
         self, sock: socket.socket, **options: Any
     ) -> StrictResponse:
         """Make the response that `http.client` reads; a method, where a class is expected, knows the clock."""
-        return StrictResponse(sock, end=self._end, **options)
+        response = StrictResponse(sock, end=self._end, reused=self._reused, **options)
+        self._reused = True
+        return response
+
+    def connect(self) -> None:
+        """Connect, through a tunnel if need be."""
+        super().connect()
+        self._reused = False
+
+    def set_tunnel(
+        self,
+        host: str,
+        port: int | None = None,
+        headers: Mapping[str, Any] | None = None,
+        scheme: str = "http",
+    ) -> None:
+        """Prepare the tunnel through a proxy; some versions of Python write sealed headers of it as they show."""
+        super().set_tunnel(host, port, opened(headers or {}), scheme)
 
 
 class DialingConnection(TimedConnection):

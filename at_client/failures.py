@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib3 import exceptions as lower
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from at_client.connections import StaleConnectionError
 from at_client.exceptions import ApiConnectionException, ApiTimeoutException
 from at_client.retries import RETRY_STATUSES
 
@@ -36,6 +37,9 @@ class Failure(NamedTuple):
 
     lost: bool
     """Whether another attempt may do better."""
+
+    stale: bool = False
+    """Whether it was lost on an idle connection that had ended, so that nobody has read the request."""
 
 
 class Rule(NamedTuple):
@@ -203,7 +207,7 @@ def failure(error: BaseException, peer: Peer) -> Failure:
         problem = rule.error(reason=f"{_name(peer, at_proxy=at_proxy)}: {rule.text(found)}.")
         lost = rule.lost
     problem.__cause__ = error
-    return Failure(problem, lost)
+    return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
 
 
 def proxy_refusal(peer: Peer, status: int) -> ApiConnectionException:

@@ -19,7 +19,13 @@ from at_client.exchange import Request, RESTResponse
 from at_client.failures import PROXY_AUTHENTICATION, Failure, failure, proxy_refusal
 from at_client.obeyed_retry import ObeyedRetry
 from at_client.redirects import RedirectFault, follow
-from at_client.retries import Attempt, RetryBudget, RetryPolicy, parse_retry_after
+from at_client.retries import (
+    IDEMPOTENT_METHODS,
+    Attempt,
+    RetryBudget,
+    RetryPolicy,
+    parse_retry_after,
+)
 from at_client.routes import Routes, split_url, transport_settings
 
 if TYPE_CHECKING:
@@ -109,7 +115,7 @@ class RESTClientObject:
         retries = self.configuration.retries
         policy = RetryPolicy(retries) if isinstance(retries, int) else ObeyedRetry(retries)
         request = Request(method, url, headers or {}, body)
-        redirects = 0
+        redirects, reconnected = 0, False
         while True:
             outcome = self._attempt(request, clock, preload=_preload_content)
             if isinstance(outcome, RESTResponse):
@@ -121,6 +127,9 @@ class RESTClientObject:
                     outcome.discard()
                     request, redirects = following, redirects + 1
                     continue
+            elif outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
+                reconnected = True  # the one silent reconnect
+                continue
             step = policy.next(describe(request, outcome), self.jitter)
             if (
                 step is None

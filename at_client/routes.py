@@ -118,12 +118,11 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
         "timeout": None,
         "socket_options": chosen["socket_options"],
     }
+    if "https" in (parts.scheme, proxy and _scheme(proxy)):
+        options["ssl_context"] = tls_context(chosen)
     if parts.scheme == "https":
-        options |= {
-            "ssl_context": tls_context(chosen),
-            "assert_hostname": chosen["assert_hostname"],
-            "server_hostname": chosen["tls_server_name"],
-        }
+        options["assert_hostname"] = chosen["assert_hostname"]
+        options["server_hostname"] = chosen["tls_server_name"]
     # urllib3 takes None for a value in most of these.
     options = {
         name: value for name, value in options.items() if value is not None or name == "timeout"
@@ -220,10 +219,7 @@ def _proxy_manager(
     if user is not None:
         headers["Proxy-Authorization"] = _basic(user, password)
     if _scheme(proxy) == "https":
-        options = {
-            **options,
-            "proxy_ssl_context": options.get("ssl_context") or tls_context(chosen),
-        }
+        options = {**options, "proxy_ssl_context": options["ssl_context"]}
     return urllib3.ProxyManager(
         _without_password(proxy), proxy_headers=cast("dict[str, str]", headers.to_dict()), **options
     )

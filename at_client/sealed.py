@@ -73,6 +73,14 @@ def conceal(value: Any) -> Any:
     return value
 
 
+def opened(values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """Open every sealed value, for a library that takes plain ones only."""
+    return {
+        name: str(value.reveal() if isinstance(value, Secret) else value)
+        for name, value in values.items()
+    }
+
+
 def redact(text: Text, secrets: Iterable[Secret]) -> Text:
     """Strike secrets out of a text that came from elsewhere, should it repeat one.
 

@@ -38,7 +38,7 @@ class CreditsApi:
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
-        if not isinstance(api_client, ApiClient | None):
+        if api_client is not None and not hasattr(api_client, "call_api"):
             raise ApiTypeError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
         self.api_client = ApiClient.get_default() if api_client is None else api_client
 

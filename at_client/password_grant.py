@@ -1,0 +1,272 @@
+"""Access tokens by the password flow that `OAuth2PasswordBearer` is named after (RFC 6749)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urljoin
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from at_client.decoding import DecodeFault, decode
+from at_client.exceptions import (
+    ApiDecodeException,
+    ApiException,
+    ApiTimeoutException,
+    ApiTypeError,
+    ApiValueError,
+    OpenApiException,
+    UnauthorizedException,
+    exception_class,
+)
+from at_client.fields import check_header_value, text_secret
+from at_client.locks import ProcessLock
+from at_client.sealed import Secret, conceal
+from at_client.settings import FOR_EVER, exposed_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from at_client.connections import Clock
+    from at_client.exchange import RESTResponse
+    from at_client.rest import RESTClientObject
+
+EARLY = 60.0
+"""Seconds before its end at which a token is renewed; of a short life, half of it."""
+
+REFUSALS = (400, 401, 403)
+"""Answers of a token endpoint that say no (RFC 6749 section 5.2), where trying again would not help."""
+
+
+class PasswordGrant:
+    """A token source for the flow that `OAuth2PasswordBearer` is named after (RFC 6749 sections 4.3 and 6).
+
+    RFC 9700 section 2.4 advises against this grant; use it where the service offers nothing else, and a callable
+    otherwise. The token is fetched at the first call, renewed a minute before it ends, and renewed when the service
+    rejects it: with the refresh token if there is one, else with the password. One grant may serve many clients.
+
+    Args:
+        token_url: Where tokens are had; relative to `Configuration.host`.
+        username: The name of the account.
+        password: Its password, or a callable that gives it. A `str` is forgotten once a refresh token has been had.
+        scope: The scopes to ask for, separated by blanks; `None` for the service's default.
+        client_id: What names the client to the service; `None` if it needs none.
+        client_secret: Its secret. Both go into the form, where FastAPI reads them.
+
+    Example:
+        >>> from at_client import Configuration
+        >>> grant = PasswordGrant("api/v1/auth/token", "ada", lambda: "asked for when it is needed")
+        >>> configuration = Configuration(access_token=grant)
+    """
+
+    def __init__(
+        self,
+        token_url: str,
+        username: str,
+        password: str | Callable[[], str],
+        scope: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+    ) -> None:
+        password, client_secret = conceal(password), conceal(client_secret)
+        required: dict[str, object] = {"token_url": token_url, "username": username}
+        for name, value in required.items():
+            if not isinstance(value, str) or not value:
+                raise ApiTypeError(f"{name} must be a str that is not empty")
+        self.token_url = token_url
+        self.username = username
+        self._password = password if callable(password) else text_secret("password", password)
+        self._client = {
+            "scope": scope,
+            "client_id": client_id,
+            "client_secret": text_secret("client_secret", client_secret),
+        }
+        self._access: Secret | None = None
+        self._refresh: Secret | None = None
+        self._until = 0.0
+        self._lock = ProcessLock()
+
+    def __repr__(self) -> str:
+        return f"PasswordGrant(token_url={self.token_url!r}, username={self.username!r})"
+
+    def renew(self) -> None:
+        """Forget the present token, so that the next call fetches another."""
+        self._until = 0.0
+
+    def token(self, rest: RESTClientObject, clock: Clock) -> Secret:
+        """Return a token that is good for now, fetched if there is none.
+
+        Args:
+            rest: Sends the request.
+            clock: The time of the call.
+
+        Raises:
+            UnauthorizedException: The service refused the password, or the refresh token with no password to go on.
+            ApiException: The token endpoint could not be reached, or did not answer as it should.
+        """
+        with held(self._lock, clock):
+            if self._access is None or time.time() >= self._until:
+                self._fetch(rest, clock)
+            assert self._access is not None
+            return self._access
+
+    def _fetch(self, rest: RESTClientObject, clock: Clock) -> None:
+        if self._refresh is not None:
+            refresh, self._refresh = self._refresh, None
+            try:
+                return self._ask(
+                    {"grant_type": "refresh_token", "refresh_token": refresh}, rest, clock
+                )
+            except UnauthorizedException:
+                if not callable(self._password):
+                    raise
+            except ApiException:
+                self._refresh = refresh  # it was not even looked at
+                raise
+        password = (
+            text_secret("password", asked(self._password))
+            if callable(self._password)
+            else self._password
+        )
+        form = {"grant_type": "password", "username": self.username, "password": password}
+        return self._ask(form, rest, clock)
+
+    def _ask(
+        self, form: Mapping[str, str | Secret | None], rest: RESTClientObject, clock: Clock
+    ) -> None:
+        """Post a form to the token endpoint, and keep what it gives."""
+        url = urljoin(f"{rest.configuration.host}/", self.token_url)
+        exposed = exposed_host(url)
+        if exposed is not None and not rest.configuration.allow_insecure_http:
+            raise ApiValueError(
+                f"token_url: the password would go unencrypted to {exposed}; use https"
+            )
+        body = SealedForm({**form, **self._client})
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Content-Length": str(len(body)),
+        }
+        answer = token_answer(rest.request("POST", url, headers, body, clock))
+        lifetime = answer.expires_in
+        self._access = Secret(answer.access_token.get_secret_value())
+        check_header_value("access_token (from its endpoint)", self._access)
+        self._until = time.time() + lifetime - min(EARLY, lifetime / 2.0)
+        if answer.refresh_token is not None:
+            self._refresh = Secret(answer.refresh_token.get_secret_value())
+            if isinstance(self._password, Secret):
+                self._password = None
+
+
+class SealedForm:
+    """A form body that shows in no traceback; http.client sends what iterating over it gives.
+
+    Args:
+        fields: The fields, secret ones sealed; one that is `None` is left out.
+    """
+
+    def __init__(self, fields: Mapping[str, str | Secret | None]) -> None:
+        self.secrets = tuple(value for value in fields.values() if isinstance(value, Secret))
+        """What a response must not repeat in an error."""
+        self._text = Secret(
+            urlencode(
+                {
+                    name: value.reveal() if isinstance(value, Secret) else value
+                    for name, value in fields.items()
+                    if value is not None
+                }
+            )
+        )
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._text.encode("ascii")
+
+    def __len__(self) -> int:
+        return len(self._text.encode("ascii"))
+
+
+class TokenAnswer(BaseModel):
+    """What a token endpoint gives (RFC 6749 section 5.1)."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    access_token: SecretStr
+    refresh_token: SecretStr | None = None
+    expires_in: float = float("inf")
+    """Seconds; a service that says nothing is asked again when it rejects the token."""
+
+
+def token_answer(response: RESTResponse) -> TokenAnswer:
+    """Read the answer of a token endpoint.
+
+    Raises:
+        UnauthorizedException: It refused.
+        ApiException: It failed, or answered with something else.
+    """
+    shown = response.shown()
+    if response.status in REFUSALS:
+        reason = _refusal(shown.data)
+        raise UnauthorizedException(
+            http_resp=shown,
+            message=f"{shown.status} from {shown.source}: no access token was given{reason}.",
+        )
+    if not 200 <= response.status <= 299:
+        raise exception_class(response.status)(http_resp=shown)
+    try:
+        answer: TokenAnswer = decode(
+            response.read(), response.headers.get("Content-Type"), TokenAnswer
+        )
+    except DecodeFault as fault:
+        # Neither the body nor a traceback that holds it: there may be a token in it.
+        message = f"{shown.status} from {shown.source}, but not the promised token: {fault}."
+        raise ApiDecodeException(shown.status, shown.reason, message=message) from None
+    return answer
+
+
+class _Refusal(BaseModel):
+    """Why a token endpoint says no (RFC 6749 section 5.2), or FastAPI in its place."""
+
+    error: str = ""
+    error_description: str = ""
+    detail: str = ""
+
+
+def _refusal(body: bytes) -> str:
+    """Write the reason of a refusal as the end of a sentence; empty if none was given."""
+    try:
+        said: _Refusal = decode(body, None, _Refusal)
+    except DecodeFault:
+        return ""
+    words = [said.error, said.error_description or said.detail]
+    line = ": ".join(" ".join(word.split())[:200] for word in words if word)
+    return f" ({line.rstrip('.')})" if line.isprintable() and line else ""
+
+
+@contextmanager
+def held(lock: ProcessLock, clock: Clock) -> Iterator[None]:
+    """Hold a lock that others hold during their calls, waiting for no longer than this call may last.
+
+    Raises:
+        ApiTimeoutException: It was not had in time.
+    """
+    if not lock.acquire(timeout=clock.left if clock.left < FOR_EVER else -1.0):
+        raise ApiTimeoutException(
+            reason="Another thread was renewing the access token for too long."
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def asked(function: Callable[[], Any]) -> Any:
+    """Call what the user gave, sealing its answer; its error becomes the cause of ours."""
+    try:
+        return conceal(function())
+    except OpenApiException:
+        raise
+    except Exception as error:
+        raise ApiException(
+            reason=f"The source of access_token failed: {type(error).__name__}."
+        ) from error
