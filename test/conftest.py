@@ -1,0 +1,161 @@
+"""Fixtures that every test can use; see `support` for the parts they are made of."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
+from support.proxy import HttpProxy, http_proxy
+from support.service import Service, running_service
+from support.tls import Authority
+from support.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from at_client import ApiClient, CreditsApi
+    from at_client.sandbox import Sandbox
+    from support.ending import Endings
+
+SPEAKING_VARIABLES = (
+    "ACCESS_TOKEN",
+    "AT_CLIENT_HOST",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+)
+"""What, in a developer's or a CI machine's environment, would change where a call goes."""
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away every variable that would change where a call goes or whom it trusts."""
+    for name in SPEAKING_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _service() -> Iterator[Service]:
+    with running_service() as service:
+        yield service
+
+
+@pytest.fixture
+def service(_service: Service) -> Service:
+    """The FastAPI application under uvicorn, as good as new."""
+    _service.forget()
+    return _service
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The certificate authority that the TLS servers of the tests belong to."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("other-authority"))
+
+
+@pytest.fixture(scope="session")
+def _secure_service(authority: Authority) -> Iterator[Service]:
+    with running_service(tls=authority.issue("localhost", "127.0.0.1")) as service:
+        yield service
+
+
+@pytest.fixture
+def secure_service(_secure_service: Service) -> Service:
+    """The same application over TLS, with a certificate for localhost and 127.0.0.1."""
+    _secure_service.forget()
+    return _secure_service
+
+
+@pytest.fixture(scope="session")
+def open_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
+    """A real HTTP proxy that anybody may use."""
+    with http_proxy(tmp_path_factory.mktemp("open-proxy")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def locked_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
+    """A real HTTP proxy that wants `PROXY_USER` and `PROXY_PASSWORD`."""
+    folder = tmp_path_factory.mktemp("locked-proxy")
+    with http_proxy(folder, PROXY_USER, PROXY_PASSWORD) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def make_wire() -> Iterator[Callable[..., Wire]]:
+    """Start wire servers; all of them stop with the test."""
+    with contextlib.ExitStack() as running:
+        yield lambda **options: running.enter_context(Wire(**options))
+
+
+@pytest.fixture
+def wire(make_wire: Callable[..., Wire]) -> Wire:
+    """A wire server over plain HTTP, without a script: it gives good answers."""
+    return make_wire()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The package's own sandbox."""
+    from at_client.sandbox import Sandbox
+
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def make_client() -> Iterator[Callable[..., ApiClient]]:
+    """Make clients, `make_client(host, **settings)`; all of them are closed with the test.
+
+    The access token is the marked one, unless another is given; the settings are those of
+    `Configuration`.
+    """
+    from at_client import ApiClient, Configuration
+
+    with contextlib.ExitStack() as opened:
+
+        def make(host: str, **settings: Any) -> ApiClient:
+            settings.setdefault("access_token", TOKEN)
+            return opened.enter_context(ApiClient(Configuration(host=host, **settings)))
+
+        yield make
+
+
+@pytest.fixture
+def make_api(make_client: Callable[..., ApiClient]) -> Callable[..., CreditsApi]:
+    """Make the credits operation on a client of its own, `make_api(host, **settings)`."""
+    from at_client import CreditsApi
+
+    return lambda host, **settings: CreditsApi(make_client(host, **settings))
+
+
+@pytest.fixture
+def project() -> Path:
+    """The folder of the project's own files."""
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def endings(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Endings:
+    """Play faults and check how calls end, with everything that is logged and printed."""
+    from support.ending import Endings
+
+    return Endings(caplog, capsys)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client's own waits between attempts be too short to notice."""
+    monkeypatch.setattr("at_client.retries.FIRST_WAIT", 0.01)

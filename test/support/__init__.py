@@ -1,0 +1,1 @@
+"""The real parts that the tests share: servers, proxies, certificates and counters."""

@@ -1,0 +1,126 @@
+"""Real proxies on loopback: proxy.py for HTTP, with or without a password; tiny-proxy for SOCKS."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+from tiny_proxy import Socks5ProxyHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class HttpProxy:
+    """A running proxy.py.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        log: Its access log.
+    """
+
+    port: int
+    log: Path
+
+    def url(self, user: str = "", password: str = "") -> str:
+        """Write the proxy's address, with credentials when there are some."""
+        login = f"{user}:{password}@" if user else ""
+        return f"http://{login}127.0.0.1:{self.port}"
+
+    def saw(self, text: str, within: float = 3.0) -> bool:
+        """Tell whether the access log has the text; a line is written when its connection ends."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if text in self.log.read_text():
+                return True
+            time.sleep(0.02)
+        return False
+
+
+@contextlib.contextmanager
+def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[HttpProxy]:
+    """Run proxy.py in a process of its own, for CONNECT and for plain forwarding.
+
+    Args:
+        folder: Where its log and its port file go.
+        user: With `password`: what Basic authentication must bring; empty for an open proxy.
+        password: See `user`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port_file, log = folder / "port", folder / "access.log"
+    log.touch()
+    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
+    command += ["--port-file", str(port_file), "--log-file", str(log)]
+    command += ["--num-acceptors", "1", "--threaded", "--data-dir", str(folder)]
+    if user:
+        command += ["--basic-auth", f"{user}:{password}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield HttpProxy(_wait_for_port(port_file, process), log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for_port(port_file: Path, process: subprocess.Popen[bytes], within: float = 20.0) -> int:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline and process.poll() is None:
+        if port_file.exists() and port_file.read_text().strip():
+            port = int(port_file.read_text())
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return port
+        time.sleep(0.02)
+    raise RuntimeError("proxy.py did not start")
+
+
+@dataclass
+class SocksProxy:
+    """A running SOCKS 5 proxy; `tunnels` counts the connections it was asked to carry."""
+
+    port: int
+    tunnels: int = 0
+
+
+@contextlib.contextmanager
+def socks_proxy(user: str | None = None, password: str | None = None) -> Iterator[SocksProxy]:
+    """Run tiny-proxy's SOCKS 5 server on a thread; with a user name it asks for the password."""
+    running = SocksProxy(port=0)
+    handler = Socks5ProxyHandler(username=user, password=password)
+    ready = threading.Event()
+    stop: list[anyio.abc.CancelScope] = []
+    token: list[object] = []
+
+    async def serve() -> None:
+        async def carry(client: anyio.abc.SocketStream) -> None:
+            running.tunnels += 1
+            await handler.handle(client)
+
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        running.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django's
+        async with listener:
+            with anyio.CancelScope() as scope:
+                stop.append(scope)
+                token.append(anyio.lowlevel.current_token())
+                ready.set()
+                await listener.serve(carry)
+
+    thread = threading.Thread(target=anyio.run, args=(serve,), name="socks", daemon=True)
+    thread.start()
+    assert ready.wait(10), "the SOCKS proxy did not start"
+    try:
+        yield running
+    finally:
+        anyio.from_thread.run_sync(stop[0].cancel, token=token[0])
+        thread.join(5)
+        assert not thread.is_alive(), "the SOCKS proxy did not stop"

@@ -1,0 +1,282 @@
+"""The service in small: a FastAPI application written to openapi.json, under a real uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import uvicorn
+from fastapi import Cookie, Depends, FastAPI, Form, Header, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
+from pydantic import BaseModel, ConfigDict, Field
+
+from support.facts import COOKIE, CREDITS, TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from support.tls import CertificateFiles
+
+BROKEN_TOKEN = "TOKEN-SECRET-broken"
+INVALID_TOKEN = "TOKEN-SECRET-invalid"
+USER, PASSWORD = "ada", "PASSWORD-SECRET-77e1"
+
+
+class CreditResponse(BaseModel):
+    """Credit usage of one account."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    total: int = Field(alias="total_credits")
+    used: int = Field(alias="used_credits")
+    remaining: int = Field(alias="remaining_credits")
+    free_credits: int
+    purchased_credits: int = 0
+    period: str
+    reset_date: str
+    days_until_reset: int
+    plan_tier: str | None = None
+
+
+class ErrorResponse(BaseModel):
+    """Body of a failed call."""
+
+    detail: str = Field(description="What went wrong")
+    code: str | None = None
+    errors: dict[str, list[str]] | None = None
+
+
+class Item(BaseModel):
+    """Something to send as JSON."""
+
+    name: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """Give the values of every header line of that name."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+
+@dataclass
+class Memory:
+    """What the application knows and has seen; the tests read it and write to it.
+
+    Attributes:
+        tokens: The credits that each bearer token shows.
+        cookies: The credits that each `auth_token` cookie shows.
+        requests: Every request so far.
+        expires_in: Seconds that an issued token is said to live; `None` to leave it out.
+        grants: The grant types that the token endpoint was asked for, in order.
+        refresh_tokens: The refresh tokens that are good, each once.
+    """
+
+    tokens: dict[str, dict[str, object]] = field(default_factory=lambda: {TOKEN: dict(CREDITS)})
+    cookies: dict[str, dict[str, object]] = field(default_factory=lambda: {COOKIE: dict(CREDITS)})
+    requests: list[Seen] = field(default_factory=list)
+    expires_in: int | None = 3600
+    grants: list[str] = field(default_factory=list)
+    refresh_tokens: set[str] = field(default_factory=set)
+
+    def issue(self, grant: str) -> dict[str, object]:
+        """Make an access token that works, and a refresh token beside it."""
+        self.grants.append(grant)
+        number = len(self.grants)
+        self.tokens[f"TOKEN-SECRET-issued-{number}"] = dict(CREDITS)
+        self.refresh_tokens.add(f"REFRESH-SECRET-{number}")
+        issued: dict[str, object] = {
+            "access_token": f"TOKEN-SECRET-issued-{number}",
+            "token_type": "bearer",
+            "refresh_token": f"REFRESH-SECRET-{number}",
+        }
+        if self.expires_in is not None:
+            issued["expires_in"] = self.expires_in
+        return issued
+
+
+def make_app(memory: Memory) -> FastAPI:
+    """Build the application.
+
+    Args:
+        memory: Its accounts, and where it notes what it gets.
+    """
+    app = FastAPI(title="Agent Toolkit", version="1.0.0")
+    _watch(app, memory)
+    _add_credits(app, memory)
+    _add_token_endpoint(app, memory)
+    _add_echo(app)
+    return app
+
+
+def _watch(app: FastAPI, memory: Memory) -> None:
+    @app.middleware("http")
+    async def note(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        body = await request.body()
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
+        seen = Seen(request.method, request.url.path, request.url.query, headers, body)
+        memory.requests.append(seen)
+        # FastAPI's password form admits no other grant, so the refresh grant has its own route.
+        if seen.path == "/api/v1/auth/token" and b"grant_type=refresh_token" in body:
+            request.scope["path"] = "/api/v1/auth/refresh"
+        return await call_next(request)
+
+
+# Here, not in the function that uses it: FastAPI reads its annotations as a module would.
+_bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
+
+
+def _add_credits(app: FastAPI, memory: Memory) -> None:
+    @app.get(
+        "/api/v1/credits",
+        tags=["credits"],
+        operation_id="get_credits_api_v1_credits_get",
+        description="Get current credit usage and limits for the authenticated user.",
+        response_model=CreditResponse,
+        responses={500: {"model": ErrorResponse, "description": "Internal Server Error"}},
+    )
+    def get_credits(
+        token: Annotated[str | None, Depends(_bearer)],
+        auth_token: Annotated[str | None, Cookie()] = None,
+    ) -> Any:
+        if token == BROKEN_TOKEN:
+            body = ErrorResponse(detail="The ledger is closed", code="ledger_closed")
+            return JSONResponse(body.model_dump(), status_code=500)
+        if token == INVALID_TOKEN:
+            wrong = {"type": "string_too_long", "loc": ("cookie", "auth_token"), "msg": "Too long"}
+            raise RequestValidationError([{**wrong, "input": "…", "ctx": {"max_length": 64}}])
+        account = memory.tokens.get(token or "") or memory.cookies.get(auth_token or "")
+        if account is None:
+            raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+        return CreditResponse.model_validate(account)
+
+
+def _add_token_endpoint(app: FastAPI, memory: Memory) -> None:
+    def refuse(error: str, description: str, status: int = 400) -> JSONResponse:
+        return JSONResponse({"error": error, "error_description": description}, status)
+
+    @app.post("/api/v1/auth/token", include_in_schema=False)
+    def password_grant(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Any:
+        if (form.username, form.password) != (USER, PASSWORD):
+            return refuse("invalid_grant", "Incorrect username or password")
+        return memory.issue("password")
+
+    @app.post("/api/v1/auth/refresh", include_in_schema=False)
+    def refresh_grant(refresh_token: Annotated[str, Form()]) -> Any:
+        if refresh_token not in memory.refresh_tokens:
+            return refuse("invalid_grant", "The refresh token has been used")
+        memory.refresh_tokens.discard(refresh_token)
+        return memory.issue("refresh_token")
+
+
+def _add_echo(app: FastAPI) -> None:
+    @app.get("/api/v1/echo/items/{item_id}", include_in_schema=False)
+    def item(
+        item_id: int,
+        tag: Annotated[list[str] | None, Query()] = None,
+        x_note: Annotated[str | None, Header()] = None,
+        flavour: Annotated[str | None, Cookie()] = None,
+    ) -> dict[str, object]:
+        return {"item_id": item_id, "tags": tag or [], "note": x_note, "flavour": flavour}
+
+    @app.post("/api/v1/echo/json", status_code=201, include_in_schema=False)
+    def read_json(item: Item) -> Item:
+        return item
+
+    @app.post("/api/v1/echo/form", include_in_schema=False)
+    def read_form(
+        name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None
+    ) -> dict[str, object]:
+        return {"name": name, "colours": colour or []}
+
+    verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+    @app.api_route("/api/v1/echo/{rest:path}", methods=verbs, include_in_schema=False)
+    async def echo(rest: str, request: Request) -> dict[str, object]:
+        return {
+            "method": request.method,
+            "path": rest,
+            "query": request.query_params.multi_items(),
+            "headers": dict(request.headers),
+            "cookies": dict(request.cookies),
+            "body": (await request.body()).decode(errors="replace"),
+        }
+
+
+@dataclass
+class Service:
+    """The running application: where it is, and what it has seen."""
+
+    url: str
+    memory: Memory
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Every request since the test began."""
+        return self.memory.requests
+
+    def forget(self) -> None:
+        """Go back to how it was at the start."""
+        self.memory.__init__()  # type: ignore[misc]  # a dataclass: this sets every field anew
+
+
+@contextlib.contextmanager
+def running_service(
+    tls: CertificateFiles | None = None, client_ca: str | None = None
+) -> Iterator[Service]:
+    """Run the application under uvicorn on a thread, on a free loopback port.
+
+    Args:
+        tls: Serve https with this certificate.
+        client_ca: Ask clients for a certificate that this authority has signed.
+    """
+    memory = Memory()
+    options: dict[str, Any] = {}
+    if tls is not None:
+        options.update(ssl_certfile=tls.certificate, ssl_keyfile=tls.key)
+    if client_ca is not None:
+        options.update(ssl_ca_certs=client_ca, ssl_cert_reqs=2)
+    config = uvicorn.Config(
+        make_app(memory),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+        **options,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        run = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True
+        )
+        run.start()
+        try:
+            deadline = time.monotonic() + 10
+            while not server.started:
+                assert run.is_alive(), "uvicorn did not start"
+                assert time.monotonic() < deadline, "uvicorn took too long"
+                time.sleep(0.005)
+            scheme = "http" if tls is None else "https"
+            yield Service(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", memory)
+        finally:
+            server.should_exit = True
+            run.join(10)
+            assert not run.is_alive(), "uvicorn did not stop"

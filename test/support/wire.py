@@ -1,0 +1,340 @@
+r"""A raw-socket server on loopback that plays scripted trouble, byte by byte.
+
+A script is a list of steps. Each request takes the next one; when there is none left, the answer
+is a good one, so that every test can end with "and the next call works":
+
+    wire.play(reply(b"HTTP/1.1 200 OK\r\nContent-Le", RESET), reply(answer(status=503)))
+
+A step is made of actions, played in order: bytes are sent, the rest is one of the classes and
+names below. After a step the connection stays open, unless the step has closed it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from support.facts import CREDITS_BODY
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let some seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Send the data a byte at a time, with a pause after each."""
+
+    data: bytes
+    every: float = 0.02
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Send the data in packets that end at the given offsets."""
+
+    data: bytes
+    cuts: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Send the same chunk again and again, until the other side has had enough."""
+
+    chunk: bytes
+
+
+class End(enum.Enum):
+    """How a step can leave its connection."""
+
+    CLOSE = "close it in order (FIN)"
+    RESET = "tear it down (RST)"
+    SILENCE = "say nothing more, until the other side leaves"
+
+
+CLOSE, RESET, SILENCE = End.CLOSE, End.RESET, End.SILENCE
+
+Action = bytes | Wait | Drip | Pieces | Endless | End
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the server does once: with a request, or with a connection as soon as it is there."""
+
+    actions: tuple[Action, ...]
+    on_connect: bool = False
+
+
+def reply(*actions: Action) -> Step:
+    """Make the step that answers one request."""
+    return Step(actions)
+
+
+def greet(*actions: Action) -> Step:
+    """Make the step that meets one connection, whatever its request would have been."""
+    return Step(actions, on_connect=True)
+
+
+def answer(
+    body: bytes = CREDITS_BODY,
+    status: int = 200,
+    *,
+    content_type: str | None = "application/json",
+    headers: Sequence[tuple[str, str]] = (),
+    length: int | None = None,
+) -> bytes:
+    """Write one well-formed response.
+
+    Args:
+        body: The bytes after the headers.
+        status: The status code; the reason is the usual one.
+        content_type: The media type; `None` leaves the header out.
+        headers: More header lines, in order.
+        length: What `Content-Length` says; `None` for the truth.
+    """
+    try:
+        reason = HTTPStatus(status).phrase
+    except ValueError:
+        reason = "Whatever"
+    lines = [f"HTTP/1.1 {status} {reason}"]
+    if content_type is not None:
+        lines.append(f"Content-Type: {content_type}")
+    lines.extend(f"{name}: {value}" for name, value in headers)
+    lines.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def chunked(
+    *chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n"
+) -> bytes:
+    """Write one response in chunks; `last` is what comes after them."""
+    extra = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        f"{extra}Transfer-Encoding: chunked\r\n\r\n"
+    ).encode("latin-1")
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + last
+
+
+class Wire:
+    """The server; a context manager that leaves no thread and no socket behind.
+
+    Args:
+        tls: Speak TLS with this context; a failed handshake is counted and forgotten.
+        longest: Seconds after which a connection is given up, so that no test hangs on it.
+
+    Attributes:
+        connections: How many connections were accepted.
+        requests: Every request as it came, head and body.
+        times: When each request was complete, by `time.monotonic()`.
+        refused_handshakes: What went wrong in TLS handshakes, in order.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, longest: float = 20.0) -> None:
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.times: list[float] = []
+        self.refused_handshakes: list[str] = []
+        self._tls = tls
+        self._longest = longest
+        self._script: deque[Step] = deque()
+        self._otherwise = reply(answer())
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """Where the server is, as a client's host."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def play(self, *steps: Step, otherwise: Step | None = None) -> None:
+        """Set the script.
+
+        Args:
+            steps: One for each request (or connection, see `greet`) to come.
+            otherwise: What is done when the script has run out; a good answer unless given.
+        """
+        with self._lock:
+            self._script = deque(steps)
+            self._otherwise = otherwise or reply(answer())
+
+    def __enter__(self) -> Self:
+        self._spawn(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        with contextlib.suppress(OSError):  # wakes accept(), on every system
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        with self._lock:
+            still_open = list(self._open)
+        for connection in still_open:
+            with contextlib.suppress(OSError):  # socket's own: ssl's would race with its reader
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        self._listener.close()
+        stuck = [thread.name for thread in self._threads if thread.is_alive()]
+        assert not stuck, f"the wire server did not stop: {stuck}"
+
+    def _spawn(self, target: Callable[..., None], *args: object) -> None:
+        name = f"wire-{self.port}-{len(self._threads)}"
+        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._stopping.is_set():
+                connection.close()
+                return
+            with self._lock:
+                self.connections += 1
+                self._threads = [t for t in self._threads if t.is_alive()]
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(self._longest)
+            self._spawn(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if self._tls is not None:
+                try:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                except OSError as error:
+                    self.refused_handshakes.append(str(error))
+                    return
+            with self._lock:
+                self._open.add(connection)
+            self._converse(connection)
+        except OSError:
+            pass  # the client has left, or the test is over: nobody to tell
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
+
+    def _converse(self, connection: socket.socket) -> None:
+        greeting = self._next_step(on_connect=True)
+        if greeting is not None and not self._perform(greeting, connection):
+            return
+        buffer = b""
+        while not self._stopping.is_set():
+            request, buffer = _read_request(connection, buffer)
+            if not request:
+                return
+            with self._lock:
+                self.requests.append(request)
+                self.times.append(time.monotonic())
+            step = self._next_step(on_connect=False)
+            if step is not None and not self._perform(step, connection):
+                return
+
+    def _next_step(self, *, on_connect: bool) -> Step | None:
+        with self._lock:
+            if self._script:
+                return self._script.popleft() if self._script[0].on_connect is on_connect else None
+            return self._otherwise if self._otherwise.on_connect is on_connect else None
+
+    def _perform(self, step: Step, connection: socket.socket) -> bool:
+        """Play one step; tell whether the connection goes on."""
+        for action in step.actions:
+            if not isinstance(action, End):
+                self._send(action, connection)
+                continue
+            if action is RESET:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            elif action is SILENCE:
+                while connection.recv(65536):
+                    pass
+            return False
+        return True
+
+    def _send(self, action: bytes | Wait | Drip | Pieces | Endless, to: socket.socket) -> None:
+        if isinstance(action, bytes):
+            to.sendall(action)
+        elif isinstance(action, Wait):
+            self._stopping.wait(action.seconds)
+        elif isinstance(action, Drip):
+            self._send_slowly([bytes([byte]) for byte in action.data], action.every, to)
+        elif isinstance(action, Pieces):
+            offsets = (0, *action.cuts, len(action.data))
+            packets = [action.data[start:end] for start, end in pairwise(offsets)]
+            self._send_slowly(packets, 0.001, to)  # enough for each to be a packet of its own
+        else:
+            until = time.monotonic() + self._longest
+            while time.monotonic() < until:
+                to.sendall(action.chunk)
+
+    def _send_slowly(self, packets: Sequence[bytes], pause: float, to: socket.socket) -> None:
+        for packet in packets:
+            to.sendall(packet)
+            if self._stopping.wait(pause):
+                raise ConnectionAbortedError("the test is over")
+
+
+def _read_request(connection: socket.socket, buffer: bytes) -> tuple[bytes, bytes]:
+    """Read one request with its body; both parts are empty when the other side has left."""
+    while b"\r\n\r\n" not in buffer:
+        received = connection.recv(65536)
+        if not received:
+            return b"", b""
+        buffer += received
+    head, _, rest = buffer.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            length = int(value)
+    while len(rest) < length:
+        received = connection.recv(65536)
+        if not received:
+            return b"", b""
+        rest += received
+    return head + b"\r\n\r\n" + rest[:length], rest[length:]
+
+
+@contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """Hold a port on which every connection is refused."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextlib.contextmanager
+def deaf_port() -> Iterator[int]:
+    """Hold a port that never answers to a connect: its queue is full, and Linux drops the SYN."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = held.enter_context(socket.socket())
+            filler.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -1,0 +1,93 @@
+"""Dask: the client travels to a real cluster of several processes, and works there."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import TYPE_CHECKING
+
+import cloudpickle
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from at_client import CreditsApi, PasswordGrant, UnauthorizedException
+from support.facts import CREDITS, TOKEN, secrets_in
+from support.service import PASSWORD, USER
+from support.tasks import failing, remaining, response_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.service import Service
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Client]:
+    """Two workers, each a process of its own."""
+    # A worker is started by name, and takes on what this process imports and warns of.
+    with (
+        dask.config.set({"distributed.worker.profile.enabled": False}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as processes,
+        Client(processes) as client,
+    ):
+        yield client
+
+
+def test_tasks_share_one_client_by_value(
+    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
+) -> None:
+    """Many accounts, told apart by their cookies: each answer is the right one, from two processes."""
+    accounts = {f"cookie-{number}": number for number in range(24)}
+    for cookie, number in accounts.items():
+        service.memory.cookies[cookie] = {**CREDITS, "remaining_credits": number}
+    api = make_api(service.url, access_token=None)
+    got = cluster.gather(cluster.map(api.get_credits, list(accounts)))
+    assert [credits.remaining for credits in got] == list(range(24))
+
+
+def test_tasks_run_elsewhere(
+    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
+) -> None:
+    """A client that was used here works in each worker, with connections of its own."""
+    api = make_api(service.url)
+    assert remaining(api) == 750
+    everywhere = cluster.run(remaining, api)
+    assert list(everywhere.values()) == [750, 750]
+    assert os.getpid() not in cluster.run(os.getpid).values()
+    assert remaining(api) == 750
+
+
+def test_responses_and_errors_come_back(
+    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
+) -> None:
+    """A response comes back with its headers, an error as its own class; neither shows a secret."""
+    api = make_api(service.url)
+    response = cluster.submit(response_of, api).result()
+    assert (response.status_code, response.data.remaining) == (200, 750)
+    assert response.headers["Content-Type"] == "application/json"
+    with pytest.raises(UnauthorizedException) as caught:
+        cluster.submit(failing, api, retries=0).result()
+    assert caught.value.status == 401
+    assert secrets_in(str(caught.value), repr(caught.value), pickle.dumps(caught.value)) == []
+
+
+def test_a_password_grant_travels(
+    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
+) -> None:
+    """A worker gets a copy of the grant, with the tokens that it has so far."""
+    grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
+    api = make_api(service.url, access_token=grant)
+    assert remaining(api) == 750
+    assert list(cluster.run(remaining, api).values()) == [750, 750]
+    assert service.memory.grants == ["password"]
+
+
+def test_what_travels_is_not_shown(make_api: Callable[..., CreditsApi]) -> None:
+    """Dask's key and repr of a task do not show the token; the pickle itself has to hold it."""
+    api = make_api("https://api.example.com")
+    task = dask.delayed(api.get_credits)()
+    assert secrets_in(repr(task), str(task.key), repr(dict(task.dask))) == []
+    assert TOKEN.encode() in cloudpickle.dumps(api)

@@ -1,0 +1,261 @@
+"""README and docs are true: code runs, tables agree with openapi.json, links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import hashlib
+import importlib
+import json
+import pkgutil
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sybil import Document
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+import at_client
+from at_client import exceptions
+from support import pages
+from support.facts import TOKEN
+from support.pages import PAGES, PROJECT, blocks, name_of, tables
+from support.service import Service, running_service
+from support.tunnel import tunnel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sybil import Example
+
+    from support.tls import Authority
+
+README = PROJECT / "README.md"
+CREDITS_PAGE = PROJECT / "docs" / "CreditsApi.md"
+DOCUMENT = json.loads((PROJECT / "openapi.json").read_text())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+MODULES = ["at_client", *(m.name for m in pkgutil.walk_packages(at_client.__path__, "at_client."))]
+
+SETUP = (
+    "python3 -m venv .venv && .venv/bin/pip install . "
+    "&& .venv/bin/python -m at_client credits --sandbox"
+)
+CHECKS = "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox"
+
+PUBLISHED_EXAMPLE = "dbbd594688f94e78d8f946d11057baa1fe677254bb9b5439181a087e03df577c"
+"""SHA-256 of the example on the page that the service publishes."""
+
+
+@pytest.fixture(scope="module")
+def _service_behind_its_name(authority: Authority) -> Iterator[Service]:
+    with running_service(tls=authority.issue("api.agenttoolkit.ai")) as service:
+        yield service
+
+
+@pytest.fixture
+def published(
+    _service_behind_its_name: Service, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """The service under its published name, as a user's machine behind a proxy would reach it."""
+    service = _service_behind_its_name
+    service.forget()
+    with tunnel(int(service.url.rpartition(":")[2])) as (proxy, targets):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+        monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
+        yield service
+        assert set(targets) <= {"api.agenttoolkit.ai:443"}
+
+
+def run_blocks(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run the Python blocks of a page, one after the other in one namespace.
+
+    A block of `text` is what the Python block before it prints, to the letter.
+    """
+
+    def compare(example: Example) -> None:
+        assert example.parsed.splitlines() == printed[-1].splitlines(), (
+            f"{page}:{example.line} is not what the block before it prints"
+        )
+
+    printed: list[str] = []
+    shown = CodeBlockParser("text", compare)
+    for example in Document.parse(str(page), PythonCodeBlockParser(), shown):
+        capsys.readouterr()
+        example.evaluate()
+        printed.append(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.usefixtures("published")
+def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every Python block of every page runs and prints what the page shows."""
+    run_blocks(page, capsys)
+
+
+@pytest.mark.parametrize("page", [README, CREDITS_PAGE], ids=name_of)
+def test_published_example_reaches_the_service(
+    page: Path, published: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example stands as published, and the service gets both its token and its cookie."""
+    example = next(content for language, content in blocks(page) if language == "python")
+    assert hashlib.sha256(example.encode()).hexdigest() == PUBLISHED_EXAMPLE
+    exec(compile(example, name_of(page), "exec"), {})  # noqa: S102  # what a reader would run
+    (request,) = published.requests
+    assert (request.method, request.path) == ("GET", "/api/v1/credits")
+    assert request.all("authorization") == [f"Bearer {TOKEN}"]
+    assert request.all("cookie") == ["auth_token=auth_token_example"]
+    assert "CreditResponse(total=1000, used=250, remaining=750" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.usefixtures("published")
+def test_docstring_examples(name: str) -> None:
+    """The examples in docstrings give what they show."""
+    if name == "at_client.__main__":
+        pytest.skip("importing it runs the command line")
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0
+
+
+def test_readme_sets_up_with_two_commands() -> None:
+    """README opens with the command that installs and shows, and names one more, that checks."""
+    fenced = blocks(README)
+    assert fenced[0] == ("shell", f"{SETUP}\n")
+    assert [content for language, content in fenced if language in {"shell", "sh", "bash"}] == [
+        f"{SETUP}\n",
+        f"{CHECKS}\n",
+    ]
+
+
+def test_ci_runs_the_readme_command() -> None:
+    """CI runs what README tells people to run, and nothing else."""
+    script = (PROJECT / ".ci" / "run").read_text()
+    assert script.rstrip().splitlines()[-1] == CHECKS
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *PROJECT.glob("S*.md"), *PROJECT.glob("CH*.md")], ids=name_of
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page names a file that exists and an anchor that it has."""
+    for link in pages.links(page):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link}: no such file"
+        if anchor:
+            assert anchor in pages.anchors(target), f"{link}: no such anchor"
+
+
+def test_every_page_is_reached_from_readme() -> None:
+    """README leads to each page of docs."""
+    linked = {(PROJECT / link.partition("#")[0]).resolve() for link in pages.links(README)}
+    assert set(PROJECT.glob("docs/*.md")) <= linked
+
+
+def test_operations_agree() -> None:
+    """CreditsApi.md and README list the operations of openapi.json with their verbs and paths."""
+    documented = [
+        [operation["operationId"], f"{verb.upper()} {path}", operation["summary"]]
+        for path, verbs in DOCUMENT["paths"].items()
+        for verb, operation in verbs.items()
+    ]
+    assert tables(CREDITS_PAGE)[0][1:] == documented
+    endpoints = next(table for table in tables(README) if table[0][0] == "Class")
+    assert [row[1:] for row in endpoints[1:]] == documented
+
+
+def test_operation_page_agrees() -> None:
+    """CreditsApi.md has the document's parameters, statuses, types, scheme and return type."""
+    operation = DOCUMENT["paths"]["/api/v1/credits"]["get"]
+    text = CREDITS_PAGE.read_text()
+    parameters, statuses = tables(CREDITS_PAGE)[1], tables(CREDITS_PAGE)[-1]
+    assert [row[0] for row in parameters[1:]] == [p["name"] for p in operation["parameters"]]
+    assert all(("cookie" in row[2]) for row in parameters[1:])
+    assert {row[0]: row[1] for row in statuses[1:]} == {
+        status: response["description"] for status, response in operation["responses"].items()
+    }
+    (scheme,) = operation["security"][0]
+    assert f"[{scheme}](../README.md#{scheme})" in text
+    media = {kind for response in operation["responses"].values() for kind in response["content"]}
+    assert re.findall(r"\*\*Accept\*\*: (\S+)", text) == sorted(media)
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    returned = text.partition("### Return type")[2].split()[0]
+    assert returned == f"[**{answer.rpartition('/')[2]}**]({answer.rpartition('/')[2]}.md)"
+
+
+def test_models_are_listed() -> None:
+    """README lists the models of openapi.json, no more and no less."""
+    section = README.read_text().partition("## Documentation for models")[2].partition("\n## ")[0]
+    assert re.findall(r"\[(\w+)\]\(docs/\1\.md\)", section) == sorted(SCHEMAS)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_model_page_agrees(name: str) -> None:
+    """A model's page has the document's properties with their types, and the model's defaults."""
+    rows = tables(PROJECT / "docs" / f"{name}.md")[0]
+    assert rows[0] == ["Name", "On the wire", "Type", "When absent"]
+    attributes, wire, types, absent = zip(*rows[1:], strict=True)
+    assert [w.split(",")[0] for w in wire] == list(SCHEMAS[name]["properties"])
+    for written, (prop, schema) in zip(types, SCHEMAS[name]["properties"].items(), strict=True):
+        assert written.startswith(_python_type(schema)), f"{name}.{prop}"
+    fields = getattr(at_client, name).model_fields
+    assert list(attributes) == list(fields)
+    assert list(absent) == [
+        "error" if field.is_required() else repr(field.default) for field in fields.values()
+    ]
+
+
+def test_error_table_agrees() -> None:
+    """The table on the errors page names every class, with the status that it stands for."""
+    table = next(
+        table for table in tables(PROJECT / "docs" / "errors.md") if table[0][0] == "Status"
+    )
+    classes = {name for row in table[1:] for name in row[1].split(", ")}
+    tree = {c.__name__ for c in _family(exceptions.OpenApiException)}
+    assert classes == tree - {"OpenApiException"}
+    for status, name, _ in table[1:]:
+        if first := re.match(r"[1-9]\d\d", status):
+            assert exceptions.exception_class(int(first[0])).__name__ == name
+
+
+def test_error_tree_agrees() -> None:
+    """The tree on the errors page is the tree of the classes."""
+    tree = next(content for _, content in blocks(PROJECT / "docs" / "errors.md") if "├" in content)
+    names = {
+        name: len(indent) for indent, name in re.findall(r"^([ │├└─]*)(\w+)", tree, re.MULTILINE)
+    }
+    assert names == {
+        c.__name__: 4 * (len(_line(c)) - 1) for c in _family(exceptions.OpenApiException)
+    }
+
+
+def _python_type(schema: dict[str, Any]) -> str:
+    """Write a schema the way the pages do."""
+    simple = {"integer": "int", "string": "str"}
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(_python_type(s) for s in schema["anyOf"] if s != {"type": "null"})
+    if schema.get("type") == "array":
+        return f"list[{_python_type(schema['items'])}]"
+    if schema.get("type") == "object":
+        return f"dict[str, {_python_type(schema.get('additionalProperties', {}))}]"
+    return simple.get(schema.get("type", ""), "object")
+
+
+def _public(cls: type) -> bool:
+    return cls.__module__ == "at_client.exceptions" and not cls.__name__.startswith("_")
+
+
+def _line(cls: type) -> list[type]:
+    """Name a class and its public ancestors."""
+    return [c for c in cls.__mro__ if _public(c)]
+
+
+def _family(cls: type[BaseException]) -> set[type[BaseException]]:
+    """Name a class and everything below it, private links of the chain aside."""
+    below = {c for child in cls.__subclasses__() for c in _family(child)}
+    return below | ({cls} if _public(cls) else set())

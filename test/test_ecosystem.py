@@ -1,0 +1,248 @@
+"""Beside other libraries, each the real one: spans, cassettes, the system's trust store, loggers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import pickle
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import pytest
+import rich.console
+import rich.logging
+import structlog
+import truststore
+import vcr
+import yaml
+from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from at_client import (
+    ApiClient,
+    ApiConnectionException,
+    Configuration,
+    CreditsApi,
+    PasswordGrant,
+    ServiceException,
+)
+from support.ending import good_call
+from support.facts import COOKIE, TOKEN, secrets_in
+from support.service import PASSWORD, USER
+from support.wire import CLOSE, answer, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.service import Service
+    from support.tls import Authority
+    from support.wire import Wire
+
+pytestmark = pytest.mark.usefixtures("short_waits")
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """OpenTelemetry's instrumentation of urllib3, and the spans that it makes."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = URLLib3Instrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    yield exporter
+    instrumentor.uninstrument()
+    provider.shutdown()
+
+
+def statuses(spans: InMemorySpanExporter) -> list[object]:
+    """Give the HTTP status of every span, in order; `None` for an attempt without a response."""
+    return [(span.attributes or {}).get("http.status_code") for span in spans.get_finished_spans()]
+
+
+def test_opentelemetry_sees_one_span_an_attempt(
+    wire: Wire, make_api: Callable[..., CreditsApi], spans: InMemorySpanExporter
+) -> None:
+    """A lost connection, a 503 and the answer are three spans, and the service is told of each."""
+    wire.play(reply(CLOSE), reply(answer(b"", 503)))
+    api = make_api(wire.url)
+    assert good_call(api)
+    assert statuses(spans) == [None, 503, 200]
+    told = [line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line]
+    ids = [span.get_span_context().span_id for span in spans.get_finished_spans()]
+    assert [int(line.split(b"-")[2], 16) for line in told] == ids
+
+
+def test_opentelemetry_sees_no_secret(
+    wire: Wire, make_api: Callable[..., CreditsApi], spans: InMemorySpanExporter
+) -> None:
+    """Neither the attributes of a span nor the exception noted in it show a credential."""
+    wire.play(reply(answer(b"no", 500)), reply(CLOSE))
+    api = make_api(wire.url, retries=1)
+    with pytest.raises(ApiConnectionException):
+        api.get_credits(auth_token=COOKIE)
+    assert secrets_in(*(span.to_json() for span in spans.get_finished_spans())) == []
+
+
+def recorded(cassette: Path) -> list[dict[str, Any]]:
+    """Read the requests of a cassette."""
+    return [each["request"] for each in yaml.safe_load(cassette.read_text())["interactions"]]
+
+
+def test_vcrpy_records_and_replays(wire: Wire, tmp_path: Path) -> None:
+    """The first run asks the service, the second the cassette; filtered credentials are in neither."""
+    cassette = tmp_path / "credits.yaml"
+    recorder = vcr.VCR(filter_headers=["authorization", "cookie"])
+    for connections in (1, 1):
+        with (
+            recorder.use_cassette(cassette) as tape,
+            ApiClient(Configuration(wire.url, TOKEN)) as client,
+        ):
+            assert CreditsApi(client).get_credits(auth_token=COOKIE).remaining == 750
+        assert wire.connections == connections
+    assert tape.play_count == 1
+    (request,) = recorded(cassette)
+    assert request["uri"] == f"{wire.url}/api/v1/credits"
+    assert TOKEN.encode() in wire.requests[0]
+    assert secrets_in(cassette.read_text()) == []
+
+
+def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
+    """Who filters nothing gets what went over the wire, as text that another run can match."""
+    cassette = tmp_path / "credits.yaml"
+    recorder = vcr.VCR(match_on=["method", "uri", "headers"])
+    for _ in range(2):
+        with (
+            recorder.use_cassette(cassette) as tape,
+            ApiClient(Configuration(wire.url, TOKEN)) as client,
+        ):
+            assert CreditsApi(client).get_credits(auth_token=COOKIE).remaining == 750
+    assert (tape.play_count, wire.connections) == (1, 1)
+    (request,) = recorded(cassette)
+    assert request["headers"]["Authorization"] == [f"Bearer {TOKEN}"]
+    assert request["headers"]["Cookie"] == [f"auth_token={COOKIE}"]
+
+
+def test_vcrpy_records_retries_and_replays_them(
+    wire: Wire, tmp_path: Path, make_api: Callable[..., CreditsApi]
+) -> None:
+    """Each attempt is an interaction of its own; in the replay the last one is an error again."""
+    wire.play(otherwise=reply(answer(b'{"detail": "down"}', 503)))
+    cassette = tmp_path / "down.yaml"
+    for _ in range(2):
+        with vcr.VCR(filter_headers=["authorization"]).use_cassette(cassette) as tape:
+            api = make_api(wire.url)
+            with pytest.raises(ServiceException, match="down"):
+                api.get_credits()
+            api.api_client.close()
+    assert (len(wire.requests), tape.play_count) == (3, 3)
+
+
+def test_vcrpy_records_the_password_flow(
+    service: Service, tmp_path: Path, make_api: Callable[..., CreditsApi]
+) -> None:
+    """The form of the token endpoint is recorded as sent, so that vcrpy's own filters find it."""
+    cassette = tmp_path / "grant.yaml"
+    recorder = vcr.VCR(
+        filter_headers=["authorization"], filter_post_data_parameters=["username", "password"]
+    )
+    for _ in range(2):
+        with recorder.use_cassette(cassette) as tape:
+            grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
+            api = make_api(service.url, access_token=grant)
+            assert good_call(api)
+            api.api_client.close()
+    assert (len(service.requests), tape.play_count) == (2, 2)
+    assert recorded(cassette)[0]["body"] == "grant_type=password"
+
+
+def test_after_a_cassette_the_client_goes_on(
+    wire: Wire, tmp_path: Path, make_api: Callable[..., CreditsApi]
+) -> None:
+    """A client from before, during and after a recording works in each."""
+    api = make_api(wire.url)
+    assert good_call(api)
+    with vcr.VCR(filter_headers=["authorization"]).use_cassette(tmp_path / "one.yaml"):
+        api.api_client.close()
+        assert good_call(api)
+        api.api_client.close()
+    assert good_call(api)
+    assert len(wire.requests) == 3
+
+
+def test_truststore_decides_whom_to_trust(
+    secure_service: Service,
+    authority: Authority,
+    make_api: Callable[..., CreditsApi],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its context is used as it is: the system's store, to which `SSL_CERT_FILE` adds here."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ApiConnectionException, match="certificate"):
+        make_api(secure_service.url, ssl_context=context).get_credits()
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert good_call(make_api(secure_service.url, ssl_context=context))
+
+
+def test_cloudpickle_carries_a_client_and_its_token_source(
+    wire: Wire, make_api: Callable[..., CreditsApi]
+) -> None:
+    """A lambda as the token source, which pickle refuses, travels with cloudpickle."""
+    api = make_api(wire.url, access_token=lambda: TOKEN)
+    copy = pickle.loads(cloudpickle.dumps(api))  # noqa: S301  # our own bytes
+    with copy.api_client:
+        assert good_call(copy)
+    assert f"Bearer {TOKEN}".encode() in wire.requests[0]
+
+
+def test_structlog_renders_our_lines(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """Our lines go through structlog's formatter like those of any logger, one an attempt."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ]
+        )
+    )
+    wire.play(reply(answer(b"", 503)))
+    with logging_to(handler):
+        assert good_call(make_api(wire.url))
+    first, second = map(json.loads, lines.getvalue().splitlines())
+    assert first["event"].startswith("GET /api/v1/credits 503 ")
+    assert second["event"].startswith("GET /api/v1/credits 200 ")
+    assert (second["level"], second["logger"]) == ("debug", "at_client")
+
+
+def test_rich_shows_our_lines(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """rich's handler prints them, and no credential."""
+    lines = io.StringIO()
+    console = rich.console.Console(file=lines, width=200)
+    with logging_to(rich.logging.RichHandler(console=console)):
+        make_api(wire.url).get_credits(auth_token=COOKIE)
+    assert "GET /api/v1/credits 200" in lines.getvalue()
+    assert secrets_in(lines.getvalue()) == []
+
+
+@contextlib.contextmanager
+def logging_to(handler: logging.Handler) -> Iterator[None]:
+    """Let the client's logger write to a handler, at DEBUG, for the length of a block."""
+    logger = logging.getLogger("at_client")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,275 @@
+"""The tests' own parts do what they promise, shown with plain sockets and http.client."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.facts import PROXY_PASSWORD, PROXY_USER, secrets_in
+from support.leaks import nothing_left
+from support.proxy import HttpProxy, socks_proxy
+from support.wire import (
+    CLOSE,
+    RESET,
+    SILENCE,
+    Action,
+    Drip,
+    Endless,
+    Pieces,
+    Wait,
+    Wire,
+    answer,
+    chunked,
+    deaf_port,
+    greet,
+    refusing_port,
+    reply,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.service import Service
+    from support.tls import Authority
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@contextlib.contextmanager
+def connected(port: int, timeout: float = 2.0) -> Iterator[socket.socket]:
+    """Open a plain connection to a loopback port."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        yield connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        ((b"abc", CLOSE), b"abc"),
+        ((b"a", Wait(0.05), b"b", CLOSE), b"ab"),
+        ((Drip(b"abcd", every=0.01), CLOSE), b"abcd"),
+        ((Pieces(b"abcdef", (2, 3)), CLOSE), b"abcdef"),
+    ],
+    ids=["bytes", "wait", "drip", "pieces"],
+)
+def test_a_step_plays_its_actions_in_order(
+    wire: Wire, actions: tuple[Action, ...], expected: bytes
+) -> None:
+    """What is scripted is what a plain socket reads, and the request is on record."""
+    wire.play(reply(*actions))
+    with connected(wire.port) as connection:
+        connection.sendall(HELLO)
+        assert read_all(connection) == expected
+    assert wire.requests == [HELLO]
+    assert wire.connections == 1
+
+
+def test_pieces_arrive_as_packets_of_their_own(wire: Wire) -> None:
+    """A reader that is fast enough sees the cuts."""
+    wire.play(reply(Pieces(b"abcdef", (2, 3)), CLOSE))
+    with connected(wire.port) as connection:
+        connection.sendall(HELLO)
+        assert connection.recv(100) == b"ab"
+
+
+def test_a_reset_is_a_reset(wire: Wire) -> None:
+    """RESET is told from CLOSE by the error it causes."""
+    wire.play(reply(RESET))
+    with connected(wire.port) as connection:
+        connection.sendall(HELLO)
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+
+
+def test_silence_says_nothing_and_notices_that_the_client_left(wire: Wire) -> None:
+    """A silent connection stays open while the client stays, and ends with it."""
+    wire.play(reply(SILENCE))
+    with nothing_left(), connected(wire.port, timeout=0.1) as connection:
+        connection.sendall(HELLO)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+
+
+def test_an_endless_body_ends_with_its_reader(wire: Wire) -> None:
+    """ENDLESS goes on for longer than anybody wants to read, and leaves no thread."""
+    wire.play(reply(Endless(b"x" * 65536)))
+    with nothing_left(), connected(wire.port) as connection:
+        connection.sendall(HELLO)
+        read = sum(len(connection.recv(1 << 20)) for _ in range(50))
+        assert read > 1 << 20
+
+
+def test_a_greeting_comes_before_the_request(wire: Wire) -> None:
+    """A `greet` step acts on the connection, and what follows it is played to the next request."""
+    wire.play(greet(CLOSE), reply(b"second", CLOSE))
+    with connected(wire.port) as connection:
+        assert read_all(connection) == b""
+    with connected(wire.port) as connection:
+        connection.sendall(HELLO)
+        assert read_all(connection) == b"second"
+    assert (wire.connections, len(wire.requests)) == (2, 1)
+
+
+def test_requests_share_a_connection_and_bodies_are_read_whole(wire: Wire) -> None:
+    """Keep-alive works, and after the script every answer is the good one."""
+    connection = http.client.HTTPConnection("127.0.0.1", wire.port, timeout=2)
+    with contextlib.closing(connection):
+        wire.play(reply(answer(b"[]", 418)), reply(chunked(b"[1,", b"2]")))
+        for body, expected in (("x" * 70000, []), ("y", [1, 2])):
+            connection.request("POST", "/p", body=body)
+            assert json.loads(connection.getresponse().read()) == expected
+        connection.request("GET", "/")
+        assert json.loads(connection.getresponse().read())["total_credits"] == 1000
+    assert wire.connections == 1
+    assert [len(r.partition(b"\r\n\r\n")[2]) for r in wire.requests] == [70000, 1, 0]
+
+
+def test_ports_that_refuse_and_ports_that_are_deaf() -> None:
+    """One answers with a refusal at once, the other never answers."""
+    with refusing_port() as port, pytest.raises(ConnectionRefusedError), connected(port):
+        pass
+    with deaf_port() as port, pytest.raises(TimeoutError), connected(port, timeout=0.2):
+        pass
+
+
+def test_leaks_are_found() -> None:
+    """The counter sees a socket and a thread that stay."""
+    with (
+        contextlib.ExitStack() as kept,
+        pytest.raises(AssertionError, match="socket:"),
+        nothing_left(within=0.05),
+    ):
+        kept.enter_context(socket.socket())
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait, name="lingering")
+    with pytest.raises(AssertionError, match="lingering"), nothing_left(within=0.05):
+        thread.start()
+    stop.set()
+    thread.join()
+
+
+def test_the_wire_leaves_nothing_when_it_stops_in_the_middle() -> None:
+    """Stopping ends connections that drip, wait or say nothing, at once."""
+    for action in (Drip(b"x" * 1000, every=1), Wait(60), SILENCE, Endless(b"x" * 65536)):
+        with nothing_left():
+            with Wire() as wire:
+                wire.play(reply(action))
+                with connected(wire.port) as connection:
+                    connection.sendall(HELLO)
+                    time.sleep(0.02)
+                    began = time.monotonic()
+                    wire.__exit__()
+            assert time.monotonic() - began < 1
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    """Make a client context that trusts the authority."""
+    return ssl.create_default_context(cafile=authority.ca_file)
+
+
+@pytest.mark.parametrize(
+    ("names", "expired", "complaint"),
+    [
+        (("localhost",), False, None),
+        (("localhost",), True, "expired"),
+        (("other.example",), False, "mismatch"),
+    ],
+    ids=["right", "expired", "other name"],
+)
+def test_certificates_are_right_or_wrong_as_asked(
+    authority: Authority,
+    make_wire: Callable[..., Wire],
+    names: tuple[str, ...],
+    expired: bool,
+    complaint: str | None,
+) -> None:
+    """A standard TLS client accepts the right one and says what is wrong with the others."""
+    wire = make_wire(tls=authority.server_context(*names, expired=expired))
+    with connected(wire.port) as plain:
+        if complaint is None:
+            with trusting(authority).wrap_socket(plain, server_hostname="localhost") as secure:
+                secure.sendall(HELLO)
+                assert secure.recv(65536).startswith(b"HTTP/1.1 200")
+            return
+        with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
+            trusting(authority).wrap_socket(plain, server_hostname="localhost")
+
+
+def test_an_unknown_authority_is_not_trusted(
+    authority: Authority, other_authority: Authority, make_wire: Callable[..., Wire]
+) -> None:
+    """The failed handshake is noted by the server and breaks nothing."""
+    wire = make_wire(tls=other_authority.server_context("localhost"))
+    with connected(wire.port) as plain, pytest.raises(ssl.SSLCertVerificationError):
+        trusting(authority).wrap_socket(plain, server_hostname="localhost")
+    deadline = time.monotonic() + 2
+    while not wire.refused_handshakes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(wire.refused_handshakes) == 1
+
+
+def through_proxy(proxy: HttpProxy, target: Service, login: str = "") -> tuple[int, bytes]:
+    """Send one plain request through the proxy, by hand."""
+    lines = [f"GET {target.url}/api/v1/echo/x HTTP/1.1", "Host: x", "Connection: close"]
+    if login:
+        lines.append("Proxy-Authorization: Basic " + base64.b64encode(login.encode()).decode())
+    with connected(proxy.port, timeout=5) as connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        with response:
+            return response.status, response.read()
+
+
+def test_the_open_proxy_forwards(open_proxy: HttpProxy, service: Service) -> None:
+    """A plain request is carried to the service and written in its log."""
+    status, body = through_proxy(open_proxy, service)
+    assert (status, json.loads(body)["path"]) == (200, "x")
+    assert open_proxy.saw("/api/v1/echo/x")
+
+
+def test_the_locked_proxy_wants_its_password(locked_proxy: HttpProxy, service: Service) -> None:
+    """Without the password it is 407; with it, the answer."""
+    assert through_proxy(locked_proxy, service)[0] == 407
+    assert through_proxy(locked_proxy, service, f"{PROXY_USER}:{PROXY_PASSWORD}")[0] == 200
+
+
+def test_the_socks_proxy_carries_a_connection(wire: Wire) -> None:
+    """It speaks SOCKS 5 as RFC 1928 has it, and stops without a trace."""
+    with nothing_left(), socks_proxy() as proxy, connected(proxy.port) as connection:
+        connection.sendall(b"\x05\x01\x00")
+        assert connection.recv(2) == b"\x05\x00"
+        port = wire.port.to_bytes(2, "big")
+        connection.sendall(b"\x05\x01\x00\x01" + bytes([127, 0, 0, 1]) + port)
+        assert connection.recv(10)[:2] == b"\x05\x00"
+        connection.sendall(HELLO)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert proxy.tunnels == 1
+
+
+def test_secrets_are_found_in_every_form() -> None:
+    """Plain text, bytes and Basic's base64 are all searched."""
+    assert secrets_in("nothing", b"here") == []
+    assert secrets_in(f"Bearer {PROXY_PASSWORD}") == [PROXY_PASSWORD]
+    assert len(secrets_in(b"Basic cHJveHl1c2VyOlBST1hZLVNFQ1JFVC1lNDFjODg=")) == 1
+
+
+def test_the_environment_is_plain() -> None:
+    """No test goes through a proxy, or trusts an authority, that the developer's shell names."""
+    assert not [name for name in os.environ if name.upper().endswith("_PROXY")]
+    assert "ACCESS_TOKEN" not in os.environ
