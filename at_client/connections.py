@@ -47,17 +47,23 @@ class Clock(urllib3.Timeout):
     """
 
     def __init__(self, timeout: float | tuple[float, float]) -> None:
+        self._started = monotonic()
         if isinstance(timeout, tuple):
             self.deadline = inf
             self._limits = timeout
         else:
-            self.deadline = monotonic() + timeout
+            self.deadline = self._started + timeout
             self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
 
     @property
     def left(self) -> float:
         """Seconds until the deadline; negative after it."""
         return self.deadline - monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the call began."""
+        return monotonic() - self._started
 
     @property
     def connect_timeout(self) -> float:
@@ -78,7 +84,7 @@ class Clock(urllib3.Timeout):
 
     def start_connect(self) -> float:
         """Say when it started; this clock runs since it was made."""
-        return monotonic()
+        return self._started
 
 
 class StaleConnectionError(ConnectionResetError):

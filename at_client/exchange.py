@@ -14,6 +14,7 @@ from at_client.sealed import Secret, redact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from at_client.connections import Clock
     from at_client.fields import HeaderValue
 
 CHUNK = 65536
@@ -70,11 +71,17 @@ class RESTResponse:
         response: urllib3's response.
         request: What it answers.
         peer: Who answered.
+        clock: The time of the call.
         limit: Bytes of the decoded body that are read at most.
     """
 
     def __init__(
-        self, response: urllib3.BaseHTTPResponse, request: Request, peer: Peer, limit: int
+        self,
+        response: urllib3.BaseHTTPResponse,
+        request: Request,
+        peer: Peer,
+        clock: Clock,
+        limit: int,
     ) -> None:
         self.response = response
         self.status = response.status
@@ -83,6 +90,7 @@ class RESTResponse:
         """The decoded body; `None` until it is read."""
         self._request = request
         self._peer = peer
+        self._clock = clock
         self._limit = limit
 
     @property
@@ -110,7 +118,7 @@ class RESTResponse:
         except ApiException:
             raise
         except Exception as error:
-            raise failure(error, self._peer).error from error
+            raise failure(error, self._peer, self._clock.spent).error from error
 
     def load(self) -> bytes:
         """Read and decode the body; errors from below come out as they are."""
@@ -121,13 +129,11 @@ class RESTResponse:
             except BodyError as error:
                 self.response.close()
                 self.data = b""
-                if (
-                    self.status < 400
-                ):  # of an error, the status says more than that its body is broken
+                # Of a failure, the status says more than that its body is broken.
+                if self.status < 400:
                     shown = self.shown()
-                    raise ApiDecodeException(
-                        http_resp=shown, message=f"{self.status} from {shown.source}, but {error}."
-                    ) from error
+                    message = f"{self.status} from {shown.source}, but {error}."
+                    raise ApiDecodeException(http_resp=shown, message=message) from error
         return self.data
 
     def discard(self) -> None:
@@ -143,7 +149,7 @@ class RESTResponse:
             self.status,
             redact(self.reason or "", sent),
             urllib3.HTTPHeaderDict(
-                {name: redact(value, sent) for name, value in self.headers.items()}
+                [(name, redact(value, sent)) for name, value in self.headers.items()]
             ),
             redact(self.data or b"", sent),
             self._request.source,

@@ -182,12 +182,13 @@ RULES = (
 """The table: the first rule that fits counts, so the most special come first."""
 
 
-def failure(error: BaseException, peer: Peer) -> Failure:
+def failure(error: BaseException, peer: Peer, spent: float) -> Failure:
     """Translate an error from below.
 
     Args:
         error: What urllib3 raised.
         peer: Whom the attempt was made to.
+        spent: Seconds since the call began.
 
     Returns:
         Our error, and whether another attempt may do better.
@@ -204,7 +205,10 @@ def failure(error: BaseException, peer: Peer) -> Failure:
             if isinstance(cause, rule.types)
         )
         at_proxy = any(isinstance(cause, lower.ProxyError) for cause in chain)
-        problem = rule.error(reason=f"{_name(peer, at_proxy=at_proxy)}: {rule.text(found)}.")
+        text = rule.text(found)
+        if rule.error is ApiTimeoutException:
+            text += f"; the call took {spent:.1f} s. Check the service, or allow more with timeout"
+        problem = rule.error(reason=f"{_name(peer, at_proxy=at_proxy)}: {text}.")
         lost = rule.lost
     problem.__cause__ = error
     return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))

@@ -165,7 +165,7 @@ class RESTClientObject:
                 preload_content=False,
             )
             answer = RESTResponse(
-                response, request, route.peer, self.configuration.max_response_bytes
+                response, request, route.peer, clock, self.configuration.max_response_bytes
             )
             outcome: RESTResponse | Failure = answer
             if response.status == PROXY_AUTHENTICATION and route.absolute:
@@ -173,17 +173,18 @@ class RESTClientObject:
                 outcome = Failure(proxy_refusal(route.peer, response.status), lost=False)
             elif preload:
                 answer.load()
-        except ApiException:
+        except ApiException as error:
+            self._log(request, error, started)
             raise
         except Exception as error:  # noqa: BLE001  # the table has a place for every one
             if response is not None:
                 response.close()
-            outcome = failure(error, route.peer)
+            outcome = failure(error, route.peer, clock.spent)
         except BaseException:  # Ctrl-C: the connection is in the middle of something
             if response is not None:
                 response.close()
             raise
-        self._log(request, outcome, started)
+        self._log(request, outcome.error if isinstance(outcome, Failure) else outcome, started)
         return outcome
 
     def _current_routes(self) -> Routes:
@@ -198,14 +199,14 @@ class RESTClientObject:
         self._routes = Routes(self.configuration)
         return self._routes
 
-    def _log(self, request: Request, outcome: RESTResponse | Failure, started: float) -> None:
-        """Write one line about an attempt: method, path, what came, milliseconds."""
+    def _log(self, request: Request, came: RESTResponse | ApiException, started: float) -> None:
+        """Write one line about an attempt: method, path, status or error, milliseconds."""
         debug = self.configuration.debug
         if not debug and not logger.isEnabledFor(logging.DEBUG):
             return
-        came = outcome.status if isinstance(outcome, RESTResponse) else type(outcome.error).__name__
         path = urlsplit(request.url).path or "/"
-        line = f"{request.method} {path} {came} {(time.monotonic() - started) * 1000.0:.1f} ms"
+        end = came.status if isinstance(came, RESTResponse) else type(came).__name__
+        line = f"{request.method} {path} {end} {(time.monotonic() - started) * 1000.0:.1f} ms"
         logger.debug("%s", line)
         if debug:
             sys.stderr.write(f"at_client: {line}\n")
