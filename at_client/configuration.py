@@ -214,11 +214,14 @@ class Configuration:
         Args:
             **settings: Further settings; one that is given here goes before its variable.
         """
-        found = {
+        chosen = {
             "access_token": Secret(os.environ.get("ACCESS_TOKEN", "")),
-            "host": os.environ.get("AT_CLIENT_HOST"),
-        }
-        return cls(**{name: value for name, value in found.items() if value} | settings)
+            "host": os.environ.get("AT_CLIENT_HOST") or None,
+        } | settings
+        configuration = cls()
+        for name, value in chosen.items():
+            setattr(configuration, name, value)
+        return configuration
 
     @classmethod
     def get_default(cls) -> Configuration:

@@ -190,7 +190,7 @@ class TimedConnection(Mixin):
         return max(left, 0.001) if left < inf else None
 
     @timeout.setter
-    def timeout(self, seconds: float | None) -> None:
+    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # as ever
         self._end = inf if seconds is None else monotonic() + seconds
 
     def response_class(  # type: ignore[override]  # a class there, called the same way
@@ -329,7 +329,7 @@ def _timed_pool(base: type[HTTPConnectionPool], mixin: Any) -> type[HTTPConnecti
         QueueCls = IdleConnections
 
         @property
-        def ConnectionCls(self) -> Any:  # noqa: N802  # urllib3's name
+        def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]  # urllib3's, read alike
             return _timed_connection(super().ConnectionCls, mixin)
 
     return TimedPool

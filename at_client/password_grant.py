@@ -26,7 +26,7 @@ from at_client.sealed import Secret, conceal
 from at_client.settings import FOR_EVER, exposed_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from at_client.connections import Clock
     from at_client.exchange import RESTResponse
@@ -244,7 +244,7 @@ def _refusal(body: bytes) -> str:
 
 
 @contextmanager
-def held(lock: ProcessLock, clock: Clock) -> Iterator[None]:
+def held(lock: ProcessLock, clock: Clock) -> Generator[None, None, None]:
     """Hold a lock that others hold during their calls, waiting for no longer than this call may last.
 
     Raises:

@@ -113,7 +113,7 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
     host = str(parts.hostname)
     port = parts.port or PORTS[parts.scheme]
     proxy = choose_proxy(parts.scheme, host, port, chosen)
-    options = {
+    options: dict[str, Any] = {
         "maxsize": chosen["connection_pool_maxsize"],
         "timeout": None,
         "socket_options": chosen["socket_options"],

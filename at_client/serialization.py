@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
@@ -70,17 +70,18 @@ def pairs(
         [('id', '1,2')]
     """
     written: list[tuple[str, str]] = []
-    for name, value in params.items() if isinstance(params, Mapping) else params or ():
+    items = params.items() if isinstance(params, Mapping) else params or ()
+    for name, value in cast("Iterable[tuple[str, Any]]", items):
         if not isinstance(value, list | tuple | set | frozenset):
             if value is not None:
                 written.append((name, text(name, value)))
             continue
-        items = [text(name, item) for item in value if item is not None]
+        texts = [text(name, item) for item in value if item is not None]
         style = (collection_formats or {}).get(name, "multi")
         if style == "multi":
-            written += [(name, item) for item in items]
+            written += [(name, item) for item in texts]
         elif style in DELIMITERS:
-            written.append((name, DELIMITERS[style].join(items)))
+            written.append((name, DELIMITERS[style].join(texts)))
         else:
             raise ApiValueError(
                 f"collection format of {name} must be multi, {', '.join(DELIMITERS)}; not {style!r}"
