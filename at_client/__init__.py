@@ -3,7 +3,7 @@
 Every name is resolved on first use (PEP 562), so that importing the package costs next to nothing; type checkers see
 all of them.
 
-Example:
+Examples:
     >>> import at_client
     >>> configuration = at_client.Configuration(access_token="s3cr3t")
     >>> with at_client.ApiClient(configuration) as api_client:

@@ -59,7 +59,7 @@ class ApiClient:
         header_value: Its value.
         cookie: Cookies to send with every request, as `name=value; other=value`.
 
-    Example:
+    Examples:
         >>> import at_client
         >>> with at_client.ApiClient(at_client.Configuration(timeout=10)) as client:
         ...     client.user_agent

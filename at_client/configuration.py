@@ -97,7 +97,7 @@ class Configuration:
         ApiValueError: A setting has a value that is not allowed.
         ApiAttributeError: There is no setting of that name to assign.
 
-    Example:
+    Examples:
         >>> configuration = Configuration(access_token="s3cr3t", timeout=10)
         >>> configuration
         Configuration(access_token=Secret('***'), timeout=10.0)

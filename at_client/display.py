@@ -52,7 +52,7 @@ def printable(text: str) -> str:
     Args:
         text: Text that somebody else wrote.
 
-    Example:
+    Examples:
         >>> printable("pro\x1b[2J\nplan")
         'pro [2J plan'
     """
@@ -67,7 +67,7 @@ def render_bar(fraction: float, cells: int, screen: Screen) -> str:
         cells: Its length.
         screen: Where it goes.
 
-    Example:
+    Examples:
         >>> render_bar(0.25, 8, Screen(blocks=False))
         '##------'
         >>> render_bar(0.999, 8, Screen(blocks=False))
@@ -88,7 +88,7 @@ def render_text(credits: CreditResponse, screen: Screen) -> str:
         credits: The credits.
         screen: Where the text goes.
 
-    Example:
+    Examples:
         >>> from at_client.models import CreditResponse
         >>> credits = CreditResponse(total=1000, used=250, remaining=750, plan_tier="pro")
         >>> print(render_text(credits, Screen(width=40, blocks=False)))
@@ -130,7 +130,7 @@ def render_line(credits: CreditResponse, now: datetime) -> str:
         credits: The credits.
         now: When they were asked for; aware.
 
-    Example:
+    Examples:
         >>> from at_client.models import CreditResponse
         >>> noon = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
         >>> render_line(CreditResponse(total=1000, used=250, remaining=750), noon)
@@ -146,7 +146,7 @@ def render_prometheus(credits: CreditResponse) -> str:
     Args:
         credits: The credits.
 
-    Example:
+    Examples:
         >>> from at_client.models import CreditResponse
         >>> text = render_prometheus(CreditResponse(total=1000, used=250, remaining=750))
         >>> text.splitlines()[-1]

@@ -54,7 +54,7 @@ class PasswordGrant:
         client_id: What names the client to the service; `None` if it needs none.
         client_secret: Its secret. Both go into the form, where FastAPI reads them.
 
-    Example:
+    Examples:
         >>> from at_client import Configuration
         >>> grant = PasswordGrant("api/v1/auth/token", "ada", lambda: "asked for when it is needed")
         >>> configuration = Configuration(access_token=grant)

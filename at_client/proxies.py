@@ -47,7 +47,7 @@ def needs_no_proxy(host: str, port: int, no_proxy: str) -> bool:
         no_proxy: Entries separated by commas: `*`, a name (with all names under it), an address, a network such as
             `10.0.0.0/8`; a name or an address may be followed by a port.
 
-    Example:
+    Examples:
         >>> needs_no_proxy("api.example.com", 443, "localhost, .example.com")
         True
         >>> needs_no_proxy("example.community", 443, "example.com")

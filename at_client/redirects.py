@@ -36,7 +36,7 @@ def follow(
     Raises:
         RedirectFault: It leads nowhere, out of the origin or in a circle, or the method is not to be sent again.
 
-    Example:
+    Examples:
         >>> follow("GET", "https://api.example.com/v1/credits", 307, "/v2/credits")
         'https://api.example.com/v2/credits'
     """

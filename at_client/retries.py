@@ -111,7 +111,7 @@ def backoff(tried: int, jitter: float) -> float:
         tried: Retries made so far.
         jitter: A number from 0.0 to 1.0.
 
-    Example:
+    Examples:
         >>> [backoff(tried, jitter=0.0) for tried in range(6)]
         [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
         >>> backoff(0, jitter=1.0)
@@ -131,7 +131,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     Returns:
         Seconds from now, 0.0 for a date gone by; `None` for nonsense, which must not hide the answer it came with.
 
-    Example:
+    Examples:
         >>> parse_retry_after("1.5", now=0.0)
         1.5
         >>> parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=15.0)

@@ -256,7 +256,7 @@ def split_url(url: str) -> tuple[str, str]:
     Raises:
         ApiValueError: It is no absolute `http` or `https` URL.
 
-    Example:
+    Examples:
         >>> split_url("https://api.example.com/v1?page=2")
         ('https://api.example.com', '/v1?page=2')
     """

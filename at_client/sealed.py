@@ -20,7 +20,7 @@ class Secret:
     Args:
         value: The text to hide.
 
-    Example:
+    Examples:
         >>> token = Secret("s3cr3t")
         >>> token
         Secret('***')
@@ -88,7 +88,7 @@ def redact(text: Text, secrets: Iterable[Secret]) -> Text:
         text: What a server wrote.
         secrets: Header values that were sent to it.
 
-    Example:
+    Examples:
         >>> redact("token abcdef is not known", [Secret("Bearer abcdef")])
         'token *** is not known'
     """

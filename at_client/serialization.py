@@ -63,7 +63,7 @@ def pairs(
     Raises:
         ApiValueError: A collection format is none of these.
 
-    Example:
+    Examples:
         >>> pairs({"id": [1, 2], "all": True, "page": None})
         [('id', '1'), ('id', '2'), ('all', 'true')]
         >>> pairs({"id": [1, 2]}, {"id": "csv"})
@@ -97,7 +97,7 @@ def path(
     Raises:
         ApiValueError: A placeholder has no value, or one that would lead elsewhere: empty, `.` or `..`.
 
-    Example:
+    Examples:
         >>> path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """

@@ -73,7 +73,9 @@ def test_opentelemetry_sees_one_span_an_attempt(
     api = make_api(wire.url)
     assert good_call(api)
     assert statuses(spans) == [None, 503, 200]
-    told = [line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line]
+    told = [
+        line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line
+    ]
     ids = [span.get_span_context().span_id for span in spans.get_finished_spans()]
     assert [int(line.split(b"-")[2], 16) for line in told] == ids
 
@@ -82,7 +84,7 @@ def test_opentelemetry_sees_no_secret(
     wire: Wire, make_api: Callable[..., CreditsApi], spans: InMemorySpanExporter
 ) -> None:
     """Neither the attributes of a span nor the exception noted in it show a credential."""
-    wire.play(reply(answer(b"no", 500)), reply(CLOSE))
+    wire.play(reply(answer(b"no", 500, headers=[("Connection", "close")])), reply(CLOSE))
     api = make_api(wire.url, retries=1)
     with pytest.raises(ApiConnectionException):
         api.get_credits(auth_token=COOKIE)
@@ -225,7 +227,7 @@ def test_structlog_renders_our_lines(wire: Wire, make_api: Callable[..., Credits
 
 
 def test_rich_shows_our_lines(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
-    """rich's handler prints them, and no credential."""
+    """Our lines go through the handler of rich, and no credential shows there."""
     lines = io.StringIO()
     console = rich.console.Console(file=lines, width=200)
     with logging_to(rich.logging.RichHandler(console=console)):

@@ -26,7 +26,7 @@ class CreditsApi:
     Args:
         api_client: The client to call with; `None` for `ApiClient.get_default()`.
 
-    Example:
+    Examples:
         >>> from at_client import ApiClient, Configuration, CreditsApi
         >>> from at_client.sandbox import Sandbox
         >>> with Sandbox() as sandbox:

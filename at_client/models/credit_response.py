@@ -18,7 +18,7 @@ def _zero_if_null(value: object) -> object:
 class CreditResponse(ApiModel):
     """Credits of one account in the current period.
 
-    Example:
+    Examples:
         >>> credits = CreditResponse(total=1000, used=250, remaining=750)
         >>> credits.remaining, credits.used_fraction
         (750, 0.25)

@@ -1,6 +1,6 @@
 """The credits API on loopback: for trying things out, and for tests of code that uses the client.
 
-Example:
+Examples:
     >>> from at_client.sandbox import Sandbox
     >>> with Sandbox() as sandbox:
     ...     sandbox.fail(status=503, times=2, retry_after=1)

@@ -44,7 +44,7 @@ class Account:
 
     Each attribute may be assigned at any time; the next answer tells of it.
 
-    Example:
+    Examples:
         >>> account = Account(total=100, used=40)
         >>> account.spend(10)
         >>> account.remaining

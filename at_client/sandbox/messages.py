@@ -29,7 +29,7 @@ class Headers(Mapping[str, str]):
         pairs: Names and values in the order of the wire. Repeated headers are joined as
             RFC 9110 section 5.3 says, cookies as RFC 9113 section 8.2.3 does.
 
-    Example:
+    Examples:
         >>> headers = Headers([("Host", "127.0.0.1"), ("Authorization", "Bearer t0ps3cret")])
         >>> headers["host"]
         '127.0.0.1'
@@ -108,7 +108,7 @@ class Request:
 class Answer:
     """What the sandbox sends.
 
-    Example:
+    Examples:
         >>> Answer.from_value({"detail": "Not Found"}, status=404).body
         b'{"detail":"Not Found"}'
     """
@@ -167,7 +167,7 @@ def error_answer(status: int, headers: Mapping[str, str] | None = None) -> Answe
         status: The status, from 200 to 599.
         headers: Further headers.
 
-    Example:
+    Examples:
         >>> error_answer(500).body
         b'{"detail":"Internal Server Error","code":"internal_server_error","errors":null}'
     """

@@ -31,7 +31,7 @@ class Sandbox(Script):
         on_request: Called with each request just before its answer is sent, on a thread of its
             connection.
 
-    Example:
+    Examples:
         >>> import urllib.request
         >>> with Sandbox(total=100, used=40) as sandbox:
         ...     request = urllib.request.Request(sandbox.url + "/api/v1/credits")

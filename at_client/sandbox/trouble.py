@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Trouble:
     """What happens to one request; parts that are left out are as usual.
 
-    Example:
+    Examples:
         >>> slow_outage = Trouble(delay=0.5, answer=Answer(503))
     """
 
@@ -68,7 +68,7 @@ class Script:
     `recover()`), and `path`, the only path that it is for (`None`: any). A request that finds no
     entry is answered as usual.
 
-    Example:
+    Examples:
         >>> from at_client.sandbox import Request
         >>> script = Script()
         >>> script.fail(status=503, times=2)
