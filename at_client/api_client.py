@@ -13,7 +13,7 @@ from at_client.api_response import ApiResponse
 from at_client.auth import Bearer, Credential, authorization, authorized, credential_of
 from at_client.configuration import Configuration
 from at_client.decoding import DecodeFault, Unpromised, decode, text
-from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError
+from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError, bare
 from at_client.fields import (
     Headers,
     check_header_value,
@@ -294,21 +294,23 @@ class ApiClient:
             ApiDecodeException: The body of a success is not of its type, or the status was not promised.
             ApiException: Any other status than 200 to 299; the class says which, `data` is the typed body.
         """
-        body = response_data.read()
+        response_data.read()
         promised = promised_type(response_data.status, response_types_map)
         content_type = response_data.headers.get("Content-Type")
         if not 200 <= response_data.status <= 299:
             raise error_of(response_data, promised)
         try:
-            data = None if promised is None else decode(body, content_type, promised)
+            data = None
+            if promised is not None:
+                data = decode(response_data.read(), content_type, promised)
         except DecodeFault as fault:
             shown = response_data.shown()
             raise ApiDecodeException(
                 http_resp=shown,
                 body=text(shown.data, content_type),
                 message=f"{shown.status} from {shown.source}, but not the promised answer: {fault}.",
-            ) from fault
-        return ApiResponse(response_data.status, data, response_data.headers, body)
+            ) from bare(fault)
+        return ApiResponse(response_data.status, data, response_data.headers, response_data.read())
 
     def _credential(
         self, auth_settings: Sequence[str], request_auth: Mapping[str, Any] | None

@@ -53,7 +53,8 @@ class Setting(Generic[T]):
     Args:
         check: Takes the name of the setting and the value given; returns the value to keep, or raises.
         default: What `None` stands for.
-        secret: Whether the value stays sealed from the moment it is given until somebody asks for it by name.
+        secret: Whether a text may be or hold a secret, so that the check is given it sealed; if the check keeps it so,
+            it is opened only for who asks for the setting by name.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Configuration:
         Configuration(access_token=Secret('***'), timeout=10.0)
     """
 
-    host = Setting(settings.host, "https://api.agenttoolkit.ai")
+    host = Setting(settings.host, "https://api.agenttoolkit.ai", secret=True)
     """URL of the service, `http` or `https`; a path prefix is allowed."""
 
     access_token = Setting["str | TokenSource | None"](settings.access_token, None, secret=True)
@@ -214,6 +215,7 @@ class Configuration:
         Args:
             **settings: Further settings; one that is given here goes before its variable.
         """
+        settings = conceal(settings)
         chosen = {
             "access_token": Secret(os.environ.get("ACCESS_TOKEN", "")),
             "host": os.environ.get("AT_CLIENT_HOST") or None,

@@ -227,7 +227,7 @@ class DialingConnection(TimedConnection):
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]  # only shown
+            raise NameResolutionError(self.host, None, error) from error  # type: ignore[arg-type]  # only shown
         failure: OSError | None = None
         for waiting, (family, kind, protocol, _, address) in zip(
             range(len(found), 0, -1), found, strict=True
@@ -249,8 +249,25 @@ class DialingConnection(TimedConnection):
             else:
                 return sock
         if isinstance(failure, TimeoutError):
-            raise ConnectTimeoutError(self, "no answer to the connect") from failure
-        raise NewConnectionError(self, str(failure)) from failure
+            raise ConnectTimeoutError("no answer to the connect") from failure
+        raise NewConnectionError(None, str(failure)) from failure  # type: ignore[arg-type]  # only shown
+
+
+class UnsealingConnection(TimedConnection):
+    """What is mixed into a class that others put into the pools: it may look at a request, so it gets plain text."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Send a request, or whatever the class does in its place."""
+        if body is not None:
+            body = b"".join(body) if not isinstance(body, bytes) else body
+        super().request(method, url, body, opened(headers or {}), **options)
 
 
 class TidySocket(ssl.SSLSocket):
@@ -337,4 +354,6 @@ def _timed_pool(base: type[HTTPConnectionPool], mixin: Any) -> type[HTTPConnecti
 
 @functools.cache
 def _timed_connection(base: type[HTTPConnection], mixin: Any) -> type[HTTPConnection]:
+    if not base.__module__.startswith("urllib3."):
+        mixin = UnsealingConnection
     return type(f"Timed{base.__name__}", (mixin, base), {})

@@ -46,11 +46,13 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
             b"NaN" in body or b"Infinity" in body
         ):  # pydantic reads them; RFC 8259 section 6 has no such number
             json.loads(body, parse_constant=_refuse)
-        return value
     except ValidationError as error:
-        raise DecodeFault(_explain(error, body, content_type)) from error
+        fault = _explain(error, body, content_type)
     except ValueError as error:
-        raise DecodeFault(str(error)) from error
+        fault = str(error)
+    else:
+        return value
+    raise DecodeFault(fault)  # not from the error above, which holds the body
 
 
 def text(body: bytes, content_type: str | None) -> str:

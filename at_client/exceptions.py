@@ -270,6 +270,15 @@ def exception_class(status: int) -> type[ApiException]:
     return _BY_STATUS.get(status, ServiceException if 500 <= status <= 599 else ApiException)
 
 
+def bare(cause: BaseException) -> BaseException:
+    """Strip a cause, and its own causes, of their frames: variables there may hold what a server sent."""
+    below: BaseException | None = cause
+    while below is not None:
+        below.__traceback__ = None
+        below = below.__cause__ or below.__context__
+    return cause
+
+
 def render_path(path_to_item: Sequence[str | int]) -> str:
     """Write a path to an item the way Python would subscribe it: `['loc'][0]`."""
     return "".join(f"[{step!r}]" for step in path_to_item)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import urllib3
 
 from at_client.bodies import BodyError, decode, too_large
-from at_client.exceptions import ApiDecodeException, ApiException
+from at_client.exceptions import ApiDecodeException, ApiException, bare
 from at_client.failures import Peer, failure
+from at_client.fields import HeaderValue
 from at_client.sealed import Secret, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from at_client.connections import Clock
-    from at_client.fields import HeaderValue
 
 CHUNK = 65536
 """Bytes to read at a time of a body whose length is not known."""
@@ -32,7 +34,8 @@ class SealedBody(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """One request, ready to be sent."""
 
     method: str
@@ -41,10 +44,10 @@ class Request(NamedTuple):
     url: str
     """Absolute, query included."""
 
-    headers: Mapping[str, HeaderValue]
+    headers: Mapping[str, HeaderValue] = field(repr=False)
     """All of them; secrets sealed."""
 
-    body: bytes | SealedBody | None = None
+    body: bytes | SealedBody | None = field(default=None, repr=False)
     """`None` for none."""
 
     @property
@@ -53,15 +56,17 @@ class Request(NamedTuple):
         return f"{self.method} {self.url.partition('?')[0]}"
 
 
-class ShownResponse(NamedTuple):
+@dataclass(frozen=True)
+class ShownResponse:
     """The parts of a response that an error may carry: whatever was sent as a secret is struck out."""
 
     status: int
-    reason: str | None
-    headers: Mapping[str, str]
-    data: bytes
     source: str
     """What it answers: method and URL, without the query."""
+
+    reason: str | None = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 class RESTResponse:
@@ -124,8 +129,11 @@ class RESTResponse:
         """Read and decode the body; errors from below come out as they are."""
         if self.data is None:
             try:
-                body = receive(self.response, self._limit)
-                self.data = decode(body, self.headers.get("Content-Encoding"), self._limit)
+                self.data = decode(
+                    receive(self.response, self._limit),
+                    self.headers.get("Content-Encoding"),
+                    self._limit,
+                )
             except BodyError as error:
                 self.response.close()
                 self.data = b""
@@ -133,7 +141,7 @@ class RESTResponse:
                 if self.status < 400:
                     shown = self.shown()
                     message = f"{self.status} from {shown.source}, but {error}."
-                    raise ApiDecodeException(http_resp=shown, message=message) from error
+                    raise ApiDecodeException(http_resp=shown, message=message) from bare(error)
         return self.data
 
     def discard(self) -> None:
@@ -144,15 +152,14 @@ class RESTResponse:
     def shown(self) -> ShownResponse:
         """Return what an error may carry of the response."""
         sent = [value for value in self._request.headers.values() if isinstance(value, Secret)]
-        sent += getattr(self._request.body, "secrets", ())
+        sent += [*self._peer.secrets, *getattr(self._request.body, "secrets", ())]
+        headers = [(name, redact(value, sent)) for name, value in self.headers.items()]
         return ShownResponse(
-            self.status,
-            redact(self.reason or "", sent),
-            urllib3.HTTPHeaderDict(
-                [(name, redact(value, sent)) for name, value in self.headers.items()]
-            ),
-            redact(self.data or b"", sent),
-            self._request.source,
+            status=self.status,
+            source=self._request.source,
+            reason=redact(self.reason or "", sent),
+            headers=urllib3.HTTPHeaderDict(headers),
+            data=redact(self.data or b"", sent),
         )
 
 

@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3 import exceptions as lower
+from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from at_client.connections import StaleConnectionError
@@ -17,6 +18,8 @@ from at_client.retries import RETRY_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from at_client.sealed import Secret
 
 
 class Peer(NamedTuple):
@@ -27,6 +30,9 @@ class Peer(NamedTuple):
 
     proxy: str | None = None
     """URL of the proxy in between, without user name and password."""
+
+    secrets: tuple[Secret, ...] = ()
+    """What the proxy is sent, and an error must not repeat."""
 
 
 class Failure(NamedTuple):
@@ -210,6 +216,11 @@ def failure(error: BaseException, peer: Peer, spent: float) -> Failure:
             text += f"; the call took {spent:.1f} s. Check the service, or allow more with timeout"
         problem = rule.error(reason=f"{_name(peer, at_proxy=at_proxy)}: {text}.")
         lost = rule.lost
+    for cause in chain:
+        # Frames from below hold headers and what the peer sent, and keep sockets open; a connection among the
+        # arguments does not pickle, and Dask pickles causes. What is kept are the words.
+        cause.__traceback__ = None
+        cause.args = tuple(arg for arg in cause.args if not isinstance(arg, HTTPConnection))
     problem.__cause__ = error
     return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode, urljoin
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from at_client.decoding import DecodeFault, decode
 from at_client.exceptions import (
@@ -124,12 +125,17 @@ class PasswordGrant:
             except ApiException:
                 self._refresh = refresh  # it was not even looked at
                 raise
-        password = (
-            text_secret("password", asked(self._password))
-            if callable(self._password)
-            else self._password
-        )
-        form = {"grant_type": "password", "username": self.username, "password": password}
+        password = self._password
+        if callable(password):
+            password = text_secret("password", asked(password))
+        if password is None:
+            reason = "The refresh token was refused, and the password is forgotten; make a new PasswordGrant."
+            raise UnauthorizedException(reason=reason)
+        form: dict[str, str | Secret | None] = {
+            "grant_type": "password",
+            "username": self.username,
+            "password": password,
+        }
         return self._ask(form, rest, clock)
 
     def _ask(
@@ -149,9 +155,8 @@ class PasswordGrant:
             "Content-Length": str(len(body)),
         }
         answer = token_answer(rest.request("POST", url, headers, body, clock))
-        lifetime = answer.expires_in
+        lifetime = math.inf if answer.expires_in is None else answer.expires_in
         self._access = Secret(answer.access_token.get_secret_value())
-        check_header_value("access_token (from its endpoint)", self._access)
         self._until = time.time() + lifetime - min(EARLY, lifetime / 2.0)
         if answer.refresh_token is not None:
             self._refresh = Secret(answer.refresh_token.get_secret_value())
@@ -186,15 +191,23 @@ class SealedForm:
         return len(self._text.encode("ascii"))
 
 
+def _usable(token: SecretStr) -> SecretStr:
+    """Refuse a token that no `Authorization` header may carry."""
+    if not token.get_secret_value():
+        raise ValueError("it is empty")
+    check_header_value("it", Secret(token.get_secret_value()))
+    return token
+
+
 class TokenAnswer(BaseModel):
     """What a token endpoint gives (RFC 6749 section 5.1)."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    access_token: SecretStr
+    access_token: Annotated[SecretStr, AfterValidator(_usable)]
     refresh_token: SecretStr | None = None
-    expires_in: float = float("inf")
-    """Seconds; a service that says nothing is asked again when it rejects the token."""
+    expires_in: float | None = None
+    """Seconds; of a service that says nothing, the token is good until it is rejected."""
 
 
 def token_answer(response: RESTResponse) -> TokenAnswer:

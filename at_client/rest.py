@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import urllib3
 
 from at_client import settings
 from at_client.connections import Clock
-from at_client.exceptions import ApiException
+from at_client.exceptions import ApiException, bare
 from at_client.exchange import Request, RESTResponse
 from at_client.failures import PROXY_AUTHENTICATION, Failure, failure, proxy_refusal
 from at_client.obeyed_retry import ObeyedRetry
@@ -230,8 +231,8 @@ def redirected(request: Request, response: RESTResponse, redirects: int) -> Requ
     except RedirectFault as fault:
         shown = response.shown()
         message = f"{shown.status} from {shown.source}: {fault}. Check Configuration.host."
-        raise ApiException(http_resp=shown, message=message) from fault
-    return None if url is None else request._replace(url=url)
+        raise ApiException(http_resp=shown, message=message) from bare(fault)
+    return None if url is None else replace(request, url=url)
 
 
 def describe(request: Request, outcome: RESTResponse | Failure) -> Attempt:

@@ -1,4 +1,4 @@
-"""From the configuration to a pool of connections: through which proxy, with which TLS."""
+"""From the configuration to a pool of connections: directly or through a proxy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import base64
 import importlib.util
 import os
 import re
-import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
 
-from at_client.connections import TidySocket, use_timed_connections
+from at_client.connections import use_timed_connections
 from at_client.exceptions import ApiValueError
 from at_client.failures import Peer
 from at_client.fields import Headers
@@ -22,6 +21,7 @@ from at_client.redirects import PORTS
 from at_client.sealed import Secret, conceal
 from at_client.settings import check_url
 from at_client.settings import proxy as check_proxy
+from at_client.tls import tls_context
 
 if TYPE_CHECKING:
     from at_client.configuration import Configuration
@@ -109,7 +109,7 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
         origin: Scheme, host and port as a URL.
         chosen: What `transport_settings` took.
     """
-    parts = check_url("url", origin, ("https", "http"))
+    parts = check_url("url", Secret(origin), ("https", "http"))
     host = str(parts.hostname)
     port = parts.port or PORTS[parts.scheme]
     proxy = choose_proxy(parts.scheme, host, port, chosen)
@@ -130,11 +130,14 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
     manager = _proxy_manager(proxy, chosen, options) if proxy else urllib3.PoolManager(**options)
     socks = proxy is not None and _scheme(proxy).startswith("socks")
     use_timed_connections(manager, dial=not socks)
-    return Route(
-        pool=manager.connection_from_host(f"[{host}]" if ":" in host else host, port, parts.scheme),
-        absolute=proxy is not None and not socks and parts.scheme == "http",
-        peer=Peer(f"{host}:{port}", _without_password(proxy) if proxy else None),
-    )
+    pool = manager.connection_from_host(f"[{host}]" if ":" in host else host, port, parts.scheme)
+    peer = Peer(f"{host}:{port}")
+    if proxy:
+        sent = [*pool.proxy_headers.values(), _credentials(proxy)[1]]
+        secrets = tuple(value for value in sent if isinstance(value, Secret))
+        peer = peer._replace(proxy=_without_password(proxy), secrets=secrets)
+    absolute = proxy is not None and not socks and parts.scheme == "http"
+    return Route(pool, absolute, peer)
 
 
 def choose_proxy(scheme: str, host: str, port: int, chosen: dict[str, Any]) -> Secret | None:
@@ -147,54 +150,6 @@ def choose_proxy(scheme: str, host: str, port: int, chosen: dict[str, Any]) -> S
         if no_proxy is None:
             no_proxy = environment_no_proxy(os.environ)
     return None if proxy is None or needs_no_proxy(host, port, no_proxy or "") else proxy
-
-
-def tls_context(chosen: dict[str, Any]) -> ssl.SSLContext:
-    """Make the TLS context that all connections of a client share, or return the user's own.
-
-    Without CA settings OpenSSL's defaults are trusted, `SSL_CERT_FILE` and `SSL_CERT_DIR` included.
-
-    Raises:
-        ApiValueError: A file cannot be read, holds no certificate or no fitting key, or two settings contradict.
-    """
-    own: ssl.SSLContext | None = chosen["ssl_context"]
-    if own is not None:
-        others = [
-            name
-            for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")
-            if chosen[name] is not None
-        ]
-        if others or not chosen["verify_ssl"]:
-            raise ApiValueError(
-                f"ssl_context says whom to trust; leave {', '.join(others or ['verify_ssl'])} unset"
-            )
-        return own
-    if chosen["key_file"] is not None and chosen["cert_file"] is None:
-        raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
-    try:
-        context = ssl.create_default_context(
-            cafile=chosen["ssl_ca_cert"], cadata=chosen["ca_cert_data"]
-        )
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        source = (
-            "ca_cert_data"
-            if chosen["ssl_ca_cert"] is None
-            else f"ssl_ca_cert {chosen['ssl_ca_cert']!r}"
-        )
-        raise ApiValueError(f"{source} holds no usable CA certificate: {error}") from error
-    context.sslsocket_class = TidySocket
-    if not chosen["verify_ssl"]:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if chosen["cert_file"] is not None:
-        try:
-            # An empty password instead of OpenSSL's prompt on the terminal, at which a cron job would hang.
-            context.load_cert_chain(chosen["cert_file"], chosen["key_file"], password="")
-        except (OSError, ValueError) as error:
-            raise ApiValueError(
-                f"cert_file and key_file hold no certificate with its unencrypted private key: {error}"
-            ) from error
-    return context
 
 
 def _proxy_manager(

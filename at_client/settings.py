@@ -28,23 +28,32 @@ FOR_EVER = 1_000_000
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
-def check_url(field: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
+def check_url(field: str, url: Secret, schemes: tuple[str, ...]) -> SplitResult:
     """Take an absolute URL apart.
+
+    Args:
+        field: The name to use in an error.
+        url: The URL; it may hold a password.
+        schemes: What is allowed before `://`.
+
+    Returns:
+        The parts, without user name and password.
 
     Raises:
         ApiValueError: It is no URL with one of these schemes, a host, and a port from 1 to 65535 if any.
     """
     wanted = f"{field} must be a URL such as {schemes[0]}://api.example.com"
-    if not _VISIBLE_ASCII.fullmatch(url):
+    if not _VISIBLE_ASCII.fullmatch(url.reveal()):
         raise ApiValueError(
             f"{wanted}, of visible ASCII characters only (write other names in punycode)"
         )
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(_CREDENTIALS.sub("", url.reveal()))
         port = parts.port
     except ValueError as error:
         raise ApiValueError(f"{wanted}, with a port from 1 to 65535 if any") from error
@@ -86,16 +95,15 @@ def exposed_host(url: str) -> str | None:
 
 def host(field: str, value: object) -> str:
     """An `http` or `https` URL, a path prefix allowed."""
-    if not isinstance(value, str):
-        raise ApiTypeError(f"{field} must be a str, not {type(value).__name__}")
-    parts = check_url(field, value, ("https", "http"))
-    if "@" in parts.netloc:
+    url = text_secret(field, value) or Secret("")
+    check_url(field, url, ("https", "http"))
+    if _CREDENTIALS.search(url.reveal()):
         raise ApiValueError(
             f"{field} must not carry a user name or a password; set access_token instead"
         )
-    if "?" in value or "#" in value:
+    if "?" in url.reveal() or "#" in url.reveal():
         raise ApiValueError(f"{field} must end with its path; a query or a fragment is not allowed")
-    return value.rstrip("/")
+    return url.reveal().rstrip("/")
 
 
 def timeout(field: str, value: object) -> float | tuple[float, float]:
@@ -199,7 +207,7 @@ def proxy(field: str, value: object) -> Secret | None:
         return None
     if "://" not in secret.reveal():
         secret = Secret(f"http://{secret.reveal()}")
-    check_url(field, secret.reveal(), PROXY_SCHEMES)
+    check_url(field, secret, PROXY_SCHEMES)
     return secret
 
 

@@ -11,10 +11,17 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from at_client import CreditsApi, PasswordGrant, UnauthorizedException
+from at_client import (
+    ApiConnectionException,
+    ApiTimeoutException,
+    CreditsApi,
+    PasswordGrant,
+    UnauthorizedException,
+)
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.service import PASSWORD, USER
 from support.tasks import failing, remaining, response_of
+from support.wire import deaf_port, refusing_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +79,19 @@ def test_responses_and_errors_come_back(
         cluster.submit(failing, api, retries=0).result()
     assert caught.value.status == 401
     assert secrets_in(str(caught.value), repr(caught.value), pickle.dumps(caught.value)) == []
+
+
+def test_a_connection_error_comes_back(
+    cluster: Client, make_api: Callable[..., CreditsApi]
+) -> None:
+    """Dask pickles the causes as well, by tblib: ours hold no connection that could not travel."""
+    with refusing_port() as port, deaf_port() as deaf:
+        for host, expected in ((port, ApiConnectionException), (deaf, ApiTimeoutException)):
+            api = make_api(f"http://127.0.0.1:{host}", retries=0, timeout=0.3)
+            with pytest.raises(expected, match=f"127.0.0.1:{host}") as caught:
+                cluster.submit(remaining, api, retries=0).result()
+            assert type(caught.value) is expected
+            assert secrets_in(str(caught.value), pickle.dumps(caught.value)) == []
 
 
 def test_a_password_grant_travels(

@@ -58,7 +58,7 @@ LAYERS = [
     {"fields", "retries", "serialization", "models"},
     {"settings", "decoding"},
     {"configuration"},
-    {"connections", "failures"},
+    {"connections", "failures", "tls"},
     {"routes", "exchange", "obeyed_retry"},
     {"rest"},
     {"password_grant"},

@@ -1,0 +1,409 @@
+"""The models by tables, and by whatever openapi.json allows: what they take, refuse, keep and write."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import json
+import pickle
+import pprint
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+import pytest
+from dateutil.tz import tzoffset
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from at_client import (
+    ApiValueError,
+    CreditResponse,
+    ErrorResponse,
+    HTTPValidationError,
+    ValidationError,
+    models,
+)
+from at_client.models.base import ApiModel
+from support.facts import CREDITS, TOKEN
+from support.schemas import DOCUMENT, matching, resolved, spoilt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEAST = {"total_credits": 1000, "used_credits": 250, "remaining_credits": 750}
+MODELS = [CreditResponse, ErrorResponse, HTTPValidationError, ValidationError]
+
+REQUIRED = object()
+
+# Attribute, name on the wire, further name that is read, type, when absent: the table of the documentation.
+FIELDS: list[tuple[str, str, str | None, type, Any]] = [
+    ("total", "total_credits", "total", int, REQUIRED),
+    ("used", "used_credits", "used", int, REQUIRED),
+    ("remaining", "remaining_credits", "remaining", int, REQUIRED),
+    ("free_credits", "free_credits", None, int, None),
+    ("purchased_credits", "purchased_credits", None, int, 0),
+    ("period", "period", None, str, None),
+    ("reset_date", "reset_date", None, str, None),
+    ("days_until_reset", "days_until_reset", None, int, None),
+    ("plan_tier", "plan_tier", None, str, None),
+]
+NUMBERS = [row for row in FIELDS if row[3] is int]
+TEXTS = [row for row in FIELDS if row[3] is str]
+OPTIONAL = [row for row in FIELDS if row[4] is not REQUIRED]
+
+
+def credit_response(**fields: Any) -> CreditResponse:
+    """Read a response that has the least there is, and these fields."""
+    model = CreditResponse.from_dict({**LEAST, **fields})
+    assert model is not None
+    return model
+
+
+def faults(caught: pytest.ExceptionInfo[pydantic.ValidationError]) -> set[str]:
+    return {str(error["loc"][0]) for error in caught.value.errors()}
+
+
+def test_the_table_is_complete() -> None:
+    """Every field of the model is in the table, in its order."""
+    assert list(CreditResponse.model_fields) == [row[0] for row in FIELDS]
+
+
+@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
+def test_a_field_is_read_and_written_by_its_wire_name(
+    attribute: str, wire: str, other: str | None, kind: type, absent: object
+) -> None:
+    """The attribute has the value; `to_dict` speaks the wire name only."""
+    value: Any = 7 if kind is int else "text"
+    for name in filter(None, (wire, other)):
+        rest = {key: n for key, n in LEAST.items() if key != wire}
+        model = CreditResponse.from_dict({**rest, name: value})
+        assert model is not None
+        assert getattr(model, attribute) == value
+        assert getattr(model, wire) == value
+        assert model.to_dict()[wire] == value
+        if attribute != wire:
+            assert attribute not in model.to_dict()
+
+
+@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
+def test_a_field_that_is_absent(
+    attribute: str, wire: str, other: str | None, kind: type, absent: object
+) -> None:
+    """Three numbers are needed; all else has a value that stands for its absence."""
+    body = {key: value for key, value in CREDITS.items() if key != wire}
+    if absent is REQUIRED:
+        with pytest.raises(pydantic.ValidationError) as caught:
+            CreditResponse.from_dict(body)
+        assert faults(caught) == {wire}
+        assert caught.value.errors()[0]["type"] == "missing"
+    else:
+        model = CreditResponse.from_dict(body)
+        assert model is not None
+        assert getattr(model, attribute) == absent
+        assert (wire in model.to_dict()) is (absent is not None)
+
+
+@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
+def test_a_field_that_is_null(
+    attribute: str, wire: str, other: str | None, kind: type, absent: object
+) -> None:
+    """Null is as good as absent where a field may be absent, and refused by name where not."""
+    if absent is REQUIRED:
+        with pytest.raises(pydantic.ValidationError) as caught:
+            credit_response(**{wire: None})
+        assert faults(caught) == {wire}
+    else:
+        model = credit_response(**{wire: None})
+        assert getattr(model, attribute) == absent
+        assert model.to_dict()[wire] == absent
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (0, 0),
+        (1000, 1000),
+        (-5, -5),
+        (1000.0, 1000),
+        (-0.0, 0),
+        (1e3, 1000),
+        (2**53, 2**53),
+        (10**30, 10**30),
+    ],
+)
+@pytest.mark.parametrize("wire", [row[1] for row in NUMBERS])
+def test_whole_numbers(wire: str, value: float, number: int) -> None:
+    """A number without a fraction is whole, however it is written, and comes out as an int."""
+    for model in (
+        credit_response(**{wire: value}),
+        CreditResponse.from_json(json.dumps({**LEAST, wire: value})),
+    ):
+        assert getattr(model, wire) == number
+        assert type(getattr(model, wire)) is int
+
+
+@pytest.mark.parametrize(
+    "value",
+    [12.5, -0.1, "1000", "", True, False, [], [1], {}, float("nan"), float("inf"), b"1"],
+    ids=repr,
+)
+@pytest.mark.parametrize("wire", [row[1] for row in NUMBERS])
+def test_what_is_no_whole_number(wire: str, value: object) -> None:
+    """Fractions, texts, truth values and the rest are refused; the field is named."""
+    with pytest.raises(pydantic.ValidationError, match="Input should be a whole number") as caught:
+        credit_response(**{wire: value})
+    assert faults(caught) == {wire}
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, [], {}, b"x"], ids=repr)
+@pytest.mark.parametrize("wire", [row[1] for row in TEXTS])
+def test_what_is_no_text(wire: str, value: object) -> None:
+    """Nothing is turned into text; the field is named."""
+    with pytest.raises(pydantic.ValidationError) as caught:
+        credit_response(**{wire: value})
+    assert faults(caught) == {wire}
+
+
+def test_the_published_names_can_be_read_and_assigned() -> None:
+    """`total_credits`, `used_credits` and `remaining_credits` are the same as the short names, both ways."""
+    model = credit_response()
+    assert (model.total_credits, model.used_credits, model.remaining_credits) == (1000, 250, 750)
+    model.total_credits, model.used_credits, model.remaining_credits = 10, 4, 6
+    assert (model.total, model.used, model.remaining) == (10, 4, 6)
+    assert model.to_dict() == {
+        "total_credits": 10,
+        "used_credits": 4,
+        "remaining_credits": 6,
+        "purchased_credits": 0,
+    }
+
+
+@pytest.mark.parametrize("name", ["total", "total_credits", "used_credits", "remaining_credits"])
+def test_what_is_assigned_is_checked(name: str) -> None:
+    """An assignment is held to the rules of the constructor."""
+    model = credit_response()
+    with pytest.raises(pydantic.ValidationError, match="whole number"):
+        setattr(model, name, "many")
+    assert model == credit_response()
+
+
+def test_attribute_names_make_a_model() -> None:
+    """The constructor takes the names of the attributes, and those of the wire."""
+    by_attribute = CreditResponse(total=1000, used=250, remaining=750)
+    assert by_attribute == CreditResponse(**LEAST) == credit_response()
+
+
+def test_the_wire_name_goes_before_the_short_one() -> None:
+    """Should a service send both, the published one counts and the other is kept."""
+    model = credit_response(total=5)
+    assert (model.total, model.total_credits) == (1000, 1000)
+    assert model.to_dict()["total_credits"] == 1000
+    assert CreditResponse.from_dict(model.to_dict()) == model
+
+
+LATER = {"overdraft": 5, "team": {"name": "ä", "ids": [1, None]}, "to_dict": 1, "": None}
+
+
+def test_fields_that_the_service_adds_are_kept() -> None:
+    """They are readable, written again, and take no method's place."""
+    model = credit_response(**LATER)
+    assert model.overdraft == 5  # type: ignore[attr-defined]  # added later
+    assert model.to_dict() == {**LEAST, "purchased_credits": 0, **LATER}
+    assert json.loads(model.to_json()) == model.to_dict()
+    assert CreditResponse.from_dict(model.to_dict()) == model
+
+
+def test_none_is_written_if_it_was_given() -> None:
+    """What was null stays null, what was absent stays absent."""
+    assert credit_response().to_dict() == {**LEAST, "purchased_credits": 0}
+    assert credit_response(period=None).to_dict() == {
+        **LEAST,
+        "purchased_credits": 0,
+        "period": None,
+    }
+    assert ErrorResponse(detail="x").to_dict() == {"detail": "x"}
+    assert ErrorResponse(detail="x", code=None).to_dict() == {"detail": "x", "code": None}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        credit_response(),
+        credit_response(**CREDITS),
+        credit_response(**LATER),
+        ErrorResponse(detail="x"),
+        ErrorResponse(detail="x", code="c", errors={"a": ["b", "c"]}),
+        HTTPValidationError(),
+        HTTPValidationError(detail="One sentence"),
+        HTTPValidationError(detail=[ValidationError(loc=["query", 0], msg="m", type="t")]),
+        ValidationError(loc=[], msg="m", type="t", input={"a": 1}, ctx={"limit": 3}),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_every_form_is_the_same_model(model: ApiModel) -> None:
+    """Dictionary, JSON, bytes, pickle and copy give the model again; the text is the dictionary, laid out."""
+    kind = type(model)
+    assert kind.from_dict(model.to_dict()) == model
+    assert kind.from_json(model.to_json()) == model
+    assert kind.from_json(model.to_json().encode()) == model
+    assert pickle.loads(pickle.dumps(model)) == model
+    assert copy.deepcopy(model) == model
+    assert json.loads(model.to_json()) == model.to_dict()
+    assert model.to_str() == pprint.pformat(model.to_dict())
+    assert model.to_dict() == kind.from_dict(model.to_dict()).to_dict()  # type: ignore[union-attr]  # not None
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_nothing_makes_no_model(kind: type[ApiModel]) -> None:
+    """`from_dict(None)` is `None`, as in generated clients."""
+    assert kind.from_dict(None) is None
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("text", ["", "[", "null", "[]", '"x"', "7", "{}}", b"\xff"])
+def test_what_is_no_json_object_is_refused(kind: type[ApiModel], text: str | bytes) -> None:
+    """Anything but an object is an error of pydantic's."""
+    with pytest.raises(pydantic.ValidationError):
+        kind.from_json(text)
+
+
+def test_an_error_shows_no_value() -> None:
+    """A body may echo a secret, so a refusal names the field and not what was in it."""
+    with pytest.raises(pydantic.ValidationError) as caught:
+        credit_response(period=[TOKEN], total_credits=TOKEN)
+    assert TOKEN not in str(caught.value)
+
+
+UTC = dt.timezone.utc
+
+
+@pytest.mark.parametrize(
+    ("reset_date", "moment"),
+    [
+        (None, None),
+        ("", None),
+        ("2026-12-01", dt.datetime(2026, 12, 1, tzinfo=UTC)),
+        ("2026-12-01T10:30:00", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
+        ("2026-12-01T10:30:00Z", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
+        ("2026-12-01T10:30:00.25Z", dt.datetime(2026, 12, 1, 10, 30, 0, 250_000, tzinfo=UTC)),
+        (
+            "2026-12-01T10:30:00+02:00",
+            dt.datetime(2026, 12, 1, 10, 30, tzinfo=tzoffset(None, 7200)),
+        ),
+        ("2026-12-01 10:30 -0800", dt.datetime(2026, 12, 1, 18, 30, tzinfo=UTC)),
+        ("1 December 2026", dt.datetime(2026, 12, 1, tzinfo=UTC)),
+        ("Tue, 01 Dec 2026 10:30:00 GMT", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
+    ],
+)
+def test_when_the_credits_are_reset(reset_date: str | None, moment: dt.datetime | None) -> None:
+    """`resets_at` is aware: an offset is kept, without one it is UTC."""
+    found = credit_response(reset_date=reset_date).resets_at
+    assert found == moment
+    if found is not None and moment is not None:
+        assert found.utcoffset() == found.replace(tzinfo=moment.tzinfo).utcoffset() or moment
+        assert found.tzinfo is not None
+
+
+@pytest.mark.parametrize("reset_date", ["soon", " ", "2026-13-01", "9" * 400, "2026-12-01T25:00"])
+def test_a_reset_date_that_is_none(reset_date: str) -> None:
+    """The error is ours, quotes no more than forty characters, and leaves the text readable."""
+    model = credit_response(reset_date=reset_date)
+    with pytest.raises(ApiValueError) as caught:
+        _ = model.resets_at
+    assert str(caught.value) == f"reset_date is not a date: {reset_date[:40]!r}"
+    assert model.reset_date == reset_date
+
+
+@given(st.text(max_size=30) | st.text("0123456789:-+TZ /.,", max_size=30))
+def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
+    """Whatever the service writes there, nothing but our error escapes, and a moment is aware."""
+    model = credit_response(reset_date=reset_date)
+    try:
+        moment = model.resets_at
+    except ApiValueError:
+        return
+    assert moment is None or moment.utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    ("used", "total", "fraction"),
+    [
+        (0, 1000, 0.0),
+        (250, 1000, 0.25),
+        (1, 3, 1 / 3),
+        (1000, 1000, 1.0),
+        (1500, 1000, 1.0),
+        (0, 0, 0.0),
+        (5, 0, 1.0),
+        (-5, 1000, 0.0),
+        (-5, -10, 0.0),
+        (5, -10, 1.0),
+        (10**399, 10**400, 0.1),
+    ],
+)
+def test_the_fraction_that_is_used(used: int, total: int, fraction: float) -> None:
+    """From 0 to 1, whatever the numbers; it never divides by zero."""
+    model = CreditResponse(total=total, used=used, remaining=0)
+    assert model.used_fraction == fraction
+    assert type(model.used_fraction) is float
+
+
+@given(used=st.integers(), total=st.integers())
+def test_any_fraction_is_from_0_to_1(used: int, total: int) -> None:
+    """However large or odd the numbers are."""
+    assert 0.0 <= CreditResponse(total=total, used=used, remaining=0).used_fraction <= 1.0
+
+
+# ---- Whatever the published document allows
+
+
+def by_name(draw_from: Callable[[Any], Any]) -> Any:
+    return pytest.mark.parametrize(
+        ("kind", "bodies"),
+        [(kind, draw_from(kind.__name__)) for kind in MODELS],
+        ids=[kind.__name__ for kind in MODELS],
+    )
+
+
+@by_name(lambda name: matching(resolved(name)))
+@given(data=st.data())
+def test_whatever_satisfies_the_schema_parses(
+    data: st.DataObject, kind: type[ApiModel], bodies: st.SearchStrategy[Any]
+) -> None:
+    """A body that openapi.json allows makes a model, keeps every field, and comes round."""
+    body = data.draw(bodies)
+    model = kind.from_dict(body)
+    assert model is not None
+    written = model.to_dict()
+    assert {name: written[name] for name in body} == body
+    assert kind.from_dict(written) == model
+    assert kind.from_json(model.to_json()) == model
+    assert kind.from_json(json.dumps(body)) == model
+
+
+@by_name(lambda name: spoilt(resolved(name)))
+@given(data=st.data())
+def test_whatever_does_not_is_refused_by_name(
+    data: st.DataObject, kind: type[ApiModel], bodies: st.SearchStrategy[Any]
+) -> None:
+    """A field of a wrong type, or a required one that is missing, is named by the refusal."""
+    field, body = data.draw(bodies)
+    if leniently(kind, field, body):
+        return
+    with pytest.raises(pydantic.ValidationError) as caught:
+        kind.from_dict(body)
+    assert field in faults(caught)
+
+
+def leniently(kind: type[ApiModel], field: str, body: dict[str, Any]) -> bool:
+    """Say whether this is among what we read though openapi.json does not allow it."""
+    if kind is HTTPValidationError:
+        return isinstance(body[field], str) or body[field] is None
+    if kind is CreditResponse and field not in LEAST:
+        return field not in body or body[field] is None
+    return kind is ValidationError and field == "ctx" and body[field] is None
+
+
+def test_every_schema_has_its_model() -> None:
+    """openapi.json and the models know the same names."""
+    assert sorted(DOCUMENT["components"]["schemas"]) == sorted(models.__all__)
