@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
 from at_client import serialization
 from at_client.api_response import ApiResponse
-from at_client.auth import Bearer, Credential, authorization, authorized, credential_of
+from at_client.auth import Bearer, authorization, authorized, credential_of
 from at_client.configuration import Configuration
 from at_client.decoding import DecodeFault, Unpromised, decode, text
 from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError, bare
@@ -25,14 +25,17 @@ from at_client.rest import RESTClientObject, RESTResponse
 from at_client.retries import parse_retry_after
 from at_client.sealed import Secret, conceal
 from at_client.settings import exposed_host
-from at_client.version import __version__
+from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from at_client.fields import HeaderValue
     from at_client.serialization import Params
+
+_SECRET = {Secret, Bearer}
 
 ResponseTypes = Mapping[str, Any]
 """Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body; `None` for no body."""
@@ -45,6 +48,20 @@ class RequestSerialized(NamedTuple):
     url: str
     header_params: Headers
     body: bytes | None
+
+
+class Frame(NamedTuple):
+    """What the requests of an operation have in common while nothing changes."""
+
+    of: tuple[object, ...]
+    """What it was made of, to be compared by identity."""
+
+    host: str
+    headers: Headers
+    """Credentials included."""
+
+    cookies: tuple[HeaderValue | None, ...]
+    """What goes into the Cookie header before the cookies of the call."""
 
 
 class ApiClient:
@@ -82,11 +99,12 @@ class ApiClient:
             )
         self.configuration = Configuration.get_default() if configuration is None else configuration
         self.rest_client = RESTClientObject(self.configuration)
-        self.default_headers = Headers({"User-Agent": f"at-client/{__version__}"})
+        self.default_headers = Headers({"User-Agent": USER_AGENT})
         """Headers to send with every request; those of a call go before them."""
         if header_name is not None:
             self.set_default_header(header_name, header_value)
         self.cookie = cookie
+        self._last_frame: Frame | None = None
 
     @property
     def cookie(self) -> str | None:
@@ -150,7 +168,7 @@ class ApiClient:
         return f"{type(self).__name__}({self.configuration!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "rest_client"}
+        return vars(self) | {"rest_client": None, "_last_frame": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -203,33 +221,59 @@ class ApiClient:
         if not isinstance(header_params, Headers):
             header_params = Headers(conceal(header_params))
         cookie_params, _request_auth = conceal(cookie_params), conceal(_request_auth)
-        headers = self.default_headers | header_params
-        url = self.configuration.host if _host is None else _host.rstrip("/")
+        frame = self._frame(header_params, () if _request_auth else auth_settings)
+        headers, cookies = frame.headers, list(frame.cookies)
+        url = frame.host if _host is None else _host.rstrip("/")
         url += serialization.path(resource_path, path_params, collection_formats)
         url += serialization.query(query_params, collection_formats)
-        asked = headers.get("Content-Type")
-        content, content_type = serialization.content(
-            body, post_params, str(asked) if asked else None
-        )
-        cookies = [cookie_item(name, value) for name, value in (cookie_params or {}).items()]
-
-        credential = self._credential(auth_settings, _request_auth)
-        if credential.place == "header" and credential.value is not None:
-            headers = headers | Headers.checked((credential.name, credential.value)) | header_params
-        elif credential.place == "cookie":
-            cookies.append(cookie_item(credential.name, credential.value))
-        elif credential.place == "query" and credential.value is not None:
-            self._check_secure(url)
-            url += "&" if "?" in url else "?"
-            url += urlencode({credential.name: credential.value.reveal()})
-
-        if "Cookie" not in header_params:
-            cookies.insert(0, self._cookie)
-        if cookie := joined_cookies(headers.get("Cookie"), *cookies):
+        if cookie_params:
+            cookies += [cookie_item(name, value) for name, value in cookie_params.items()]
+        if _request_auth:
+            place, name, credential = credential_of(_request_auth)
+            if place == "header":
+                headers |= Headers.checked((name, credential)) | header_params
+            elif place == "cookie":
+                cookies.append(cookie_item(name, credential))
+            else:
+                self._check_secure(url)
+                url += ("&" if "?" in url else "?") + urlencode({name: credential.reveal()})
+        if cookie := joined_cookies(cookies):
             headers |= Headers.checked(("Cookie", cookie))
-        if content_type is not None:
+        content = None
+        if body is not None or post_params:
+            asked = headers.found("content-type")
+            content, content_type = serialization.content(
+                body, post_params, str(asked) if asked else None
+            )
             headers |= Headers.checked(("Content-Type", content_type))
         return RequestSerialized(method.upper(), url, headers, content)
+
+    def _frame(self, given: Headers, auth_settings: Sequence[str]) -> Frame:
+        """Put together what is the same for every call of an operation; the last frame is kept until something changes.
+
+        Args:
+            given: The headers of the call.
+            auth_settings: Names of the security schemes.
+        """
+        now = (
+            self.configuration,
+            self.configuration.revision,
+            self.default_headers.state,
+            given.state,
+            self._cookie,
+            auth_settings,
+        )
+        frame = self._last_frame
+        if frame is None or not all(map(is_, now, frame.of)):
+            headers = self.default_headers | given
+            token = Configuration.access_token.kept(self.configuration)
+            if "OAuth2PasswordBearer" in auth_settings and token is not None:
+                value = authorization(token) if isinstance(token, Secret) else Bearer(token)
+                headers = self.default_headers | Headers.checked(("Authorization", value)) | given
+            cookies = (headers.found("cookie"), None if "Cookie" in given else self._cookie)
+            frame = Frame(now, self.configuration.host, headers, cookies)
+            self._last_frame = frame
+        return frame
 
     def call_api(
         self,
@@ -260,7 +304,7 @@ class ApiClient:
         if not isinstance(header_params, Headers):
             header_params = Headers(conceal(header_params))
         headers = header_params.to_dict()
-        if header_params.secret:
+        if not _SECRET.isdisjoint(map(type, headers.values())):
             self._check_secure(url)
         clock = self.rest_client.clock(_request_timeout)
         bearer = headers.get("Authorization")
@@ -271,7 +315,7 @@ class ApiClient:
         response = self.rest_client.request(
             method, url, authorized(headers, token), body, clock, _preload_content
         )
-        if response.status == HTTPStatus.UNAUTHORIZED and token is not None:
+        if response.status == 401 and token is not None:
             renewed = bearer.renew(token, self.rest_client, clock)
             if renewed is not None:
                 response.discard()
@@ -302,7 +346,7 @@ class ApiClient:
         try:
             data = None
             if promised is not None:
-                data = decode(response_data.read(), content_type, promised)
+                data = decode(response_data.data or b"", content_type, promised)
         except DecodeFault as fault:
             shown = response_data.shown()
             raise ApiDecodeException(
@@ -311,18 +355,6 @@ class ApiClient:
                 message=f"{shown.status} from {shown.source}, but not the promised answer: {fault}.",
             ) from bare(fault)
         return ApiResponse(response_data.status, data, response_data.headers, response_data.read())
-
-    def _credential(
-        self, auth_settings: Sequence[str], request_auth: Mapping[str, Any] | None
-    ) -> Credential:
-        """Say what a request identifies itself with: its own credentials, else the configuration's."""
-        if request_auth:
-            return credential_of(request_auth)
-        if "OAuth2PasswordBearer" not in auth_settings:
-            return Credential("header", "Authorization", None)
-        token = Configuration.access_token.kept(self.configuration)
-        value = authorization(token) if isinstance(token, Secret | None) else Bearer(token)
-        return Credential("header", "Authorization", value)
 
     def _check_secure(self, url: str) -> None:
         """Refuse to send credentials where anybody can read them.
@@ -342,10 +374,10 @@ def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
     """Look up the type of the body that goes with a status: by itself, by its class, by default."""
     if not response_types_map:
         return None
-    for key in (str(status), f"{status // 100}XX", "default"):
-        if key in response_types_map:
-            return response_types_map[key]
-    return Unpromised
+    exact = str(status)
+    if exact in response_types_map:
+        return response_types_map[exact]
+    return response_types_map.get(f"{exact[0]}XX", response_types_map.get("default", Unpromised))
 
 
 def error_of(response: RESTResponse, promised: Any) -> ApiException:

@@ -26,13 +26,12 @@ class Credential(NamedTuple):
     """`header`, `query` or `cookie`."""
 
     name: str
-    value: Secret | None
-    """`None` for an anonymous request."""
+    value: Secret
 
 
-def authorization(token: Secret | None) -> Secret | None:
-    """Write a bearer token, checked before, as the value of the `Authorization` header; no token gives none."""
-    return None if token is None else Secret(f"Bearer {token.reveal()}")
+def authorization(token: Secret) -> Secret:
+    """Write a bearer token, checked before, as the value of the `Authorization` header."""
+    return Secret(f"Bearer {token.reveal()}")
 
 
 class Bearer(Secret):
@@ -65,8 +64,9 @@ class Bearer(Secret):
         if isinstance(self.source, PasswordGrant):
             return authorization(self.source.token(rest, clock))
         token = text_secret("access_token (from its source)", asked(self.source))
-        if token is not None:
-            check_header_value("access_token (from its source)", token)
+        if token is None:
+            return None
+        check_header_value("access_token (from its source)", token)
         return authorization(token)
 
     def renew(self, rejected: Secret, rest: RESTClientObject, clock: Clock) -> Secret | None:

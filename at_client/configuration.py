@@ -13,7 +13,6 @@ from typing import (
     Protocol,
     TypedDict,
     TypeVar,
-    cast,
     overload,
 )
 
@@ -50,11 +49,13 @@ AuthSetting = TypedDict("AuthSetting", {"type": str, "in": str, "key": str, "val
 class Setting(Generic[T]):
     """One setting: what it is when nobody says anything, and what it may be.
 
+    A configuration keeps the value of a plain setting under the setting's own name, where reading it costs nothing;
+    that of a secret one under a private name, so that it is opened only for who asks for it.
+
     Args:
         check: Takes the name of the setting and the value given; returns the value to keep, or raises.
         default: What `None` stands for.
-        secret: Whether a text may be or hold a secret, so that the check is given it sealed; if the check keeps it so,
-            it is opened only for who asks for the setting by name.
+        secret: Whether a text may be or hold a secret, so that the check is given it sealed.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Setting(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.key = f"_{name}" if self.secret else name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -75,17 +77,17 @@ class Setting(Generic[T]):
         if instance is None:
             return self
         kept = self.kept(instance)
-        return cast("T", kept.reveal() if isinstance(kept, Secret) else kept)
+        if isinstance(kept, Secret):
+            kept = kept.reveal()
+        return kept  # type: ignore[no-any-return]  # what the check returned
 
-    def __set__(self, instance: Configuration, value: T | None) -> None:
-        if isinstance(value, Secret) and not self.secret:
-            value = cast("T", value.reveal())
-        kept = self.default if value is None else self.check(self.name, value)
-        vars(instance).update({self.name: kept, "revision": instance.revision + 1})
+    if TYPE_CHECKING:  # at run time, Configuration.__setattr__ does it
+
+        def __set__(self, instance: Configuration, value: T | None) -> None: ...
 
     def kept(self, configuration: Configuration) -> Any:
         """Return the value as it is kept: a secret one sealed."""
-        return vars(configuration).get(self.name, self.default)
+        return vars(configuration)[self.key]
 
 
 class Configuration:
@@ -200,6 +202,7 @@ class Configuration:
         max_response_bytes: int | None = None,
         debug: bool | None = None,
     ) -> None:
+        vars(self).update({setting.key: setting.default for setting in SETTINGS.values()})
         vars(self)["renewing"] = ProcessLock()
         access_token, proxy, proxy_headers = map(conceal, (access_token, proxy, proxy_headers))
         for name, value in list(locals().items()):
@@ -264,14 +267,18 @@ class Configuration:
 
     def __setattr__(self, name: str, value: Any) -> None:
         value = conceal(value)
-        if name not in SETTINGS:
+        setting = SETTINGS.get(name)
+        if setting is None:
             from difflib import get_close_matches  # only for who mistyped
 
             near = "".join(
                 f"; did you mean {match!r}?" for match in get_close_matches(name, SETTINGS, n=1)
             )
             raise ApiAttributeError(f"Configuration has no setting {name!r}{near}")
-        super().__setattr__(name, value)
+        if isinstance(value, Secret) and not setting.secret:
+            value = value.reveal()
+        kept = setting.default if value is None else setting.check(name, value)
+        vars(self).update({setting.key: kept, "revision": self.revision + 1})
 
     def __repr__(self) -> str:
         chosen = {name: setting.kept(self) for name, setting in SETTINGS.items()}

@@ -15,7 +15,6 @@ import queue
 import socket
 import ssl
 from collections import deque
-from http import HTTPStatus
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -68,12 +67,12 @@ class Clock(urllib3.Timeout):
     @property
     def connect_timeout(self) -> float:
         """Seconds that connecting and sending may take from now on."""
-        return max(0.0, min(self._limits[0], self.left))
+        return max(0.0, min(self._limits[0], self.deadline - monotonic()))
 
     @property
     def read_timeout(self) -> float:
         """Seconds that the whole response may take from now on."""
-        return max(0.0, min(self._limits[1], self.left))
+        return max(0.0, min(self._limits[1], self.deadline - monotonic()))
 
     def clone(self) -> Clock:
         """Return this very clock: the pool asks for copies, but there is one deadline."""
@@ -95,19 +94,22 @@ class TimedReader(io.RawIOBase):
     """Reads a socket until a deadline: each `recv` gets only the time that is left.
 
     Args:
-        sock: The socket, plain or TLS.
-        raw: The unbuffered file made of it, which keeps it open.
+        sock: The socket, plain or TLS, with its timeout set for the first `recv`.
         end: The deadline, by `time.monotonic()`.
     """
 
-    def __init__(self, sock: socket.socket, raw: Any, end: float) -> None:
+    def __init__(self, sock: socket.socket, end: float) -> None:
         self._sock = sock
-        self._raw = raw
+        self._raw = sock.makefile("rb", buffering=0)
         self._end = end
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is a loss."""
         self.touched = False
         """Whether anything has come."""
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Make the file that `http.client` asks a socket for."""
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         """Return True."""
@@ -115,7 +117,7 @@ class TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Any:
         """Read what is there, waiting for no longer than the deadline."""
-        if self._end < inf:
+        if self.touched and self._end < inf:
             left = self._end - monotonic()
             if left <= 0.0:
                 raise TimeoutError("timed out")
@@ -143,11 +145,10 @@ class StrictResponse(http.client.HTTPResponse):
     """
 
     def __init__(self, sock: socket.socket, *, end: float, reused: bool, **options: Any) -> None:
-        super().__init__(sock, **options)
+        self._reader = TimedReader(sock, end)
+        super().__init__(self._reader, **options)  # type: ignore[arg-type]  # it wants no more than makefile()
         self._reused = reused
         self._request_method: str | None = options.get("method")
-        self._reader = TimedReader(sock, self.fp.detach(), end)
-        self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         """Read the head of the final response; what `http.client` reads by its own laxer rules."""
@@ -157,8 +158,8 @@ class StrictResponse(http.client.HTTPResponse):
             if self._reused and not self._reader.touched:
                 raise StaleConnectionError("an idle connection had ended") from error
             raise
-        while head.status < HTTPStatus.OK:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
-            if head.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        while head.status < 200:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
+            if head.status == 101:
                 raise http.client.HTTPException("it switched to a protocol that nobody asked for")
             head = read_head(self.fp.readline)
         body = framing(self._request_method, head)

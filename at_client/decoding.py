@@ -41,10 +41,9 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
     if kind is str and not is_json(content_type):
         return text(body, content_type)
     try:
-        value = _adapter(kind).validate_json(utf8(body, content_type))
-        if (
-            b"NaN" in body or b"Infinity" in body
-        ):  # pydantic reads them; RFC 8259 section 6 has no such number
+        value = _validated(_adapter(kind), body, content_type)
+        # pydantic reads these; RFC 8259 section 6 knows no such numbers.
+        if b"NaN" in body or b"Infinity" in body:
             json.loads(body, parse_constant=_refuse)
     except ValidationError as error:
         fault = _explain(error, body, content_type)
@@ -55,9 +54,23 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
     raise DecodeFault(fault)  # not from the error above, which holds the body
 
 
+def _validated(adapter: TypeAdapter[Any], body: bytes, content_type: str | None) -> Any:
+    """Read JSON as the UTF-8 that it should be, and only what is not as something else."""
+    try:
+        return adapter.validate_json(body)
+    except ValidationError:
+        converted = utf8(body, content_type)
+        if converted == body:
+            raise
+    return adapter.validate_json(converted)
+
+
 def text(body: bytes, content_type: str | None) -> str:
     """Show a body as text in its declared charset; what does not fit is marked, never an error."""
-    return body.decode(_charset(content_type), "replace")
+    try:
+        return body.decode(_charset(content_type), "replace")
+    except (UnicodeError, LookupError):  # a codec that is no charset, or takes no replacements
+        return body.decode("utf-8", "replace")
 
 
 def utf8(body: bytes, content_type: str | None) -> bytes:
@@ -73,13 +86,12 @@ def utf8(body: bytes, content_type: str | None) -> bytes:
         return body[len(codecs.BOM_UTF8) :]
     encoding: str = json.detect_encoding(body)
     if encoding == "utf-8":
-        declared = _charset(content_type)
-        if declared == "utf-8" or _is_utf8(body):
+        if _is_utf8(body):
             return body
-        encoding = declared
+        encoding = _charset(content_type)
     try:
         return body.decode(encoding).encode("utf-8")
-    except UnicodeError as error:
+    except (UnicodeError, LookupError) as error:
         raise DecodeFault(f"the body is not valid {encoding} text") from error
 
 

@@ -7,15 +7,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from at_client.exceptions import ApiValueError
+from at_client.models.card import ALARM_AT, WARN_AT
 
 if TYPE_CHECKING:
     from at_client.models.credit_response import CreditResponse
 
 BAR_WIDTH = 40
 """Cells of the usage bar, where there is room."""
-
-WARN_AT, ALARM_AT = 0.75, 0.9
-"""Parts of the total from which on the bar is yellow, and red."""
 
 GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
 

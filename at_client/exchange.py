@@ -34,7 +34,7 @@ class SealedBody(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """One request, ready to be sent."""
 

@@ -6,7 +6,7 @@ All rules are told by name only: a message never shows the value that broke one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from at_client.exceptions import ApiTypeError, ApiValueError
@@ -96,10 +96,10 @@ def cookie_item(name: str, value: object) -> Secret | None:
         ApiTypeError: The value is no `str`.
         ApiValueError: No cookie may carry it.
     """
-    if isinstance(value, int | float):
-        value = str(value).lower()
     if not _NAME.fullmatch(name):
         raise ApiValueError(f"{name[:40]!a} is not a cookie name (RFC 6265 section 4.1.1)")
+    if isinstance(value, int | float):
+        value = str(value).lower()
     secret = text_secret(name, value)
     if secret is None:
         return None
@@ -107,10 +107,12 @@ def cookie_item(name: str, value: object) -> Secret | None:
     return Secret(f"{name}={secret.reveal()}")
 
 
-def joined_cookies(*cookies: HeaderValue | None) -> Secret | None:
+def joined_cookies(cookies: Sequence[HeaderValue | None]) -> Secret | None:
     """Write cookies into one header (RFC 6265 section 4.2.1); none of them is no header."""
     given = [cookie for cookie in cookies if isinstance(cookie, Secret)]
-    return Secret("; ".join(cookie.reveal() for cookie in given)) if given else None
+    if len(given) < 2:
+        return given[0] if given else None
+    return Secret("; ".join([cookie.reveal() for cookie in given]))
 
 
 class Headers(MutableMapping[str, HeaderValue]):
@@ -129,6 +131,9 @@ class Headers(MutableMapping[str, HeaderValue]):
 
     def __getitem__(self, name: str) -> HeaderValue:
         return self._items[name.lower()][1]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._items
 
     def __setitem__(self, name: str, value: Any) -> None:
         value = conceal(value)
@@ -160,14 +165,19 @@ class Headers(MutableMapping[str, HeaderValue]):
 
     @classmethod
     def _of(cls, items: dict[str, tuple[str, HeaderValue]]) -> Headers:
-        headers = cls()
-        headers._items = items
+        headers = cls.__new__(cls)
+        headers._items = items  # noqa: SLF001  # its own
         return headers
 
     @property
-    def secret(self) -> bool:
-        """Whether any of them is a secret."""
-        return any(isinstance(value, Secret) for _, value in self._items.values())
+    def state(self) -> object:
+        """Something that is the very same object for as long as the headers are the same."""
+        return self._items
+
+    def found(self, name: str) -> HeaderValue | None:
+        """Return a header by its name in small letters; `None` if there is none."""
+        item = self._items.get(name)
+        return None if item is None else item[1]
 
     def to_dict(self) -> dict[str, HeaderValue]:
         """Return the headers as a new dictionary, secret ones sealed."""

@@ -15,9 +15,10 @@ MAX_LINE = 65536
 MAX_FIELDS = 100
 """Header lines that one head may have."""
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\r?\n")
-_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00\r\n]*)\r?\n")
-_FOLDED_LINE = re.compile(rb"[ \t]+([^\x00\r\n]*)\r?\n")
+_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\r?\n")
+_FIELD_LINE = re.compile(
+    r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00\r\n]*?)[ \t]*\r?\n", re.MULTILINE
+)
 
 
 class Head(NamedTuple):
@@ -51,38 +52,45 @@ def read_head(readline: Callable[[int], bytes]) -> Head:
         RemoteDisconnected: It ended before it was complete.
         HTTPException: It breaks the rules.
     """
-    line = _line(readline)
-    status_line = _STATUS_LINE.fullmatch(line)
+    first, *lines = _lines(readline)
+    status_line = _STATUS_LINE.fullmatch(first)
     if status_line is None:
         raise HTTPException("the status line is not HTTP/1")
-    minor, status, reason = status_line.groups(b"")
-    names: list[str] = []
-    values: list[str] = []
-    while (line := _line(readline)) not in (b"\r\n", b"\n"):
-        if len(names) == MAX_FIELDS:
-            raise HTTPException(f"there are more than {MAX_FIELDS} header lines")
-        if field := _FIELD_LINE.fullmatch(line):
-            names.append(field[1].decode("ascii"))
-            values.append(field[2].decode("latin-1").rstrip(" \t"))
-        elif (folded := _FOLDED_LINE.fullmatch(line)) and names:  # obsolete, section 5.2
-            values[-1] = f"{values[-1]} {folded[1].decode('latin-1').rstrip()}"
-        else:
+    minor, status, reason = status_line.groups("")
+    found = _FIELD_LINE.findall("".join(lines))
+    if len(found) != len(lines):
+        found = _FIELD_LINE.findall(unfolded := "".join(_unfolded(lines)))
+        if len(found) != unfolded.count("\n"):
             raise HTTPException("a header line is broken")
     fields = HTTPMessage()
-    for name, value in zip(names, values, strict=True):
+    for name, value in found:
         fields[name] = value
-    return Head(10 if minor == b"0" else 11, int(status), reason.decode("latin-1").strip(), fields)
+    return Head(10 if minor == "0" else 11, int(status), reason.strip(), fields)
 
 
-def _line(readline: Callable[[int], bytes]) -> bytes:
-    line = readline(MAX_LINE + 1)
-    if len(line) > MAX_LINE:
-        raise LineTooLong("header line")
-    if not line.endswith(b"\n"):
-        raise RemoteDisconnected(
-            "the connection was closed before the head of the response was complete"
-        )
-    return line
+def _lines(readline: Callable[[int], bytes]) -> list[str]:
+    """Read the lines of a head; the empty one that ends it is left out."""
+    lines: list[str] = []
+    while (line := readline(MAX_LINE)) not in (b"\r\n", b"\n") or not lines:
+        if not line.endswith(b"\n"):
+            if len(line) == MAX_LINE:
+                raise LineTooLong("header line")
+            raise RemoteDisconnected("closed before the head of the response was complete")
+        if len(lines) > MAX_FIELDS:
+            raise HTTPException(f"there are more than {MAX_FIELDS} header lines")
+        lines.append(line.decode("latin-1"))
+    return lines
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    """Join lines that begin with a blank to the ones before, an obsolete way to write long values (section 5.2)."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and line[0] in " \t":
+            joined[-1] = f"{joined[-1].rstrip()} {line.lstrip(' ' + chr(9))}"
+        else:
+            joined.append(line)
+    return joined
 
 
 def framing(method: str | None, head: Head) -> Framing:
@@ -95,36 +103,31 @@ def framing(method: str | None, head: Head) -> Framing:
     Raises:
         HTTPException: It cannot be decided for certain.
     """
-    coding, length = head.fields.get("Transfer-Encoding"), head.fields.get("Content-Length")
-    if coding is not None:
-        if length is not None:
+    codings = head.fields.get_all("Transfer-Encoding")
+    lengths = head.fields.get_all("Content-Length")
+    length = None
+    if codings is not None:
+        if lengths is not None:
             raise HTTPException("it has both Content-Length and Transfer-Encoding")
-        codings = head.fields.get_all("Transfer-Encoding", [])
-        if len(codings) > 1 or coding.lower() != "chunked" or head.version == 10:
+        if len(codings) > 1 or codings[0].lower() != "chunked" or head.version == 10:
             raise HTTPException("its Transfer-Encoding is not understood")
-    elif length is not None:
-        lengths = {
-            part.strip()
-            for value in head.fields.get_all("Content-Length", [])
-            for part in value.split(",")
-        }
-        if len(lengths) > 1:
+    elif lengths is not None:
+        different = {length.strip() for value in lengths for length in value.split(",")}
+        if len(different) > 1:
             raise HTTPException("it has conflicting Content-Length values")
-        length = lengths.pop()
-        if not (length.isascii() and length.isdecimal() and len(length) < 20):
+        digits = different.pop()
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
             raise HTTPException("its Content-Length is not a number")
+        length = int(digits)
     if method == "HEAD" or head.status in (204, 304):
         return Framing(chunked=False, length=0)
-    return Framing(coding is not None, None if length is None else int(length))
+    return Framing(codings is not None, length)
 
 
 def closes(head: Head, body: Framing) -> bool:
     """Decide whether the connection ends with this response (section 9.3)."""
-    options = {
-        option.strip().lower()
-        for value in head.fields.get_all("Connection", [])
-        for option in value.split(",")
-    }
+    said = ",".join(head.fields.get_all("Connection", [])).lower()
+    options = [option.strip() for option in said.split(",")]
     if "close" in options or (body.length is None and not body.chunked):
         return True
     return head.version == 10 and "keep-alive" not in options

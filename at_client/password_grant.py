@@ -25,6 +25,7 @@ from at_client.fields import check_header_value, text_secret
 from at_client.locks import ProcessLock
 from at_client.sealed import Secret, conceal
 from at_client.settings import FOR_EVER, exposed_host
+from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -153,6 +154,7 @@ class PasswordGrant:
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
             "Content-Length": str(len(body)),
+            "User-Agent": USER_AGENT,
         }
         answer = token_answer(rest.request("POST", url, headers, body, clock))
         lifetime = math.inf if answer.expires_in is None else answer.expires_in

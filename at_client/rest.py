@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import urllib3
@@ -157,8 +157,7 @@ class RESTClientObject:
                 request.method,
                 request.url if route.absolute else target,
                 request.body,
-                # Sealed values among them are opened by http.client alone.
-                cast("Mapping[str, str]", request.headers),
+                request.headers,  # type: ignore[arg-type]  # http.client alone opens the sealed ones
                 _ONE_ATTEMPT,
                 redirect=False,
                 assert_same_host=False,

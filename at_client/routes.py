@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import importlib.util
 import os
 import re
@@ -205,6 +206,7 @@ def _basic(user: Secret, password: Secret | None) -> Secret:
     return Secret(f"Basic {base64.b64encode(pair).decode()}")
 
 
+@functools.lru_cache(maxsize=128)
 def split_url(url: str) -> tuple[str, str]:
     """Split an absolute URL into its origin and the request target (RFC 9112 section 3.2.1).
 

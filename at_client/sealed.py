@@ -66,6 +66,8 @@ def conceal(value: Any) -> Any:
     A function that takes a secret as an argument rebinds the argument to this first: from then on no traceback of its
     frame shows it.
     """
+    if value is None or isinstance(value, Secret):
+        return value
     if isinstance(value, str):
         return Secret(value)
     if isinstance(value, Mapping):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -37,18 +38,34 @@ def plain(field: str, value: Any) -> Any:
         value = value.to_dict()
     elif hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
-    try:
+    with _written_for(field, value):
         return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
-    except PydanticSerializationError as error:
-        raise ApiTypeError(f"{field} cannot be written as JSON: {type(value).__name__}") from error
 
 
 def text(field: str, value: Any) -> str:
-    """Write one value the way paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object."""
+    """Write one value the way paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object.
+
+    Raises:
+        ApiTypeError: There is no way to write it.
+    """
     value = plain(field, value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+    with _written_for(field, value):
+        written = (
+            json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        )
+        written.encode("utf-8")  # half a surrogate pair is no character
+    return written
+
+
+@contextmanager
+def _written_for(field: str, value: object) -> Generator[None, None, None]:
+    """Turn the failure to write a value into an error that names the parameter."""
+    try:
+        yield
+    except (PydanticSerializationError, ValueError) as error:
+        raise ApiTypeError(f"{field} cannot be written as JSON: {type(value).__name__}") from error
 
 
 def pairs(
@@ -125,10 +142,8 @@ def query(params: Params | None, collection_formats: Mapping[str, str] | None = 
     return f"?{written}" if written else ""
 
 
-def content(
-    body: Any, post_params: Params | None, content_type: str | None
-) -> tuple[bytes | None, str | None]:
-    """Write the body of a request.
+def content(body: Any, post_params: Params | None, content_type: str | None) -> tuple[bytes, str]:
+    """Write the body of a request that has one.
 
     Args:
         body: What to send: JSON, unless it is bytes or the content type says that it is a text of another kind.
@@ -136,7 +151,7 @@ def content(
         content_type: The content type asked for, or `None`.
 
     Returns:
-        The body and its content type; twice `None` for no body.
+        The body and its content type.
 
     Raises:
         ApiTypeError: The body cannot be written as JSON.
@@ -148,14 +163,14 @@ def content(
         if content_type not in (None, FORM):
             raise ApiValueError(f"a form is sent as {FORM}, not as {content_type}")
         return urlencode(pairs(post_params)).encode("ascii"), FORM
-    if body is None:
-        return None, content_type
     if isinstance(body, bytes):
         return body, content_type or BYTES
     if content_type is None or is_json(content_type):
-        return to_json(plain("body", body), inf_nan_mode="constants"), content_type or JSON
+        with _written_for("body", body):
+            written = to_json(plain("body", body), inf_nan_mode="constants")
+        return written, content_type or JSON
     if isinstance(body, str):
-        return body.encode("utf-8"), content_type
+        return text("body", body).encode("utf-8"), content_type
     raise ApiValueError(
         f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes"
     )

@@ -117,7 +117,7 @@ def _seconds(field: str, value: object) -> float:
     allowed = "seconds above zero (math.inf for no limit), or a pair of them: (connect, read)"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ApiTypeError(f"{field} must be {allowed}; not {type(value).__name__}")
-    if math.isnan(value) or value <= 0:
+    if not value > 0:  # NaN is not, either
         raise ApiValueError(f"{field} must be {allowed}; not {value}")
     return float(value) if value < FOR_EVER else math.inf
 

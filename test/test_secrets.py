@@ -25,7 +25,6 @@ from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 from tblib.pickling_support import pickle_exception, pickle_traceback
 
-import at_client
 from at_client import (
     ApiClient,
     ApiConnectionException,
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
-PACKAGE = str(Path(at_client.__file__).parent)
 TESTS = str(Path(__file__).parent)
 
 CLIENT_COOKIE = "JAR-SECRET-31c0fe"

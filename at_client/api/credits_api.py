@@ -145,7 +145,7 @@ class CreditsApi:
             "GET",
             "/api/v1/credits",
             header_params=given,
-            cookie_params={"auth_token": auth_token},
+            cookie_params=None if auth_token is None else {"auth_token": auth_token},
             auth_settings=("OAuth2PasswordBearer",),
             _request_auth=request_auth,
         )

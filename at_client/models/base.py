@@ -6,7 +6,7 @@ import pprint
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, core_schema, to_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,11 +29,18 @@ class ApiModel(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by their names on the wire; a field that is `None` only if it was given."""
-        return self.model_dump(by_alias=True, exclude=self._absent())
+        known = {
+            field.serialization_alias or name: getattr(self, name)
+            for name, field in type(self).model_fields.items()
+            if name in self.model_fields_set or getattr(self, name) is not None
+        }
+        return {
+            name: _plain(value) for name, value in {**known, **(self.model_extra or {})}.items()
+        }
 
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
-        return self.model_dump_json(by_alias=True, exclude=self._absent())
+        return to_json(self.to_dict()).decode("utf-8")
 
     def to_str(self) -> str:
         """Return `to_dict()` laid out for reading."""
@@ -60,13 +67,12 @@ class ApiModel(BaseModel):
         """
         return cls.model_validate_json(json_str)
 
-    def _absent(self) -> set[str]:
-        """Name the fields that were not given and have nothing to say."""
-        return {
-            name
-            for name in type(self).model_fields
-            if name not in self.model_fields_set and getattr(self, name) is None
-        }
+
+def _plain(value: Any) -> Any:
+    """Reduce models inside a value to dictionaries."""
+    if isinstance(value, ApiModel):
+        return value.to_dict()
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _integral(value: float) -> int:

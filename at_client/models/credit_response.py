@@ -94,6 +94,12 @@ class CreditResponse(ApiModel):
             return 0.0
         return 1.0 if self.used >= self.total else self.used / self.total
 
+    def _repr_html_(self) -> str:
+        """Return the card that Jupyter shows."""
+        from at_client.models.card import render_html  # only for notebooks
+
+        return render_html(self)
+
     @property
     def resets_at(self) -> datetime | None:
         """`reset_date` as an aware `datetime`: no offset means UTC; `None` if there is no date.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from at_client.models.base import ApiModel
+from at_client.models.base import ApiModel, WholeNumber
 
 
 class ValidationError(ApiModel):
     """What is wrong with one parameter, in FastAPI's form."""
 
-    loc: list[str | int]
+    loc: list[str | WholeNumber]
     """The way to the parameter: where it was looked for (`query`, `cookie`, `body` ...), then names and indices."""
 
     msg: str
