@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.fields import check_header_value, header_item, text_secret
-from at_client.password_grant import PasswordGrant, asked, held
 from at_client.sealed import Secret
+from at_client.sources import asked, held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from at_client.connections import Clock
     from at_client.fields import HeaderValue
+    from at_client.password_grant import PasswordGrant
     from at_client.rest import RESTClientObject
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only some clients use."""
+    if name != "PasswordGrant":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from at_client.password_grant import PasswordGrant
+
+    return PasswordGrant
+
 
 __all__ = ["Bearer", "Credential", "PasswordGrant", "authorization", "authorized", "credential_of"]
 
@@ -61,7 +72,7 @@ class Bearer(Secret):
             ApiException: The source failed.
             ApiTypeError, ApiValueError: The source gave what is no token.
         """
-        if isinstance(self.source, PasswordGrant):
+        if not callable(self.source):  # such as a PasswordGrant
             return authorization(self.source.token(rest, clock))
         token = text_secret("access_token (from its source)", asked(self.source))
         if token is None:

@@ -109,56 +109,62 @@ class Configuration:
     host = Setting(settings.host, "https://api.agenttoolkit.ai", secret=True)
     """URL of the service, `http` or `https`; a path prefix is allowed."""
 
-    access_token = Setting["str | TokenSource | None"](settings.access_token, None, secret=True)
+    access_token: Setting[str | TokenSource | None] = Setting(
+        settings.access_token, None, secret=True
+    )
     """The bearer token (RFC 6750): a `str`, or a callable that is asked at every call (see `at_client.auth`). Without
     one, or with an empty one, none is sent."""
 
-    timeout = Setting["float | tuple[float, float]"](settings.timeout, 60.0)
+    timeout: Setting[float | tuple[float, float]] = Setting(settings.timeout, 60.0)
     """Seconds for a whole call, every attempt and wait included; or a pair (connect, read) that bounds each attempt,
     read being the time for the whole response. `math.inf` is no limit. Default 60."""
 
-    retries = Setting["int | urllib3.Retry"](settings.retries, 2)
+    retries: Setting[int | urllib3.Retry] = Setting(settings.retries, 2)
     """Attempts after the first, default 2; or a `urllib3.Retry`, which is then obeyed."""
 
     verify_ssl = Setting(settings.flag, default=True)
     """Whether the service must prove who it is. False is for tests; urllib3 warns at every request."""
 
-    ssl_ca_cert = Setting["str | os.PathLike[str] | None"](settings.readable_file, None)
+    ssl_ca_cert: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
     """File of CA certificates (PEM) to trust in place of the system's."""
 
-    ca_cert_data = Setting["str | bytes | None"](settings.certificates, None)
+    ca_cert_data: Setting[str | bytes | None] = Setting(settings.certificates, None)
     """CA certificates to trust in place of the system's: PEM text or DER bytes."""
 
-    cert_file = Setting["str | os.PathLike[str] | None"](settings.readable_file, None)
+    cert_file: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
     """File of the client certificate (PEM), its chain included."""
 
-    key_file = Setting["str | os.PathLike[str] | None"](settings.readable_file, None)
+    key_file: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
     """File of the client certificate's private key (PEM, not encrypted); `None` if `cert_file` holds it."""
 
-    ssl_context = Setting["ssl.SSLContext | None"](settings.tls_context, None)
+    ssl_context: Setting[ssl.SSLContext | None] = Setting(settings.tls_context, None)
     """An `ssl.SSLContext` of your own, in place of the five settings above."""
 
-    assert_hostname = Setting["str | bool | None"](settings.asserted_name, None)
+    assert_hostname: Setting[str | bool | None] = Setting(settings.asserted_name, None)
     """The name that the certificate must have in place of the host's; False for any name."""
 
-    tls_server_name = Setting["str | None"](settings.server_name, None)
+    tls_server_name: Setting[str | None] = Setting(settings.server_name, None)
     """The name to ask for by SNI, and to expect in the certificate, in place of the host's."""
 
     connection_pool_maxsize = Setting(settings.positive, 100)
     """Idle connections to keep for the next call; more may be open while they are in use."""
 
-    proxy = Setting["str | None"](settings.proxy, None, secret=True)
+    proxy: Setting[str | None] = Setting(settings.proxy, None, secret=True)
     """URL of a proxy: `http`, `https`, or with PySocks `socks4`, `socks4a`, `socks5`, `socks5h`; user name and
     password go before the host. `None` leaves it to `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`."""
 
-    no_proxy = Setting["str | None"](settings.no_proxy, None)
+    no_proxy: Setting[str | None] = Setting(settings.no_proxy, None)
     """Hosts that need no proxy, separated by commas; `*` for all. `None` leaves it to `NO_PROXY`, which counts only
     for a proxy from the environment."""
 
-    proxy_headers = Setting["Mapping[str, Any] | None"](settings.proxy_headers, None, secret=True)
+    proxy_headers: Setting[Mapping[str, Any] | None] = Setting(
+        settings.proxy_headers, None, secret=True
+    )
     """Headers for the proxy alone."""
 
-    socket_options = Setting["Sequence[tuple[Any, ...]] | None"](settings.socket_options, None)
+    socket_options: Setting[Sequence[tuple[Any, ...]] | None] = Setting(
+        settings.socket_options, None
+    )
     """Arguments for `socket.setsockopt` in place of TCP_NODELAY, one tuple a call."""
 
     allow_insecure_http = Setting(settings.flag, default=False)

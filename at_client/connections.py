@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
+BUFFER = 8192
+"""Bytes to ask a socket for at a time: the head of most responses, and a body such as ours."""
+
 CONNECT_LIMIT = 5.0
 """Seconds of a deadline that one attempt may spend on connecting and sending."""
 
@@ -94,7 +97,7 @@ class TimedReader(io.RawIOBase):
     """Reads a socket until a deadline: each `recv` gets only the time that is left.
 
     Args:
-        sock: The socket, plain or TLS, with its timeout set for the first `recv`.
+        sock: The socket, plain or TLS.
         end: The deadline, by `time.monotonic()`.
     """
 
@@ -109,7 +112,7 @@ class TimedReader(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Make the file that `http.client` asks a socket for."""
-        return io.BufferedReader(self)
+        return io.BufferedReader(self, BUFFER)
 
     def readable(self) -> bool:
         """Return True."""
@@ -117,7 +120,7 @@ class TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Any:
         """Read what is there, waiting for no longer than the deadline."""
-        if self.touched and self._end < inf:
+        if self._end < inf:
             left = self._end - monotonic()
             if left <= 0.0:
                 raise TimeoutError("timed out")
@@ -153,7 +156,7 @@ class StrictResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head of the final response; what `http.client` reads by its own laxer rules."""
         try:
-            head = read_head(self.fp.readline)
+            head = read_head(self.fp)
         except (ConnectionError, ssl.SSLEOFError) as error:
             if self._reused and not self._reader.touched:
                 raise StaleConnectionError("an idle connection had ended") from error
@@ -161,11 +164,11 @@ class StrictResponse(http.client.HTTPResponse):
         while head.status < 200:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
             if head.status == 101:
                 raise http.client.HTTPException("it switched to a protocol that nobody asked for")
-            head = read_head(self.fp.readline)
+            head = read_head(self.fp)
         body = framing(self._request_method, head)
         self.version, self.status, self.reason = head.version, head.status, head.reason
         self.code = head.status
-        self.headers = self.msg = head.fields
+        self.headers = self.msg = head.message()
         self.chunked, self.length = body
         self.chunk_left = None
         self.will_close = closes(head, body)

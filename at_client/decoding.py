@@ -6,13 +6,22 @@ import codecs
 import functools
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from at_client.serialization import is_json
 
-_CHARSET = re.compile(r'charset="?([\w.:-]+)', re.IGNORECASE)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHARSET = r'(?i)charset="?([\w.:-]+)'
+
+
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+"""Codecs of Python that make text of bytes, but are no charset of the web; one takes hours for a long body."""
 
 
 class Unpromised:
@@ -41,7 +50,7 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
     if kind is str and not is_json(content_type):
         return text(body, content_type)
     try:
-        value = _validated(_adapter(kind), body, content_type)
+        value = _validated(_validator(kind), body, content_type)
         # pydantic reads these; RFC 8259 section 6 knows no such numbers.
         if b"NaN" in body or b"Infinity" in body:
             json.loads(body, parse_constant=_refuse)
@@ -54,15 +63,15 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
     raise DecodeFault(fault)  # not from the error above, which holds the body
 
 
-def _validated(adapter: TypeAdapter[Any], body: bytes, content_type: str | None) -> Any:
+def _validated(validate: Callable[[bytes], Any], body: bytes, content_type: str | None) -> Any:
     """Read JSON as the UTF-8 that it should be, and only what is not as something else."""
     try:
-        return adapter.validate_json(body)
+        return validate(body)
     except ValidationError:
         converted = utf8(body, content_type)
         if converted == body:
             raise
-    return adapter.validate_json(converted)
+    return validate(converted)
 
 
 def text(body: bytes, content_type: str | None) -> str:
@@ -105,11 +114,12 @@ def _is_utf8(body: bytes) -> bool:
 
 def _charset(content_type: str | None) -> str:
     """Name the declared charset, if Python knows it; else UTF-8."""
-    match = _CHARSET.search(content_type or "")
+    match = re.search(_CHARSET, content_type or "")
     try:
-        return codecs.lookup(match[1]).name if match else "utf-8"
+        name = codecs.lookup(match[1]).name if match else "utf-8"
     except LookupError:
         return "utf-8"
+    return "utf-8" if name in _NO_CHARSETS else name
 
 
 def _refuse(constant: str) -> None:
@@ -132,11 +142,18 @@ def _explain(error: ValidationError, body: bytes, content_type: str | None) -> s
     return faults[0]["msg"]
 
 
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _validator(kind: Any) -> Callable[[bytes], Any]:
+    """Return the function that makes a promised type of JSON."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate_json
     try:
-        return _cached_adapter(kind)
+        return _adapter(kind)
     except TypeError:  # an annotation that cannot be hashed
-        return TypeAdapter(kind)
+        return _adapter.__wrapped__(kind)
 
 
-_cached_adapter = functools.lru_cache(maxsize=256)(TypeAdapter)
+@functools.lru_cache(maxsize=256)
+def _adapter(kind: Any) -> Callable[[bytes], Any]:
+    from pydantic import TypeAdapter  # credits are a model, which needs none
+
+    return TypeAdapter(kind).validate_json

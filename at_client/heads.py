@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BufferedReader
 
 MAX_LINE = 65536
 """Bytes that one line may have."""
 
+BLANKS = " \t\r\n"
+
 MAX_FIELDS = 100
 """Header lines that one head may have."""
 
-_STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\r?\n")
-_FIELD_LINE = re.compile(
-    r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00\r\n]*?)[ \t]*\r?\n", re.MULTILINE
-)
+# No part can match what the part after it matches, so that no line makes the search go back and forth.
+_STATUS = rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})([ \t][^\r\n]*)?"
+_FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*"
+_STATUS_LINE = _STATUS + rb"\r?\n"
+_FIELD_LINE = _FIELD + rb"\r?\n"
+_FOLDED_LINE = rb"[ \t][^\x00\r\n]*\r?\n"
+_WHOLE = re.compile(_STATUS + rb"\r\n((?:" + _FIELD + rb"\r\n)*)\r\n")
 
 
 class Head(NamedTuple):
@@ -29,7 +35,19 @@ class Head(NamedTuple):
 
     status: int
     reason: str
-    fields: HTTPMessage
+    fields: list[tuple[str, str]]
+    """The header fields in their order."""
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a field, named in small letters."""
+        return [value for field, value in self.fields if field.lower() == name]
+
+    def message(self) -> HTTPMessage:
+        """Return the fields in the form of `http.client`."""
+        message = HTTPMessage()
+        for name, value in self.fields:
+            message[name] = value
+        return message
 
 
 class Framing(NamedTuple):
@@ -42,55 +60,73 @@ class Framing(NamedTuple):
     """After so many bytes; `None` if it is chunked, or ends with the connection."""
 
 
-def read_head(readline: Callable[[int], bytes]) -> Head:
+def read_head(file: BufferedReader) -> Head:
     """Read one head, interim or final.
 
     Args:
-        readline: Reads a line of at most so many bytes.
+        file: Where to read; what comes after the head is left there.
 
     Raises:
         RemoteDisconnected: It ended before it was complete.
         HTTPException: It breaks the rules.
     """
-    first, *lines = _lines(readline)
-    status_line = _STATUS_LINE.fullmatch(first)
+    # Most heads come in one piece and without oddities: one search reads them.
+    whole = _WHOLE.match(file.peek())
+    if whole is None:
+        return _read_lines(file.readline)
+    file.read(whole.end())
+    lines = whole[4].decode("latin-1").split("\r\n")[:-1]
+    return _head(whole[1], whole[2], whole[3], lines)
+
+
+def _read_lines(readline: Callable[[int], bytes]) -> Head:
+    """Read a head line by line."""
+    line = _line(readline)
+    status_line = re.fullmatch(_STATUS_LINE, line)
     if status_line is None:
         raise HTTPException("the status line is not HTTP/1")
-    minor, status, reason = status_line.groups("")
-    found = _FIELD_LINE.findall("".join(lines))
-    if len(found) != len(lines):
-        found = _FIELD_LINE.findall(unfolded := "".join(_unfolded(lines)))
-        if len(found) != unfolded.count("\n"):
-            raise HTTPException("a header line is broken")
-    fields = HTTPMessage()
-    for name, value in found:
-        fields[name] = value
-    return Head(10 if minor == "0" else 11, int(status), reason.strip(), fields)
-
-
-def _lines(readline: Callable[[int], bytes]) -> list[str]:
-    """Read the lines of a head; the empty one that ends it is left out."""
-    lines: list[str] = []
-    while (line := readline(MAX_LINE)) not in (b"\r\n", b"\n") or not lines:
-        if not line.endswith(b"\n"):
-            if len(line) == MAX_LINE:
-                raise LineTooLong("header line")
-            raise RemoteDisconnected("closed before the head of the response was complete")
-        if len(lines) > MAX_FIELDS:
-            raise HTTPException(f"there are more than {MAX_FIELDS} header lines")
-        lines.append(line.decode("latin-1"))
-    return lines
-
-
-def _unfolded(lines: list[str]) -> list[str]:
-    """Join lines that begin with a blank to the ones before, an obsolete way to write long values (section 5.2)."""
-    joined: list[str] = []
-    for line in lines:
-        if joined and line[0] in " \t":
-            joined[-1] = f"{joined[-1].rstrip()} {line.lstrip(' ' + chr(9))}"
+    fields: list[str] = []
+    while (line := _line(readline)) not in (b"\r\n", b"\n"):
+        if re.fullmatch(_FIELD_LINE, line):
+            fields.append(line.decode("latin-1").rstrip("\r\n"))
+        elif re.fullmatch(_FOLDED_LINE, line) and fields:  # obsolete, section 5.2
+            fields[-1] = f"{fields[-1].rstrip(BLANKS)} {line.decode('latin-1').strip(BLANKS)}"
         else:
-            joined.append(line)
-    return joined
+            raise HTTPException("a header line is broken")
+        if len(fields) > MAX_FIELDS:
+            break
+    return _head(status_line[1], status_line[2], status_line[3], fields)
+
+
+def _head(minor: bytes, status: bytes, reason: bytes | None, lines: list[str]) -> Head:
+    """Make a head of its checked parts.
+
+    Args:
+        minor: The digit after `HTTP/1.`.
+        status: Three digits.
+        reason: What follows them, if anything.
+        lines: The header lines, unfolded, without their ends.
+    """
+    if len(lines) > MAX_FIELDS:
+        raise HTTPException(f"there are more than {MAX_FIELDS} header lines")
+    fields = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields.append((name, value.strip(BLANKS)))
+    return Head(
+        10 if minor == b"0" else 11, int(status), (reason or b"").decode("latin-1").strip(), fields
+    )
+
+
+def _line(readline: Callable[[int], bytes]) -> bytes:
+    line = readline(MAX_LINE + 1)
+    if len(line) > MAX_LINE:
+        raise LineTooLong("header line")
+    if not line.endswith(b"\n"):
+        raise RemoteDisconnected(
+            "the connection was closed before the head of the response was complete"
+        )
+    return line
 
 
 def framing(method: str | None, head: Head) -> Framing:
@@ -103,31 +139,34 @@ def framing(method: str | None, head: Head) -> Framing:
     Raises:
         HTTPException: It cannot be decided for certain.
     """
-    codings = head.fields.get_all("Transfer-Encoding")
-    lengths = head.fields.get_all("Content-Length")
-    length = None
-    if codings is not None:
-        if lengths is not None:
+    codings, lengths = head.values("transfer-encoding"), head.values("content-length")
+    if codings:
+        if lengths:
             raise HTTPException("it has both Content-Length and Transfer-Encoding")
         if len(codings) > 1 or codings[0].lower() != "chunked" or head.version == 10:
             raise HTTPException("its Transfer-Encoding is not understood")
-    elif lengths is not None:
-        different = {length.strip() for value in lengths for length in value.split(",")}
-        if len(different) > 1:
-            raise HTTPException("it has conflicting Content-Length values")
-        digits = different.pop()
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
-            raise HTTPException("its Content-Length is not a number")
-        length = int(digits)
+    length = _length(lengths) if lengths else None
     if method == "HEAD" or head.status in (204, 304):
         return Framing(chunked=False, length=0)
-    return Framing(codings is not None, length)
+    return Framing(bool(codings), length)
+
+
+def _length(values: list[str]) -> int:
+    """Read the one length that all Content-Length fields must agree about."""
+    lengths = {part.strip() for value in values for part in value.split(",")}
+    if len(lengths) > 1:
+        raise HTTPException("it has conflicting Content-Length values")
+    length = lengths.pop()
+    if not (length.isascii() and length.isdecimal() and len(length) < 20):
+        raise HTTPException("its Content-Length is not a number")
+    return int(length)
 
 
 def closes(head: Head, body: Framing) -> bool:
     """Decide whether the connection ends with this response (section 9.3)."""
-    said = ",".join(head.fields.get_all("Connection", [])).lower()
-    options = [option.strip() for option in said.split(",")]
-    if "close" in options or (body.length is None and not body.chunked):
+    if body.length is None and not body.chunked:
         return True
-    return head.version == 10 and "keep-alive" not in options
+    options = {
+        option.strip().lower() for value in head.values("connection") for option in value.split(",")
+    }
+    return "close" in options or (head.version == 10 and "keep-alive" not in options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode, urljoin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
@@ -14,21 +13,20 @@ from at_client.decoding import DecodeFault, decode
 from at_client.exceptions import (
     ApiDecodeException,
     ApiException,
-    ApiTimeoutException,
     ApiTypeError,
     ApiValueError,
-    OpenApiException,
     UnauthorizedException,
     exception_class,
 )
 from at_client.fields import check_header_value, text_secret
 from at_client.locks import ProcessLock
 from at_client.sealed import Secret, conceal
-from at_client.settings import FOR_EVER, exposed_host
+from at_client.settings import exposed_host
+from at_client.sources import asked, held
 from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from at_client.connections import Clock
     from at_client.exchange import RESTResponse
@@ -256,32 +254,3 @@ def _refusal(body: bytes) -> str:
     words = [said.error, said.error_description or said.detail]
     line = ": ".join(" ".join(word.split())[:200] for word in words if word)
     return f" ({line.rstrip('.')})" if line.isprintable() and line else ""
-
-
-@contextmanager
-def held(lock: ProcessLock, clock: Clock) -> Generator[None, None, None]:
-    """Hold a lock that others hold during their calls, waiting for no longer than this call may last.
-
-    Raises:
-        ApiTimeoutException: It was not had in time.
-    """
-    if not lock.acquire(timeout=clock.left if clock.left < FOR_EVER else -1.0):
-        raise ApiTimeoutException(
-            reason="Another thread was renewing the access token for too long."
-        )
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def asked(function: Callable[[], Any]) -> Any:
-    """Call what the user gave, sealing its answer; its error becomes the cause of ours."""
-    try:
-        return conceal(function())
-    except OpenApiException:
-        raise
-    except Exception as error:
-        raise ApiException(
-            reason=f"The source of access_token failed: {type(error).__name__}."
-        ) from error

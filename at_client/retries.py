@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, replace
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from at_client.locks import ProcessLock
 
@@ -38,8 +37,7 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRAC
 _SECONDS = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """How one attempt ended, as far as the decision about the next one goes.
 
     Args:
@@ -57,8 +55,7 @@ class Attempt:
     below: object = None
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often to try again, and how long to wait before; each retry makes the next policy by copying.
 
     Args:
@@ -69,8 +66,10 @@ class RetryPolicy:
     retries: int
     tried: int = 0
 
-    budgeted: ClassVar[bool] = True
-    """Whether a `RetryBudget` has a say as well."""
+    @property
+    def budgeted(self) -> bool:
+        """Whether a `RetryBudget` has a say as well."""
+        return True
 
     def next(
         self, attempt: Attempt, jitter: Callable[[], float] = random.random
@@ -89,7 +88,7 @@ class RetryPolicy:
         wait = attempt.retry_after
         if wait is None:
             wait = backoff(self.tried, jitter())
-        return replace(self, retries=self.retries - 1, tried=self.tried + 1), wait
+        return RetryPolicy(self.retries - 1, self.tried + 1), wait
 
 
 def is_retryable(attempt: Attempt) -> bool:

@@ -112,12 +112,15 @@ def path(
     """Fill the placeholders of a path, every character encoded that could mean something else (RFC 3986 section 2).
 
     Raises:
-        ApiValueError: A placeholder has no value, or one that would lead elsewhere: empty, `.` or `..`.
+        ApiValueError: The path does not start with a slash; or a placeholder has no value, or one that would lead
+            elsewhere: empty, `.` or `..`.
 
     Examples:
         >>> path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
+    if not template.startswith("/"):
+        raise ApiValueError("resource_path must start with a slash")
     if "{" not in template and not params:
         return template
     formats = {**dict.fromkeys(_PLACEHOLDER.findall(template), "csv"), **(collection_formats or {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pprint
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -23,6 +22,7 @@ class ApiModel(BaseModel):
         extra="allow",
         strict=True,
         validate_assignment=True,
+        populate_by_name=True,
         # A body may echo what a caller sent, and that may be a secret.
         hide_input_in_errors=True,
     )
@@ -40,11 +40,13 @@ class ApiModel(BaseModel):
 
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
-        return to_json(self.to_dict()).decode("utf-8")
+        return to_json(self.to_dict(), inf_nan_mode="null").decode("utf-8")
 
     def to_str(self) -> str:
         """Return `to_dict()` laid out for reading."""
-        return pprint.pformat(self.to_dict())
+        from pprint import pformat  # for who asks for it
+
+        return pformat(self.to_dict())
 
     @classmethod
     def from_dict(cls, obj: dict[str, Any] | None) -> Self | None:
@@ -69,9 +71,11 @@ class ApiModel(BaseModel):
 
 
 def _plain(value: Any) -> Any:
-    """Reduce models inside a value to dictionaries."""
+    """Copy a value, models inside it as dictionaries."""
     if isinstance(value, ApiModel):
         return value.to_dict()
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from at_client.exceptions import ApiValueError
 from at_client.models.base import ApiModel, WholeNumber
@@ -13,6 +13,21 @@ from at_client.models.base import ApiModel, WholeNumber
 
 def _zero_if_null(value: object) -> object:
     return 0 if value is None else value
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""What a date without a part takes it from."""
+
+
+def _zone(name: str | None, offset: int | None) -> timezone:
+    """Make the zone of an offset, in seconds; none at all means UTC.
+
+    Raises:
+        ValueError: There is a mere name, such as EST, which means something else on another machine.
+    """
+    if offset is None and name is not None:
+        raise ValueError(f"{name} is no offset")
+    return timezone(timedelta(seconds=offset or 0))
 
 
 class CreditResponse(ApiModel):
@@ -26,19 +41,17 @@ class CreditResponse(ApiModel):
         {'total_credits': 1000, 'used_credits': 250, 'remaining_credits': 750, 'purchased_credits': 0}
     """
 
+    # No plain alias: type checkers would then ask for `CreditResponse(total_credits=...)`.
     total: WholeNumber = Field(
-        validation_alias=AliasChoices("total_credits", "total"), serialization_alias="total_credits"
+        validation_alias="total_credits", serialization_alias="total_credits"
     )
     """Credits granted for the period, purchased ones included; `total_credits` on the wire."""
 
-    used: WholeNumber = Field(
-        validation_alias=AliasChoices("used_credits", "used"), serialization_alias="used_credits"
-    )
+    used: WholeNumber = Field(validation_alias="used_credits", serialization_alias="used_credits")
     """Credits spent in the period; `used_credits` on the wire."""
 
     remaining: WholeNumber = Field(
-        validation_alias=AliasChoices("remaining_credits", "remaining"),
-        serialization_alias="remaining_credits",
+        validation_alias="remaining_credits", serialization_alias="remaining_credits"
     )
     """Credits left; `remaining_credits` on the wire."""
 
@@ -112,6 +125,6 @@ class CreditResponse(ApiModel):
         from dateutil import parser  # not needed by who only reads the numbers
 
         try:
-            return parser.parse(self.reset_date, default=datetime(1970, 1, 1, tzinfo=timezone.utc))
+            return parser.parse(self.reset_date, default=_EPOCH, tzinfos=_zone)
         except (ValueError, OverflowError) as error:
             raise ApiValueError(f"reset_date is not a date: {self.reset_date[:40]!r}") from error
