@@ -13,9 +13,7 @@ from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.sealed import Secret, conceal
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # token, RFC 9110 section 5.6.2
-_VALUE = re.compile(
-    r"(?:[!-~](?:[ -~\t]*[!-~])?)?"
-)  # field-value without obs-text, RFC 9110 section 5.5
+_VALUE = re.compile(r"(?:[!-~](?:[ -~\t]*[!-~])?)?")  # RFC 9110 section 5.5, no obs-text
 _COOKIE_VALUE = re.compile(r'"[!#-+\--:<-\[\]-~]*"|[!#-+\--:<-\[\]-~]*')  # RFC 6265 section 4.1.1
 _SECRET_NAME = re.compile("auth|cookie|token|secret|key|password|session|credential", re.IGNORECASE)
 
