@@ -8,7 +8,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
-from at_client import serialization
+from at_client import serialization, settings
 from at_client.api_response import ApiResponse
 from at_client.auth import Bearer, authorization, authorized, credential_of
 from at_client.configuration import Configuration
@@ -218,16 +218,17 @@ class ApiClient:
             ApiTypeError: A parameter has the wrong type.
             ApiValueError: A parameter has a value that it cannot have in its place.
         """
+        method = serialization.checked_method(method)
         if not isinstance(header_params, Headers):
             header_params = Headers(conceal(header_params))
         cookie_params, _request_auth = conceal(cookie_params), conceal(_request_auth)
         frame = self._frame(header_params, () if _request_auth else auth_settings)
         headers, cookies = frame.headers, list(frame.cookies)
-        url = frame.host if _host is None else _host.rstrip("/")
+        url = frame.host if _host is None else settings.host("_host", conceal(_host))
         url += serialization.path(resource_path, path_params, collection_formats)
         url += serialization.query(query_params, collection_formats)
         if cookie_params:
-            cookies += [cookie_item(name, value) for name, value in cookie_params.items()]
+            cookies += [cookie_item(*item) for item in serialization.items(cookie_params)]
         if _request_auth:
             place, name, credential = credential_of(_request_auth)
             if place == "header":
@@ -246,7 +247,7 @@ class ApiClient:
                 body, post_params, str(asked) if asked else None
             )
             headers |= Headers.checked(("Content-Type", content_type))
-        return RequestSerialized(method.upper(), url, headers, content)
+        return RequestSerialized(method, url, headers, content)
 
     def _frame(self, given: Headers, auth_settings: Sequence[str]) -> Frame:
         """Put together what is the same for every call of an operation; the last frame is kept until something changes.
@@ -385,7 +386,7 @@ def error_of(response: RESTResponse, promised: Any) -> ApiException:
     shown = response.shown()
     content_type = response.headers.get("Content-Type")
     try:
-        data = None if promised is None else decode(shown.data, content_type, promised)
+        data = decode(shown.data, content_type, promised)
     except DecodeFault:
         data = None
     return ApiException.from_response(

@@ -107,12 +107,14 @@ def authorized(headers: Mapping[str, HeaderValue], token: Secret | None) -> dict
     return rest if token is None else {**rest, "Authorization": token}
 
 
-def credential_of(request_auth: Mapping[str, Any]) -> Credential:
+def credential_of(request_auth: object) -> Credential:
     """Check the credentials of one call, which come sealed, in the form of generated clients.
 
     Raises:
         ApiTypeError, ApiValueError: A key is missing, or has a value that is not allowed.
     """
+    if not isinstance(request_auth, dict):
+        raise ApiTypeError("_request_auth must be a mapping with in, key and value")
     place, name, value = (request_auth.get(key) for key in ("in", "key", "value"))
     if not isinstance(place, Secret) or place.reveal() not in ("header", "query", "cookie"):
         raise ApiValueError("_request_auth['in'] must be header, query or cookie")
@@ -120,4 +122,8 @@ def credential_of(request_auth: Mapping[str, Any]) -> Credential:
         raise ApiTypeError("_request_auth['key'] and _request_auth['value'] must be str")
     if place.reveal() == "header":
         header_item(name.reveal(), value)
+    if not (name.reveal() + value.reveal()).isprintable():
+        raise ApiValueError(
+            "_request_auth['key'] and _request_auth['value'] must be printable text"
+        )
     return Credential(place.reveal(), name.reveal(), value)

@@ -79,8 +79,7 @@ class _ArgumentError(OpenApiException):
         super().__init__(f"{msg} at {render_path(path_to_item)}" if path_to_item else msg)
 
     def __str__(self) -> str:
-        # KeyError would show the repr of its message.
-        return Exception.__str__(self) if not isinstance(self, KeyError) else str(self.args[0])
+        return str(self.args[0])  # KeyError would show its repr
 
 
 class ApiTypeError(_ArgumentError, TypeError):
@@ -186,7 +185,7 @@ class ApiException(OpenApiException):
         if source:
             answer += f" from {source}"
         if detail := _detail(self.body):
-            answer += f": {detail.rstrip('.')}"
+            answer += f": {detail}"
         advice = [self.hint] if self.hint else []
         if self.retry_after is not None:
             advice.append(f"The service asks to wait {self.retry_after:g} s.")
@@ -303,5 +302,5 @@ def _detail(body: str | None) -> str:
         return ""
     if not isinstance(detail, str):
         return ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in detail).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in detail).split()).rstrip(".")
     return line if len(line) <= MAX_DETAIL else f"{line[:MAX_DETAIL]}…"

@@ -87,15 +87,15 @@ def header_item(name: object, value: object) -> tuple[str, HeaderValue]:
     return name, value if _SECRET_NAME.search(name) else value.reveal()
 
 
-def cookie_item(name: str, value: object) -> Secret | None:
+def cookie_item(name: object, value: object) -> Secret | None:
     """Write a cookie parameter as `name=value`; `None` and the empty text are no cookie.
 
     Raises:
         ApiTypeError: The value is no `str`.
         ApiValueError: No cookie may carry it.
     """
-    if not _NAME.fullmatch(name):
-        raise ApiValueError(f"{name[:40]!a} is not a cookie name (RFC 6265 section 4.1.1)")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ApiValueError(f"{name!a:.40} is not a cookie name (RFC 6265 section 4.1.1)")
     if isinstance(value, int | float):
         value = str(value).lower()
     secret = text_secret(name, value)
@@ -125,7 +125,8 @@ class Headers(MutableMapping[str, HeaderValue]):
 
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
         self._items = {}
-        self.update(items or {})
+        if items is not None:
+            self.update(items)
 
     def __getitem__(self, name: str) -> HeaderValue:
         return self._items[name.lower()][1]
@@ -137,6 +138,16 @@ class Headers(MutableMapping[str, HeaderValue]):
         value = conceal(value)
         item = header_item(name, value)
         self._items = {**self._items, item[0].lower(): item}
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several headers; they are sealed before anything can go wrong with one."""
+        args, kwargs = tuple(map(conceal, args)), conceal(kwargs)
+        try:
+            items = dict(*args, **kwargs)
+        except (TypeError, ValueError):
+            raise ApiTypeError("headers must be a mapping of names to values") from None
+        for name, value in items.items():
+            self[name] = value
 
     def __delitem__(self, name: str) -> None:
         self._items = {

@@ -41,7 +41,7 @@ __all__ = ["ApiException", "RESTClientObject", "RESTResponse", "RESTResponseType
 RESTResponseType = urllib3.BaseHTTPResponse
 """What the `_without_preload_content` form of an operation returns."""
 
-_ONE_ATTEMPT = urllib3.Retry(total=False, redirect=False)
+_ONE_ATTEMPT = urllib3.Retry(total=False)
 
 logger = logging.getLogger("at_client")
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
@@ -23,6 +23,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BYTES = "application/octet-stream"
 
+_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -87,8 +88,7 @@ def pairs(
         [('id', '1,2')]
     """
     written: list[tuple[str, str]] = []
-    items = params.items() if isinstance(params, Mapping) else params or ()
-    for name, value in cast("Iterable[tuple[str, Any]]", items):
+    for name, value in items(params):
         if not isinstance(value, list | tuple | set | frozenset):
             if value is not None:
                 written.append((name, text(name, value)))
@@ -106,6 +106,25 @@ def pairs(
     return written
 
 
+def items(params: Any) -> list[tuple[str, Any]]:
+    """List parameters as pairs.
+
+    Raises:
+        ApiTypeError: They are neither a mapping nor pairs, or a name is no `str`.
+    """
+    try:
+        given = params.items() if isinstance(params, Mapping) else params or ()
+        found = [(name, value) for name, value in given]
+    except (TypeError, ValueError):
+        raise ApiTypeError(
+            f"parameters must be a mapping or pairs, not {type(params).__name__}"
+        ) from None
+    for name, _ in found:
+        if not isinstance(name, str):
+            raise ApiTypeError(f"a parameter name must be a str, not {type(name).__name__}")
+    return found
+
+
 def path(
     template: str, params: Params | None, collection_formats: Mapping[str, str] | None = None
 ) -> str:
@@ -119,11 +138,17 @@ def path(
         >>> path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
+    if not isinstance(template, str):
+        raise ApiTypeError(f"resource_path must be a str, not {type(template).__name__}")
     if not template.startswith("/"):
         raise ApiValueError("resource_path must start with a slash")
+    if "?" in template or "#" in template:
+        raise ApiValueError("resource_path must be a path alone; the query goes into query_params")
     if "{" not in template and not params:
         return template
     formats = {**dict.fromkeys(_PLACEHOLDER.findall(template), "csv"), **(collection_formats or {})}
+    # A path has one place for each name, so there is nothing to repeat.
+    formats = {name: "csv" if style == "multi" else style for name, style in formats.items()}
     values = dict(pairs(params, formats))
 
     def fill(placeholder: re.Match[str]) -> str:
@@ -135,6 +160,20 @@ def path(
         return quote(values[name], safe="")
 
     return _PLACEHOLDER.sub(fill, template)
+
+
+def checked_method(method: object) -> str:
+    """Return a method in capitals (RFC 9110 section 9.1).
+
+    Raises:
+        ApiTypeError: It is no `str`.
+        ApiValueError: It is no token.
+    """
+    if not isinstance(method, str):
+        raise ApiTypeError(f"method must be a str, not {type(method).__name__}")
+    if not _METHOD.fullmatch(method):
+        raise ApiValueError("method must be a single word, such as GET")
+    return method.upper()
 
 
 def query(params: Params | None, collection_formats: Mapping[str, str] | None = None) -> str:

@@ -8,10 +8,11 @@ import decimal
 import enum
 import pickle
 import time
+import traceback
 import uuid
 from email.utils import formatdate
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
@@ -110,7 +111,7 @@ def shown(headers: Mapping[str, Any]) -> dict[str, str]:
         name: value.reveal() if isinstance(value, Secret) else value
         for name, value in headers.items()
     }
-    assert plain.pop("User-Agent", AGENT) == AGENT
+    assert plain.pop("User-Agent") == AGENT
     return plain
 
 
@@ -144,7 +145,10 @@ ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
     [
         ({}, "/teams"),
         ({"resource_path": "/teams/{a}/{b}", "path_params": {"a": 1, "b": "x"}}, "/teams/1/x"),
-        ({"resource_path": "/{a}", "path_params": [("a", "x/y?z#ä %")]}, "/x%2Fy%3Fz%23%C3%A4%20%25"),
+        (
+            {"resource_path": "/{a}", "path_params": [("a", "x/y?z#ä %")]},
+            "/x%2Fy%3Fz%23%C3%A4%20%25",
+        ),
         ({"resource_path": "/{a}", "path_params": {"a": [1, 2]}}, "/1%2C2"),
         (
             {
@@ -193,7 +197,8 @@ def test_the_host_may_carry_a_path_prefix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "method"), [("GET", "GET"), ("post", "POST"), ("Patch", "PATCH"), ("delete", "DELETE")]
+    ("given", "method"),
+    [("GET", "GET"), ("post", "POST"), ("Patch", "PATCH"), ("delete", "DELETE")],
 )
 def test_methods_are_capitals(given: str, method: str) -> None:
     """HTTP methods are case-sensitive, callers are not."""
@@ -245,7 +250,10 @@ def test_methods_are_capitals(given: str, method: str) -> None:
             "application/merge-patch+json",
         ),
         (
-            {"body": {"a": 1}, "header_params": {"Content-Type": "Application/JSON; charset=utf-8"}},
+            {
+                "body": {"a": 1},
+                "header_params": {"Content-Type": "Application/JSON; charset=utf-8"},
+            },
             b'{"a":1}',
             "Application/JSON; charset=utf-8",
         ),
@@ -334,7 +342,7 @@ def test_the_agent_names_client_and_version() -> None:
 def test_cookies(
     clients: str | None, given: dict[str, Any] | None, headers: dict[str, str], sent: str | None
 ) -> None:
-    """The client's cookies and those of the call go into one header; a Cookie header of the call replaces the client's."""
+    """Those of the client and of the call go into one header; a Cookie header of the call replaces the client's."""
     client = ApiClient(Configuration(host=HOST), cookie=clients)
     made = client.param_serialize("GET", "/", header_params=headers, cookie_params=given)
     assert shown(made.header_params) == ({} if sent is None else {"Cookie": sent})
@@ -394,7 +402,12 @@ def test_the_access_token_goes_before_a_default_header() -> None:
             {"Authorization": f"Bearer {TOKEN}"},
         ),
         ({"in": "header", "key": "X-Plain", "value": TOKEN}, None, "/", {"X-Plain": TOKEN}),
-        ({"in": "cookie", "key": "sid", "value": TOKEN}, None, "/", {"Cookie": f"z=0; sid={TOKEN}"}),
+        (
+            {"in": "cookie", "key": "sid", "value": TOKEN},
+            None,
+            "/",
+            {"Cookie": f"z=0; sid={TOKEN}"},
+        ),
         ({"in": "cookie", "key": "sid", "value": ""}, None, "/", {"Cookie": "z=0"}),
         ({"in": "query", "key": "key", "value": "a b/ä"}, None, "/?key=a+b%2F%C3%A4", {}),
         ({"in": "query", "key": "key", "value": "v"}, {"q": 1}, "/?q=1&key=v", {}),
@@ -420,7 +433,6 @@ def test_credentials_of_one_call_stay_sealed() -> None:
     auth = {"in": "header", "key": "X-Plain", "value": TOKEN}
     made = client.param_serialize("GET", "/", _request_auth=auth)
     assert made.header_params["x-plain"] == Secret(TOKEN)
-    assert made.header_params.secret
     made = client.param_serialize("GET", "/", {}, {}, {"x-plain": "own"}, _request_auth=auth)
     assert shown(made.header_params) == {"x-plain": "own"}
 
@@ -498,8 +510,10 @@ def test_a_source_that_has_no_token_is_no_credential(place: str) -> None:
                 "_request_auth": {"in": "query", "key": "a", "value": "x"},
             },
             ApiValueError,
-            "host: credentials would go unencrypted to api.example.com; use https, "
-            "or set allow_insecure_http=True if the network in between is safe",
+            (
+                "host: credentials would go unencrypted to api.example.com; use https, "
+                "or set allow_insecure_http=True if the network in between is safe"
+            ),
         ),
     ],
 )
@@ -547,11 +561,19 @@ def test_a_call_is_handed_down_whole() -> None:
     """Method, URL, headers and body reach the room below, with a clock that already runs."""
     came = answer()
     client, stub = client_of(came)
-    response = client.call_api("PUT", f"{HOST}/v1", {"X-A": "1"}, b"body", 3.5, False)
+    response = client.call_api(
+        "PUT", f"{HOST}/v1", {"X-A": "1"}, b"body", 3.5, _preload_content=False
+    )
     assert response is came
     assert stub.timeouts == [3.5]
     ((method, url, headers, body, clock, preload),) = stub.requests
-    assert (method, url, headers, body, preload) == ("PUT", f"{HOST}/v1", {"X-A": "1"}, b"body", False)
+    assert (method, url, headers, body, preload) == (
+        "PUT",
+        f"{HOST}/v1",
+        {"X-A": "1"},
+        b"body",
+        False,
+    )
     assert isinstance(clock, Clock)
     assert clock.deadline - time.monotonic() < 7.0
 
@@ -621,7 +643,7 @@ class Renewable:
 def call_with(source: Any, *answers: RESTResponse) -> tuple[RESTResponse, StubRest]:
     client, stub = client_of(*answers, access_token=source)
     request = client.param_serialize("PUT", "/v1", body=b"body", auth_settings=OAUTH)
-    return client.call_api(*request, 3.5, False), stub
+    return client.call_api(*request, 3.5, _preload_content=False), stub
 
 
 def tokens_of(stub: StubRest) -> list[str | None]:
@@ -740,10 +762,15 @@ def test_the_type_for_a_status(status: int, types: Any, kind: Any) -> None:
     ("kind", "body", "content_type", "data"),
     [
         (CreditResponse, CREDITS_BODY, "application/json", CreditResponse(**CREDITS)),
-        (list[CreditResponse], b"[" + CREDITS_BODY + b"]", "application/json", [CreditResponse(**CREDITS)]),
+        (
+            list[CreditResponse],
+            b"[" + CREDITS_BODY + b"]",
+            "application/json",
+            [CreditResponse(**CREDITS)],
+        ),
         (dict[str, int], b'{"a": 1}', "application/json", {"a": 1}),
         (int, b"7", "application/json", 7),
-        (Union[int, str], b'"x"', "application/json", "x"),
+        (int | str, b'"x"', "application/json", "x"),
         (int | None, b"null", "application/json", None),
         (dt.date, b'"2026-12-01"', "application/json", dt.date(2026, 12, 1)),
         (Any, b'{"a": [1, null]}', "application/json", {"a": [1, None]}),
@@ -840,15 +867,55 @@ LIST = b'{"detail": [{"loc": ["query", 0], "msg": "Too long", "type": "long"}]}'
 @pytest.mark.parametrize(
     ("status", "body", "content_type", "types", "kind", "data", "says"),
     [
-        (400, ERROR, "application/json", {"4XX": ErrorResponse}, BadRequestException, True, "No such job"),
-        (422, LIST, "application/json", {"422": HTTPValidationError}, UnprocessableEntityException, True, "query.0: Too long"),
-        (500, ERROR, "application/json", {"default": ErrorResponse}, ServiceException, True, "No such job"),
+        (
+            400,
+            ERROR,
+            "application/json",
+            {"4XX": ErrorResponse},
+            BadRequestException,
+            True,
+            "No such job",
+        ),
+        (
+            422,
+            LIST,
+            "application/json",
+            {"422": HTTPValidationError},
+            UnprocessableEntityException,
+            True,
+            "query.0: Too long",
+        ),
+        (
+            500,
+            ERROR,
+            "application/json",
+            {"default": ErrorResponse},
+            ServiceException,
+            True,
+            "No such job",
+        ),
         (401, ERROR, "application/json", {"200": int}, UnauthorizedException, False, "No such job"),
         (400, ERROR, "application/json", None, BadRequestException, False, "No such job"),
         (400, ERROR, "application/json", {"400": None}, BadRequestException, False, "No such job"),
-        (400, b"<html>", "text/html", {"400": ErrorResponse}, BadRequestException, False, "400 Bad"),
+        (
+            400,
+            b"<html>",
+            "text/html",
+            {"400": ErrorResponse},
+            BadRequestException,
+            False,
+            "400 Bad",
+        ),
         (400, b"", None, {"400": ErrorResponse}, BadRequestException, False, "400 Bad Request"),
-        (400, b"[", "application/json", {"400": ErrorResponse}, BadRequestException, False, "400 Bad"),
+        (
+            400,
+            b"[",
+            "application/json",
+            {"400": ErrorResponse},
+            BadRequestException,
+            False,
+            "400 Bad",
+        ),
         (300, b"", None, {"default": int}, ApiException, False, "300 Multiple Choices"),
         (304, b"", None, None, ApiException, False, "304 Not Modified"),
         (199, b"", None, None, ApiException, False, "199 from"),
@@ -961,7 +1028,11 @@ def test_a_header_and_cookies_for_every_request() -> None:
             ApiValueError,
             "^'bad name' is not a header name",
         ),
-        (lambda: ApiClient(None, "X"), ApiTypeError, "^header X must be a str or a number, not None"),
+        (
+            lambda: ApiClient(None, "X"),
+            ApiTypeError,
+            "^header X must be a str or a number, not None",
+        ),
         (lambda: ApiClient(None, "X", "\n"), ApiValueError, "^header X has characters"),
         (lambda: ApiClient(cookie="a\n"), ApiValueError, "^cookie has characters that no header"),
         (lambda: ApiClient(cookie=7), ApiTypeError, "^cookie must be a str or None, not int$"),
@@ -974,6 +1045,28 @@ def test_a_client_is_made_of_what_fits(
     """A wrong argument is refused by name."""
     with pytest.raises(kind, match=says):
         make()
+
+
+@pytest.mark.parametrize(
+    "assign",
+    [
+        lambda client, values: setattr(client, "cookie", values.pop()),
+        lambda client, values: client.set_default_header("Authorization", values.pop()),
+        lambda client, values: client.default_headers.__setitem__("Authorization", values.pop()),
+    ],
+    ids=["cookie", "set_default_header", "default_headers"],
+)
+def test_what_is_refused_shows_in_no_frame(assign: Callable[..., None]) -> None:
+    """A traceback with local variables shows nothing of a secret that was assigned."""
+    client, _ = client_of()
+    values = [f"{TOKEN}\n"]
+    with pytest.raises(ApiValueError) as caught:
+        assign(client, values)
+    trace = caught.value.__traceback__
+    frames = traceback.TracebackException(
+        type(caught.value), caught.value, trace, capture_locals=True
+    )
+    assert not secrets_in("".join(frames.format()))
 
 
 def test_assigned_headers_and_cookies_are_checked() -> None:
@@ -1037,7 +1130,10 @@ def test_a_client_shows_its_configuration_and_no_secret() -> None:
     assert repr(client) == f"ApiClient(Configuration(host={HOST!r}, access_token=Secret('***')))"
 
 
-@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+@pytest.mark.parametrize(
+    "twin_of",
+    [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))],  # noqa: S301  # our own bytes
+)
 def test_a_client_can_be_sent_elsewhere(twin_of: Callable[[ApiClient], ApiClient]) -> None:
     """A copy has settings, headers and cookies of the original, and connections of its own."""
     client = ApiClient(Configuration(host=HOST, access_token=TOKEN), "X-A", "1", "z=0")
@@ -1059,7 +1155,39 @@ def test_what_is_open_stays_at_home() -> None:
     """Nothing of the transport, whatever is in it, goes into a pickle."""
     client = ApiClient(Configuration(host=HOST))
     client.rest_client.sleep = lambda _: None  # a function that no pickle can hold
-    assert pickle.loads(pickle.dumps(client)).rest_client.sleep is time.sleep
+    assert pickle.loads(pickle.dumps(client)).rest_client.sleep is time.sleep  # noqa: S301  # our own bytes
+
+
+def test_a_token_that_was_taken_away_is_in_no_pickle() -> None:
+    """What was prepared for the last call stays at home, too."""
+    client = ApiClient(Configuration(host=HOST, access_token=TOKEN), cookie=f"sid={COOKIE}")
+    client.param_serialize("GET", "/", auth_settings=OAUTH)
+    client.configuration.access_token = None
+    client.cookie = None
+    assert not secrets_in(pickle.dumps(client))
+
+
+def test_what_all_calls_share_is_prepared_once() -> None:
+    """As long as nothing changes, the very same headers serve every call of an operation."""
+    client = ApiClient(Configuration(host=HOST, access_token=TOKEN))
+    given = Headers({"Accept": "application/json"})
+
+    def headers() -> Headers:
+        made = client.param_serialize("GET", "/", None, None, given, auth_settings=OAUTH)
+        return made.header_params
+
+    first = headers()
+    assert headers() is first
+    client.configuration.access_token = "other"
+    assert shown(headers()) == {"Accept": "application/json", "Authorization": "Bearer other"}
+    client.set_default_header("X-A", "1")
+    assert headers()["X-A"] == "1"
+    given["X-B"] = "2"
+    assert headers()["X-B"] == "2"
+    client.cookie = "z=0"
+    assert headers()["Cookie"] == Secret("z=0")
+    client.configuration.host = "https://other.example"
+    assert client.param_serialize("GET", "/").url == "https://other.example/"
 
 
 def test_a_fresh_client_is_over_its_own_transport() -> None:
@@ -1068,3 +1196,54 @@ def test_a_fresh_client_is_over_its_own_transport() -> None:
     client = ApiClient(configuration)
     assert type(client.rest_client) is RESTClientObject
     assert client.rest_client.configuration is configuration is client.configuration
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"query_params": 7},
+        {"query_params": "abc"},
+        {"query_params": {1: "x"}},
+        {"path_params": 7},
+        {"post_params": 7},
+        {"cookie_params": 7},
+        {"cookie_params": {1: "x"}},
+        {"header_params": 7},
+        {"header_params": {1: "x"}},
+        {"_request_auth": "x"},
+        {"_request_auth": {"in": "query", "key": "k", "value": "\ud800"}},
+        {"_host": 7},
+        {"_host": "no-url"},
+        {"method": 7},
+        {"method": "GET / x"},
+        {"resource_path": 7},
+        {"resource_path": "/a?b=1"},
+    ],
+    ids=repr,
+)
+def test_a_wrong_argument_is_our_error(wrong: dict[str, Any]) -> None:
+    """Whatever is passed by mistake, the error is one of ours, and nothing is sent."""
+    client, stub = client_of()
+    with pytest.raises((ApiTypeError, ApiValueError)):
+        client.param_serialize(**{"method": "GET", "resource_path": "/", **wrong})
+    assert stub.requests == []
+
+
+def test_a_list_in_a_path_is_joined_whatever_its_format() -> None:
+    """A path has one place for a name, so nothing of a list is lost."""
+    client, _ = client_of()
+    made = client.param_serialize(
+        "GET", "/{a}", path_params={"a": [1, 2]}, collection_formats={"a": "multi"}
+    )
+    assert made.url.endswith("/1%2C2")
+
+
+def test_headers_that_are_refused_in_bulk_show_in_no_frame() -> None:
+    """`update` seals all values before it looks at one."""
+    client, _ = client_of()
+    with pytest.raises(ApiValueError) as caught:
+        client.default_headers.update({"Authorization": f"{TOKEN}\n"})
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in frames.stack if "at_client" in frame.filename]
+    assert ours
+    assert TOKEN not in str([frame.locals for frame in ours])

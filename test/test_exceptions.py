@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,13 @@ from at_client.exceptions import (
     TooManyRequestsException,
     UnauthorizedException,
     UnprocessableEntityException,
+    bare,
     exception_class,
     render_path,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 SOURCE = "GET https://api.example.com/api/v1/credits"
 
@@ -60,7 +62,9 @@ FASTAPI = [
     {"loc": ["cookie", "auth_token"], "msg": "String too long", "type": "too_long"},
     {"loc": ["query", 0], "msg": "Other", "type": "other"},
 ]
-UNAUTHORIZED = "Set Configuration.access_token to a valid token; this one is missing, wrong or expired."
+UNAUTHORIZED = (
+    "Set Configuration.access_token to a valid token; this one is missing, wrong or expired."
+)
 FORBIDDEN = "The access token does not permit this; use one of an account that may."
 NOT_FOUND = "Check Configuration.host and its path prefix."
 SERVICE = "The service failed; try again later."
@@ -144,10 +148,13 @@ def test_the_class_for_a_status(status: int, kind: type[ApiException]) -> None:
         (lambda: ApiKeyError("no scheme 'basic'"), "no scheme 'basic'"),
         (lambda: ApiKeyError("no scheme", ["basic"]), "no scheme at ['basic']"),
         # No response.
-        (lambda: ApiException(), "The call failed"),
+        (ApiException, "The call failed"),
         (lambda: ApiException(0), "The call failed"),
         (lambda: ApiException(status=None, reason=""), "The call failed"),
-        (lambda: ApiException(reason="api.example.com:443: refused."), "api.example.com:443: refused."),
+        (
+            lambda: ApiException(reason="api.example.com:443: refused."),
+            "api.example.com:443: refused.",
+        ),
         (lambda: ApiConnectionException(reason="refused."), "refused."),
         (lambda: ApiTimeoutException(reason="too late."), "too late."),
         (lambda: ApiException(message="All of it."), "All of it."),
@@ -205,7 +212,10 @@ def test_the_class_for_a_status(status: int, kind: type[ApiException]) -> None:
         ),
         # One line, whatever it is.
         (lambda: BadRequestException(400, body=detail(" a\r\n\tb  c ")), "400 Bad Request: a b c"),
-        (lambda: BadRequestException(400, body=detail("a\x00\x1b[31mb")), "400 Bad Request: a [31mb"),
+        (
+            lambda: BadRequestException(400, body=detail("a\x00\x1b[31mb")),
+            "400 Bad Request: a [31mb",
+        ),
         (lambda: BadRequestException(400, body=detail("Größe")), "400 Bad Request: Größe"),
         (
             lambda: BadRequestException(400, body=detail("x" * MAX_DETAIL)),
@@ -216,6 +226,10 @@ def test_the_class_for_a_status(status: int, kind: type[ApiException]) -> None:
             f"400 Bad Request: {'x' * MAX_DETAIL}…",
         ),
         # A body that says nothing is no second error.
+        (
+            lambda: BadRequestException(400, body=detail("Not in MAX.")),
+            "400 Bad Request: Not in MAX",
+        ),
         (lambda: BadRequestException(400, body=""), "400 Bad Request"),
         (lambda: BadRequestException(400, body="<html>Bad</html>"), "400 Bad Request"),
         (lambda: BadRequestException(400, body="{}"), "400 Bad Request"),
@@ -227,10 +241,16 @@ def test_the_class_for_a_status(status: int, kind: type[ApiException]) -> None:
         (lambda: BadRequestException(400, body=detail(7)), "400 Bad Request"),
         (lambda: BadRequestException(400, body=detail([])), "400 Bad Request"),
         (lambda: BadRequestException(400, body=detail(["text"])), "400 Bad Request"),
-        (lambda: BadRequestException(400, body=detail([{"loc": 7, "msg": "x"}])), "400 Bad Request"),
+        (
+            lambda: BadRequestException(400, body=detail([{"loc": 7, "msg": "x"}])),
+            "400 Bad Request",
+        ),
         (lambda: BadRequestException(400, body=detail([{"msg": "x"}])), "400 Bad Request"),
         (lambda: BadRequestException(400, body="[" * 200_000), "400 Bad Request"),
-        (lambda: BadRequestException(400, body='{"detail": 1' + "0" * 5000 + "}"), "400 Bad Request"),
+        (
+            lambda: BadRequestException(400, body='{"detail": 1' + "0" * 5000 + "}"),
+            "400 Bad Request",
+        ),
     ],
 )
 def test_what_an_error_says(make: Callable[[], OpenApiException], says: str) -> None:
@@ -240,6 +260,11 @@ def test_what_an_error_says(make: Callable[[], OpenApiException], says: str) -> 
     expected = says.replace("{}", exceptions._phrase(getattr(error, "status", 0)))
     assert str(error) == expected
     assert "\n" not in str(error)
+
+
+def test_how_much_of_an_explanation_is_quoted() -> None:
+    """A message stays readable however much the service has to say."""
+    assert MAX_DETAIL == 300
 
 
 @pytest.mark.parametrize(
@@ -364,7 +389,7 @@ def test_every_class_is_among_those_that_are_pickled() -> None:
 @pytest.mark.parametrize("error", ALL, ids=lambda error: type(error).__name__)
 def test_every_error_pickles_whole(error: OpenApiException, protocol: int) -> None:
     """What comes out of a pickle says the same and carries the same, with any protocol."""
-    twin = pickle.loads(pickle.dumps(error, protocol))
+    twin = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  # our own bytes
     assert_same(twin, error)
 
 
@@ -388,7 +413,7 @@ def test_notes_survive_a_pickle() -> None:
     """What somebody added on the way is kept."""
     error = ApiException(500)
     error.job = "nightly"  # type: ignore[attr-defined]  # added on the way
-    assert pickle.loads(pickle.dumps(error)).job == "nightly"
+    assert pickle.loads(pickle.dumps(error)).job == "nightly"  # noqa: S301  # our own bytes
 
 
 @pytest.mark.parametrize(
@@ -407,3 +432,23 @@ def test_errors_about_arguments_are_pythons_own_too(
     with pytest.raises(builtin, match="wrong"):
         raise kind("wrong")
     assert not issubclass(kind, ApiException)
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    """Raise an error, so that it has a frame, and give it back."""
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def test_a_cause_loses_its_frames() -> None:
+    """Frames hold variables, and those what a server sent: of a cause, its cause and its context none is left."""
+    context = raised(ValueError("context"))
+    cause = raised(LookupError("cause"))
+    cause.__context__ = context
+    error = raised(RuntimeError("error"), cause)
+    assert bare(error) is error
+    assert (error.__cause__, cause.__context__) == (cause, context)
+    assert [e.__traceback__ for e in (error, cause, context)] == [None, None, None]
+    assert bare(KeyError("never raised")).__traceback__ is None

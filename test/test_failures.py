@@ -33,7 +33,9 @@ CLOSED = "the connection was closed before the response was complete."
 LATE = "; the call took 1.5 s. Check the service, or allow more with timeout."
 NO_HTTP = "no valid HTTP response."
 NAME = "the host name was not found (Name or service not known). Check it, and the network."
-REFUSED = "no connection (Connection refused). Check that the service runs there and can be reached."
+REFUSED = (
+    "no connection (Connection refused). Check that the service runs there and can be reached."
+)
 TLS = "Check the certificates and the TLS versions of both sides."
 PLAIN = (
     "the port speaks no TLS, perhaps plain http. "
@@ -78,8 +80,10 @@ TABLE: list[tuple[BaseException, bool, str]] = [
     (
         lower.SSLError(untrusted("Hostname mismatch, certificate is not valid for 'x'.")),
         ENOUGH,
-        "the TLS certificate is refused: Hostname mismatch, certificate is not valid for 'x'. "
-        f"{CERTIFICATE}",
+        (
+            "the TLS certificate is refused: Hostname mismatch, certificate is not valid for 'x'. "
+            f"{CERTIFICATE}"
+        ),
     ),
     (
         lower.MaxRetryError(POOL, "/", lower.SSLError(untrusted("expired"))),
@@ -250,7 +254,7 @@ def test_what_becomes_of_an_error(error: BaseException, lost: bool, says: str) -
     assert found.error.__cause__ is error
     assert found.stale is isinstance(error, StaleConnectionError)
     assert found.error.status == 0
-    assert str(pickle.loads(pickle.dumps(found.error))) == str(found.error)
+    assert str(pickle.loads(pickle.dumps(found.error))) == str(found.error)  # noqa: S301  # our own bytes
 
 
 CATCH_ALL = {Exception, OSError, ValueError}
@@ -314,9 +318,9 @@ def test_every_exception_of_urllib3_becomes_ours(kind: type[BaseException]) -> N
 
 @given(
     st.recursive(
-        st.sampled_from([OSError, ValueError, KeyError, TimeoutError, http.client.HTTPException]).map(
-            lambda kind: kind("x")
-        ),
+        st.sampled_from(
+            [OSError, ValueError, KeyError, TimeoutError, http.client.HTTPException]
+        ).map(lambda kind: kind("x")),
         lambda inner: inner.flatmap(
             lambda error: st.sampled_from(
                 [
@@ -348,8 +352,10 @@ def test_any_nesting_is_translated(error: BaseException) -> None:
                 OSError("Tunnel connection failed: 407 Proxy Authentication Required"),
             ),
             False,
-            "the proxy http://proxy:3128: it wants a user name and a password (407). "
-            "Put them into Configuration.proxy.",
+            (
+                "the proxy http://proxy:3128: it wants a user name and a password (407). "
+                "Put them into Configuration.proxy."
+            ),
         ),
         (
             OSError("Tunnel connection failed: 403 Forbidden"),

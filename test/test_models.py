@@ -7,12 +7,14 @@ import datetime as dt
 import json
 import pickle
 import pprint
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 import pytest
 from dateutil.tz import tzoffset
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from at_client import (
@@ -23,12 +25,12 @@ from at_client import (
     ValidationError,
     models,
 )
-from at_client.models.base import ApiModel
 from support.facts import CREDITS, TOKEN
-from support.schemas import DOCUMENT, matching, resolved, spoilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from at_client.models.base import ApiModel
 
 LEAST = {"total_credits": 1000, "used_credits": 250, "remaining_credits": 750}
 MODELS = [CreditResponse, ErrorResponse, HTTPValidationError, ValidationError]
@@ -47,9 +49,17 @@ FIELDS: list[tuple[str, str, str | None, type, Any]] = [
     ("days_until_reset", "days_until_reset", None, int, None),
     ("plan_tier", "plan_tier", None, str, None),
 ]
+COLUMNS = ("attribute", "wire", "other", "kind", "absent")
+
+
+def by_field(*columns: str) -> pytest.MarkDecorator:
+    """Run a test for every row of the table, with these columns."""
+    rows = [[row[COLUMNS.index(column)] for column in columns] for row in FIELDS]
+    return pytest.mark.parametrize(columns, rows, ids=[row[0] for row in FIELDS])
+
+
 NUMBERS = [row for row in FIELDS if row[3] is int]
 TEXTS = [row for row in FIELDS if row[3] is str]
-OPTIONAL = [row for row in FIELDS if row[4] is not REQUIRED]
 
 
 def credit_response(**fields: Any) -> CreditResponse:
@@ -68,9 +78,9 @@ def test_the_table_is_complete() -> None:
     assert list(CreditResponse.model_fields) == [row[0] for row in FIELDS]
 
 
-@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
+@by_field("attribute", "wire", "other", "kind")
 def test_a_field_is_read_and_written_by_its_wire_name(
-    attribute: str, wire: str, other: str | None, kind: type, absent: object
+    attribute: str, wire: str, other: str | None, kind: type
 ) -> None:
     """The attribute has the value; `to_dict` speaks the wire name only."""
     value: Any = 7 if kind is int else "text"
@@ -85,10 +95,8 @@ def test_a_field_is_read_and_written_by_its_wire_name(
             assert attribute not in model.to_dict()
 
 
-@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
-def test_a_field_that_is_absent(
-    attribute: str, wire: str, other: str | None, kind: type, absent: object
-) -> None:
+@by_field("attribute", "wire", "absent")
+def test_a_field_that_is_absent(attribute: str, wire: str, absent: object) -> None:
     """Three numbers are needed; all else has a value that stands for its absence."""
     body = {key: value for key, value in CREDITS.items() if key != wire}
     if absent is REQUIRED:
@@ -103,10 +111,8 @@ def test_a_field_that_is_absent(
         assert (wire in model.to_dict()) is (absent is not None)
 
 
-@pytest.mark.parametrize(("attribute", "wire", "other", "kind", "absent"), FIELDS)
-def test_a_field_that_is_null(
-    attribute: str, wire: str, other: str | None, kind: type, absent: object
-) -> None:
+@by_field("attribute", "wire", "absent")
+def test_a_field_that_is_null(attribute: str, wire: str, absent: object) -> None:
     """Null is as good as absent where a field may be absent, and refused by name where not."""
     if absent is REQUIRED:
         with pytest.raises(pydantic.ValidationError) as caught:
@@ -126,7 +132,6 @@ def test_a_field_that_is_null(
         (-5, -5),
         (1000.0, 1000),
         (-0.0, 0),
-        (1e3, 1000),
         (2**53, 2**53),
         (10**30, 10**30),
     ],
@@ -213,6 +218,23 @@ def test_fields_that_the_service_adds_are_kept() -> None:
     assert CreditResponse.from_dict(model.to_dict()) == model
 
 
+def test_what_is_written_belongs_to_the_caller() -> None:
+    """A change to the dictionary does not reach the model."""
+    model = ErrorResponse(detail="x", errors={"a": ["b"]}, later={"c": ["d"]})
+    written = model.to_dict()
+    written["errors"]["a"].append("more")
+    written["later"]["c"].append("more")
+    assert model.to_dict() == {"detail": "x", "errors": {"a": ["b"]}, "later": {"c": ["d"]}}
+
+
+def test_json_is_json() -> None:
+    """A number that JSON does not have is written as null."""
+    assert (
+        json.loads(credit_response(odd=float("nan")).to_json(), parse_constant=pytest.fail)["odd"]
+        is None
+    )
+
+
 def test_none_is_written_if_it_was_given() -> None:
     """What was null stays null, what was absent stays absent."""
     assert credit_response().to_dict() == {**LEAST, "purchased_credits": 0}
@@ -246,7 +268,7 @@ def test_every_form_is_the_same_model(model: ApiModel) -> None:
     assert kind.from_dict(model.to_dict()) == model
     assert kind.from_json(model.to_json()) == model
     assert kind.from_json(model.to_json().encode()) == model
-    assert pickle.loads(pickle.dumps(model)) == model
+    assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301  # our own bytes
     assert copy.deepcopy(model) == model
     assert json.loads(model.to_json()) == model.to_dict()
     assert model.to_str() == pprint.pformat(model.to_dict())
@@ -290,6 +312,7 @@ UTC = dt.timezone.utc
             "2026-12-01T10:30:00+02:00",
             dt.datetime(2026, 12, 1, 10, 30, tzinfo=tzoffset(None, 7200)),
         ),
+        ("2026-12-01 00:00 UTC", dt.datetime(2026, 12, 1, tzinfo=UTC)),
         ("2026-12-01 10:30 -0800", dt.datetime(2026, 12, 1, 18, 30, tzinfo=UTC)),
         ("1 December 2026", dt.datetime(2026, 12, 1, tzinfo=UTC)),
         ("Tue, 01 Dec 2026 10:30:00 GMT", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
@@ -299,12 +322,13 @@ def test_when_the_credits_are_reset(reset_date: str | None, moment: dt.datetime 
     """`resets_at` is aware: an offset is kept, without one it is UTC."""
     found = credit_response(reset_date=reset_date).resets_at
     assert found == moment
-    if found is not None and moment is not None:
-        assert found.utcoffset() == found.replace(tzinfo=moment.tzinfo).utcoffset() or moment
-        assert found.tzinfo is not None
+    assert found is None or found.utcoffset() is not None
 
 
-@pytest.mark.parametrize("reset_date", ["soon", " ", "2026-13-01", "9" * 400, "2026-12-01T25:00"])
+@pytest.mark.parametrize(
+    "reset_date",
+    ["soon", " ", "2026-13-01", "9" * 400, "2026-12-01T25:00", "2026-12-01T10:00+99:99"],
+)
 def test_a_reset_date_that_is_none(reset_date: str) -> None:
     """The error is ours, quotes no more than forty characters, and leaves the text readable."""
     model = credit_response(reset_date=reset_date)
@@ -312,6 +336,20 @@ def test_a_reset_date_that_is_none(reset_date: str) -> None:
         _ = model.resets_at
     assert str(caught.value) == f"reset_date is not a date: {reset_date[:40]!r}"
     assert model.reset_date == reset_date
+
+
+@pytest.mark.parametrize("zone", ["EST", "CET", "JST", "XYZ"])
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a system that can change its zone")
+def test_a_zone_that_has_but_a_name(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """What it means hangs on the machine that reads it, so it is refused on all, without a warning."""
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    try:
+        with pytest.raises(ApiValueError, match=r"^reset_date is not a date"):
+            _ = credit_response(reset_date=f"2026-12-01 00:00 {zone}").resets_at
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.text(max_size=30) | st.text("0123456789:-+TZ /.,", max_size=30))
@@ -356,6 +394,86 @@ def test_any_fraction_is_from_0_to_1(used: int, total: int) -> None:
 
 # ---- Whatever the published document allows
 
+SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())[
+    "components"
+]["schemas"]
+
+WHOLE = st.integers() | st.integers(-(2**53), 2**53).map(float)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+SIMPLE = {"string": st.text(), "integer": WHOLE, "null": st.none()}
+
+
+def matching(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Draw whatever a schema of openapi.json allows, fields that it does not name included."""
+    if "$ref" in schema:
+        return matching(SCHEMAS[schema["$ref"].rpartition("/")[2]])
+    if "anyOf" in schema:
+        return st.one_of([matching(part) for part in schema["anyOf"]])
+    kind = schema.get("type")
+    if kind == "array":
+        return st.lists(matching(schema["items"]), max_size=3)
+    if kind == "object" and "properties" not in schema:
+        return st.dictionaries(st.text(), matching(schema.get("additionalProperties", {})))
+    if kind == "object":
+        named = {name: matching(part) for name, part in schema["properties"].items()}
+        needed = {name: named[name] for name in schema.get("required", ())}
+        optional = {name: part for name, part in named.items() if name not in needed}
+        others = st.dictionaries(st.text().filter(lambda name: name not in named), JSON, max_size=2)
+        known = st.fixed_dictionaries(needed, optional=optional)
+        return st.tuples(others, known).map(lambda parts: {**parts[0], **parts[1]})
+    return SIMPLE[kind] if kind else JSON
+
+
+def allows(schema: dict[str, Any], value: Any) -> bool:
+    """Say whether a schema of openapi.json allows a value, as JSON Schema has it."""
+    if "$ref" in schema:
+        return allows(SCHEMAS[schema["$ref"].rpartition("/")[2]], value)
+    if "anyOf" in schema:
+        return any(allows(part, value) for part in schema["anyOf"])
+    match schema.get("type"):
+        case "string":
+            fits = isinstance(value, str)
+        case "integer":
+            whole = isinstance(value, float) and value.is_integer()
+            fits = whole or (isinstance(value, int) and not isinstance(value, bool))
+        case "null":
+            fits = value is None
+        case "array":
+            fits = isinstance(value, list) and all(allows(schema["items"], x) for x in value)
+        case "object":
+            named, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+            fits = (
+                isinstance(value, dict)
+                and all(name in value for name in schema.get("required", ()))
+                and all(allows(named.get(name, others), part) for name, part in value.items())
+            )
+        case _:
+            fits = True
+    return fits
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Draw a body that a schema does not allow on account of one field, and the field's name."""
+    body = draw(matching(schema))
+    typed = [name for name, part in schema["properties"].items() if part.keys() - {"title"}]
+    field = draw(st.sampled_from(typed))
+    if field in schema.get("required", ()) and draw(st.booleans()):
+        body.pop(field)
+    else:
+        body[field] = draw(
+            JSON.filter(lambda value: not allows(schema["properties"][field], value))
+        )
+    return field, body
+
 
 def by_name(draw_from: Callable[[Any], Any]) -> Any:
     return pytest.mark.parametrize(
@@ -365,7 +483,7 @@ def by_name(draw_from: Callable[[Any], Any]) -> Any:
     )
 
 
-@by_name(lambda name: matching(resolved(name)))
+@by_name(lambda name: matching(SCHEMAS[name]))
 @given(data=st.data())
 def test_whatever_satisfies_the_schema_parses(
     data: st.DataObject, kind: type[ApiModel], bodies: st.SearchStrategy[Any]
@@ -381,7 +499,7 @@ def test_whatever_satisfies_the_schema_parses(
     assert kind.from_json(json.dumps(body)) == model
 
 
-@by_name(lambda name: spoilt(resolved(name)))
+@by_name(lambda name: spoilt(SCHEMAS[name]))
 @given(data=st.data())
 def test_whatever_does_not_is_refused_by_name(
     data: st.DataObject, kind: type[ApiModel], bodies: st.SearchStrategy[Any]
@@ -397,13 +515,13 @@ def test_whatever_does_not_is_refused_by_name(
 
 def leniently(kind: type[ApiModel], field: str, body: dict[str, Any]) -> bool:
     """Say whether this is among what we read though openapi.json does not allow it."""
-    if kind is HTTPValidationError:
-        return isinstance(body[field], str) or body[field] is None
     if kind is CreditResponse and field not in LEAST:
-        return field not in body or body[field] is None
-    return kind is ValidationError and field == "ctx" and body[field] is None
+        return body.get(field) is None
+    if kind is HTTPValidationError:
+        return body[field] is None or isinstance(body[field], str)
+    return kind is ValidationError and field == "ctx" and body.get(field) is None
 
 
 def test_every_schema_has_its_model() -> None:
     """openapi.json and the models know the same names."""
-    assert sorted(DOCUMENT["components"]["schemas"]) == sorted(models.__all__)
+    assert sorted(SCHEMAS) == sorted(models.__all__)

@@ -122,7 +122,9 @@ def script_of(*steps: Any, absolute: bool = False, peer: Peer = PEER, **settings
 
 
 def reset() -> Exception:
-    return lower.ProtocolError("Connection aborted.", ConnectionResetError(errno.ECONNRESET, "reset"))
+    return lower.ProtocolError(
+        "Connection aborted.", ConnectionResetError(errno.ECONNRESET, "reset")
+    )
 
 
 def stale() -> Exception:
@@ -213,7 +215,9 @@ def test_a_body_that_breaks_off_while_it_is_read_later() -> None:
     """Of an unread response, too, the error names who answered and how long the call took."""
     script = script_of(breaks_off(TimeoutError("timed out")))
     response = script.rest.request("GET", URL, _preload_content=False)
-    with pytest.raises(ApiTimeoutException, match=r"^api\.example\.com:443: .*the call took 0\.0 s"):
+    with pytest.raises(
+        ApiTimeoutException, match=r"^api\.example\.com:443: .*the call took 0\.0 s"
+    ):
         response.read()
 
 
@@ -689,11 +693,13 @@ def test_a_child_makes_routes_of_its_own(
     assert script.rest._current_routes() is child
 
 
-@pytest.mark.parametrize("url", ["", "/v1", "ftp://api.example.com/", "https://", "api.example.com"])
+@pytest.mark.parametrize(
+    "url", ["", "/v1", "ftp://api.example.com/", "https://", "api.example.com"]
+)
 def test_a_url_that_cannot_be_asked_is_refused(url: str) -> None:
     """Only an absolute http or https URL leads anywhere."""
     script = script_of()
-    with pytest.raises(ApiValueError, match="^url must be"):
+    with pytest.raises(ApiValueError, match=r"^url must be"):
         script.rest.request("GET", url)
     assert script.sent == []
 

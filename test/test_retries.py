@@ -6,9 +6,8 @@ import copy
 import pickle
 import random
 import time
-from dataclasses import FrozenInstanceError
-from email.utils import format_datetime
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 import urllib3
@@ -173,7 +172,7 @@ def test_every_wait_is_within_bounds(tried: int, jitter: float) -> None:
         ("1 2", None),
         ("nan", None),
         ("inf", None),
-        ("١", None),  # digits of other scripts are no digits of HTTP
+        ("\u0661", None),  # digits of other scripts are no digits of HTTP
         ("Sun, 32 Nov 2026 12:00:00 GMT", None),
         ("Sun, 22 Nov 99999 12:00:00 GMT", None),
         ("Sun, 22 Nov 2026 12:00:00 +9999999999", None),
@@ -237,13 +236,13 @@ def test_a_policy_is_changed_by_copying() -> None:
     policy = RetryPolicy(2)
     assert policy.next(Attempt("GET", lost=True)) is not None
     assert policy == RetryPolicy(2, 0)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         policy.retries = 7  # type: ignore[misc]  # the point of the test
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Attempt("GET").status = 200  # type: ignore[misc]  # the same
 
 
-def test_jitter_is_random_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jitter_is_random_unless_given() -> None:
     """Without a source of jitter, the policy draws from `random`."""
     random.seed(7)
     step = RetryPolicy(1).next(Attempt("GET", lost=True))
@@ -263,8 +262,8 @@ def test_jitter_is_drawn_only_for_a_wait_of_our_own() -> None:
 
 def test_our_policy_has_a_budget_and_the_users_has_none() -> None:
     """A `urllib3.Retry` of the user's is obeyed, so the budget has no say in it."""
-    assert RetryPolicy.budgeted is True
-    assert ObeyedRetry.budgeted is False
+    assert RetryPolicy(1).budgeted is True
+    assert ObeyedRetry(urllib3.Retry(1)).budgeted is False
 
 
 def test_a_full_budget_pays_for_ten_retries() -> None:
@@ -302,7 +301,7 @@ def test_a_budget_without_tokens_pays_for_nothing() -> None:
     assert budget.take() is False
 
 
-@pytest.mark.parametrize("twin", [copy.copy, lambda budget: pickle.loads(pickle.dumps(budget))])
+@pytest.mark.parametrize("twin", [copy.copy, lambda budget: pickle.loads(pickle.dumps(budget))])  # noqa: S301  # our own bytes
 def test_a_budget_can_be_sent_to_another_process(twin: object) -> None:
     """A copy is as full as the original was."""
     budget = RetryBudget(2)
@@ -322,7 +321,7 @@ ANSWER = urllib3.HTTPResponse(status=503, headers={"Retry-After": "3"}, preload_
         (urllib3.Retry(1), Attempt("GET", lost=True, below=ProtocolError("x")), 0),
         (urllib3.Retry(1, backoff_factor=2), Attempt("GET", lost=True, below=ProtocolError()), 0),
         (urllib3.Retry(0), Attempt("GET", lost=True, below=ProtocolError("x")), None),
-        (urllib3.Retry(False), Attempt("GET", lost=True, below=ProtocolError("x")), None),
+        (urllib3.Retry(total=False), Attempt("GET", lost=True, below=ProtocolError("x")), None),
         (urllib3.Retry(1, read=0), Attempt("GET", lost=True, below=ProtocolError("x")), None),
         (urllib3.Retry(1), Attempt("POST", lost=True, below=ProtocolError("x")), None),
         (
