@@ -324,10 +324,6 @@ class IdleConnections:
         except IndexError:
             raise queue.Empty from None
 
-    def qsize(self) -> int:
-        """Count the idle connections."""
-        return len(self._stack)
-
 
 def use_timed_connections(manager: urllib3.PoolManager, *, dial: bool) -> None:
     """Have the pools of a manager make timed connections.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+pytest.register_assert_rewrite("support")  # so that its checks hold under `python -O`, too
+
 from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.proxy import HttpProxy, http_proxy
 from support.service import Service, running_service

@@ -18,7 +18,7 @@ from at_client import (
 )
 from support.ending import Endings, Fault, good_call
 from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
-from support.proxy import HttpProxy, socks_proxy
+from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.wire import CLOSE, RESET, SILENCE, Drip, Step, Wire, answer, refusing_port, reply
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ def test_a_proxy_may_be_reached_by_tls(
         make_api("http://127.0.0.1:9", proxy=proxy.url).get_credits()
 
 
+@needs_asserts
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 @pytest.mark.parametrize("login", [None, (PROXY_USER, PROXY_PASSWORD)], ids=["open", "locked"])
 def test_socks_carries_calls_when_pysocks_is_there(
@@ -322,6 +323,7 @@ def test_socks_carries_calls_when_pysocks_is_there(
         api.api_client.close()
 
 
+@needs_asserts
 def test_socks_trouble_is_a_connection_error(
     endings: Endings, service: Service, make_api: Callable[..., CreditsApi]
 ) -> None:

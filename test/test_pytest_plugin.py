@@ -35,6 +35,8 @@ def run_pytest(tmp_path: Path) -> Callable[[str], str]:
             "at_client.pytest_plugin",
             "-W",
             "error",
+            "-W",  # under `python -O`, pytest warns that asserts outside test modules do nothing
+            "ignore::pytest.PytestConfigWarning",
             "-v",
         ]
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

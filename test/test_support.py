@@ -17,7 +17,7 @@ import pytest
 
 from support.facts import PROXY_PASSWORD, PROXY_USER, secrets_in
 from support.leaks import nothing_left
-from support.proxy import HttpProxy, socks_proxy
+from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.wire import (
     CLOSE,
     RESET,
@@ -249,6 +249,7 @@ def test_the_locked_proxy_wants_its_password(locked_proxy: HttpProxy, service: S
     assert through_proxy(locked_proxy, service, f"{PROXY_USER}:{PROXY_PASSWORD}")[0] == 200
 
 
+@needs_asserts
 def test_the_socks_proxy_carries_a_connection(wire: Wire) -> None:
     """It speaks SOCKS 5 as RFC 1928 has it, and stops without a trace."""
     with nothing_left(), socks_proxy() as proxy, connected(proxy.port) as connection:

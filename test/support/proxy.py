@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+import pytest
 from tiny_proxy import Socks5ProxyHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+needs_asserts = pytest.mark.skipif(
+    sys.flags.optimize > 0, reason="tiny-proxy reads what it is sent inside assert statements"
+)
+"""For tests of SOCKS: under `python -O`, the proxy behind them does not work."""
 
 
 @dataclass(frozen=True)
