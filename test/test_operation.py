@@ -14,6 +14,7 @@ import pytest
 from at_client import (
     ApiClient,
     ApiConnectionException,
+    ApiDecodeException,
     ApiException,
     ApiTimeoutException,
     ApiTypeError,
@@ -94,6 +95,18 @@ def test_a_lost_body_of_an_unread_response_is_our_error(
     with pytest.raises(ApiConnectionException, match="before the response was complete"):
         response.read()
     assert good_call(CreditsApi(client))
+
+
+def test_a_body_of_an_unread_response_is_bounded(
+    wire: Wire, make_api: Callable[..., CreditsApi]
+) -> None:
+    """Reading it later is no way around `max_response_bytes`."""
+    client = make_api(wire.url, max_response_bytes=5).api_client
+    response = client.call_api(
+        *client.param_serialize("GET", "/api/v1/credits"), _preload_content=False
+    )
+    with pytest.raises(ApiDecodeException, match="larger than 5 bytes"):
+        response.read()
 
 
 def test_more_idle_connections_than_wanted_are_closed() -> None:
