@@ -23,12 +23,12 @@ def too_large(limit: int) -> BodyError:
     return BodyError(f"the body is larger than {limit} bytes (Configuration.max_response_bytes)")
 
 
-def decode(body: bytes, content_encoding: str | None, limit: int) -> bytes:
+def decode(body: bytes, content_encoding: str, limit: int) -> bytes:
     """Undo the content codings of a body (RFC 9110 section 8.4), the last one first.
 
     Args:
         body: The complete body as it came.
-        content_encoding: The header of that name, or `None`.
+        content_encoding: The header of that name.
         limit: Bytes that no step may exceed.
 
     Returns:
@@ -37,7 +37,7 @@ def decode(body: bytes, content_encoding: str | None, limit: int) -> bytes:
     Raises:
         BodyError: A coding is unknown, broken or cut off, there are too many, or the limit is exceeded.
     """
-    if not content_encoding or not body:
+    if not body:
         return body
     codings = [coding.strip().lower() for coding in content_encoding.split(",")]
     codings = [coding for coding in codings if coding not in ("", "identity")]

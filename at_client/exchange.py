@@ -129,11 +129,9 @@ class RESTResponse:
         """Read and decode the body; errors from below come out as they are."""
         if self.data is None:
             try:
-                self.data = decode(
-                    receive(self.response, self._limit),
-                    self.headers.get("Content-Encoding"),
-                    self._limit,
-                )
+                self.data = receive(self.response, self._limit)
+                if "Content-Encoding" in self.headers:
+                    self.data = decode(self.data, self.headers["Content-Encoding"], self._limit)
             except BodyError as error:
                 self.response.close()
                 self.data = b""

@@ -16,6 +16,9 @@ from at_client.exceptions import ApiTypeError, ApiValueError
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 """Parameters by name, or pairs where a name may come more than once."""
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What nearly every method is, and needs no look at its letters."""
+
 DELIMITERS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 """What joins the items of a list, by collection format; `multi` repeats the name instead."""
 
@@ -171,6 +174,8 @@ def checked_method(method: object) -> str:
     """
     if not isinstance(method, str):
         raise ApiTypeError(f"method must be a str, not {type(method).__name__}")
+    if method in METHODS:
+        return method
     if not _METHOD.fullmatch(method):
         raise ApiValueError("method must be a single word, such as GET")
     return method.upper()

@@ -49,6 +49,9 @@ class Speaking:
     def to_dict(self) -> dict[str, int]:
         return {"spoken": 1}
 
+    def __repr__(self) -> str:
+        return "Speaking()"
+
 
 @pytest.mark.parametrize(
     ("value", "reduced"),
