@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 from at_client.decoding import DecodeFault, decode
 from at_client.exceptions import (
     ApiDecodeException,
-    ApiException,
     ApiTypeError,
     ApiValueError,
     UnauthorizedException,
@@ -112,29 +111,23 @@ class PasswordGrant:
             return self._access
 
     def _fetch(self, rest: RESTClientObject, clock: Clock) -> None:
+        """Get another token: with the refresh token, which stays good unless it is refused or replaced."""
+        form: dict[str, str | Secret | None]
         if self._refresh is not None:
-            refresh, self._refresh = self._refresh, None
+            form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             try:
-                return self._ask(
-                    {"grant_type": "refresh_token", "refresh_token": refresh}, rest, clock
-                )
+                return self._ask(form, rest, clock)
             except UnauthorizedException:
+                self._refresh = None
                 if not callable(self._password):
                     raise
-            except ApiException:
-                self._refresh = refresh  # it was not even looked at
-                raise
         password = self._password
         if callable(password):
             password = text_secret("password", asked(password))
         if password is None:
             reason = "The refresh token was refused, and the password is forgotten; make a new PasswordGrant."
             raise UnauthorizedException(reason=reason)
-        form: dict[str, str | Secret | None] = {
-            "grant_type": "password",
-            "username": self.username,
-            "password": password,
-        }
+        form = {"grant_type": "password", "username": self.username, "password": password}
         return self._ask(form, rest, clock)
 
     def _ask(

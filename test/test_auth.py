@@ -970,3 +970,19 @@ def test_a_wrong_variable_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ApiValueError, match="access_token") as caught:
         Configuration.from_env()
     assert secrets_in(str(caught.value), repr(caught.value)) == []
+
+
+def test_a_refresh_token_without_a_successor_is_used_again(
+    wire: Wire, make_api: Callable[..., CreditsApi]
+) -> None:
+    """RFC 6749 section 6: a service need not issue a new one each time, and then the old one stays good."""
+    first = b'{"access_token": "one", "token_type": "bearer", "refresh_token": "REFRESH-SECRET"}'
+    later = b'{"access_token": "two", "token_type": "bearer"}'
+    grant = PasswordGrant(TOKEN_PATH, USER, PASSWORD)
+    api = make_api(wire.url, access_token=grant)
+    for body in (first, later, later):
+        wire.play(reply(answer(body)))
+        assert good_call(api)
+        grant.renew()
+    posts = [request for request in wire.requests if request.startswith(b"POST")]
+    assert [b"grant_type=refresh_token" in post for post in posts] == [False, True, True]
