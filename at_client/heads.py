@@ -14,6 +14,7 @@ MAX_LINE = 65536
 """Bytes that one line may have."""
 
 BLANKS = " \t\r\n"
+"""What may stand around a value, the end of its line included."""
 
 MAX_FIELDS = 100
 """Header lines that one head may have."""
