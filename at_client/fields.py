@@ -5,20 +5,34 @@ All rules are told by name only: a message never shows the value that broke one.
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.sealed import Secret, conceal
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # token, RFC 9110 section 5.6.2
-_VALUE = re.compile(r"(?:[!-~](?:[ -~\t]*[!-~])?)?")  # RFC 9110 section 5.5, no obs-text
-_COOKIE_VALUE = re.compile(r'"[!#-+\--:<-\[\]-~]*"|[!#-+\--:<-\[\]-~]*')  # RFC 6265 section 4.1.1
-_SECRET_NAME = re.compile("auth|cookie|token|secret|key|password|session|credential", re.IGNORECASE)
+_TOKEN = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"
+"""What the name of a header or a cookie is made of (RFC 9110 section 5.6.2)."""
+
+_NEVER_IN_COOKIES = frozenset('",;\\')
+"""Visible characters that no cookie value may have (RFC 6265 section 4.1.1)."""
+
+_SECRET_WORDS = ("auth", "cookie", "token", "secret", "key", "password", "session", "credential")
+"""Parts of a header name that make its value a secret."""
 
 HeaderValue = str | Secret
 """A header value as it travels inside the client."""
+
+
+def is_token(name: str) -> bool:
+    """Say whether this is a token, such as a header name is."""
+    return name != "" and name.strip(_TOKEN) == ""
+
+
+def is_visible(text: Secret) -> bool:
+    """Say whether a text has visible ASCII characters only (RFC 5234 appendix B.1); the empty text has."""
+    return text.reveal().isascii() and text.reveal().isprintable() and " " not in text.reveal()
 
 
 def text_secret(field: str, value: object) -> Secret | None:
@@ -44,7 +58,9 @@ def check_header_value(field: str, value: Secret) -> None:
     Raises:
         ApiValueError: A control character, a line break, a non-ASCII character, or blanks at an end.
     """
-    if not _VALUE.fullmatch(value.reveal()):
+    if value.reveal() != value.reveal().strip(" \t") or not is_visible(
+        Secret(value.reveal().replace(" ", "").replace("\t", ""))
+    ):
         raise ApiValueError(
             f"{field} has characters that no header may carry; allowed are visible ASCII characters "
             "with single blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
@@ -57,7 +73,9 @@ def check_cookie_value(field: str, value: Secret) -> None:
     Raises:
         ApiValueError: A control character, blank, comma, semicolon, backslash, inner quote or non-ASCII character.
     """
-    if not _COOKIE_VALUE.fullmatch(value.reveal()):
+    quoted = len(value.reveal()) > 1 and value.reveal()[0] == value.reveal()[-1] == '"'
+    inner = Secret(value.reveal()[1:-1]) if quoted else value
+    if not is_visible(inner) or not _NEVER_IN_COOKIES.isdisjoint(inner.reveal()):
         raise ApiValueError(
             f"{field} has characters that no cookie may carry; allowed are visible ASCII characters "
             "other than the double quote, comma, semicolon and backslash (RFC 6265 section 4.1.1)"
@@ -77,14 +95,15 @@ def header_item(name: object, value: object) -> tuple[str, HeaderValue]:
     """
     if not isinstance(name, str):
         raise ApiTypeError(f"a header name must be a str, not {type(name).__name__}")
-    if not _NAME.fullmatch(name):
+    if not is_token(name):
         raise ApiValueError(f"{name[:40]!a} is not a header name (RFC 9110 section 5.6.2)")
     if isinstance(value, int | float):
         value = Secret(str(value).lower())
     if not isinstance(value, Secret):
         raise ApiTypeError(f"header {name} must be a str or a number, not {type(value).__name__}")
     check_header_value(f"header {name}", value)
-    return name, value if _SECRET_NAME.search(name) else value.reveal()
+    secret = any(word in name.lower() for word in _SECRET_WORDS)
+    return name, value if secret else value.reveal()
 
 
 def cookie_item(name: object, value: object) -> Secret | None:
@@ -94,7 +113,7 @@ def cookie_item(name: object, value: object) -> Secret | None:
         ApiTypeError: The value is no `str`.
         ApiValueError: No cookie may carry it.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_token(name):
         raise ApiValueError(f"{name!a:.40} is not a cookie name (RFC 6265 section 4.1.1)")
     if isinstance(value, int | float):
         value = str(value).lower()

@@ -26,8 +26,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BYTES = "application/octet-stream"
 
-_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = r"\{([^{}]*)\}"
 
 
 def plain(field: str, value: Any) -> Any:
@@ -149,7 +148,10 @@ def path(
         raise ApiValueError("resource_path must be a path alone; the query goes into query_params")
     if "{" not in template and not params:
         return template
-    formats = {**dict.fromkeys(_PLACEHOLDER.findall(template), "csv"), **(collection_formats or {})}
+    formats = {
+        **dict.fromkeys(re.findall(_PLACEHOLDER, template), "csv"),
+        **(collection_formats or {}),
+    }
     # A path has one place for each name, so there is nothing to repeat.
     formats = {name: "csv" if style == "multi" else style for name, style in formats.items()}
     values = dict(pairs(params, formats))
@@ -162,7 +164,7 @@ def path(
             )
         return quote(values[name], safe="")
 
-    return _PLACEHOLDER.sub(fill, template)
+    return re.sub(_PLACEHOLDER, fill, template)
 
 
 def checked_method(method: object) -> str:
@@ -176,7 +178,7 @@ def checked_method(method: object) -> str:
         raise ApiTypeError(f"method must be a str, not {type(method).__name__}")
     if method in METHODS:
         return method
-    if not _METHOD.fullmatch(method):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", method):
         raise ApiValueError("method must be a single word, such as GET")
     return method.upper()
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from at_client.exceptions import ApiTypeError, ApiValueError
-from at_client.fields import Headers, check_header_value, text_secret
+from at_client.fields import Headers, check_header_value, is_visible, text_secret
 from at_client.sealed import Secret
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ FOR_EVER = 1_000_000
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
-_VISIBLE_ASCII = re.compile(r"[!-~]+")
-_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
 def check_url(field: str, url: Secret, schemes: tuple[str, ...]) -> SplitResult:
@@ -48,12 +46,12 @@ def check_url(field: str, url: Secret, schemes: tuple[str, ...]) -> SplitResult:
         ApiValueError: It is no URL with one of these schemes, a host, and a port from 1 to 65535 if any.
     """
     wanted = f"{field} must be a URL such as {schemes[0]}://api.example.com"
-    if not _VISIBLE_ASCII.fullmatch(url.reveal()):
+    if not is_visible(url):
         raise ApiValueError(
             f"{wanted}, of visible ASCII characters only (write other names in punycode)"
         )
     try:
-        parts = urlsplit(_CREDENTIALS.sub("", url.reveal()))
+        parts = urlsplit(_without_credentials(url).reveal())
         port = parts.port
     except ValueError as error:
         raise ApiValueError(f"{wanted}, with a port from 1 to 65535 if any") from error
@@ -66,6 +64,13 @@ def check_url(field: str, url: Secret, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
+def _without_credentials(url: Secret) -> Secret:
+    """Take user name and password out of a URL."""
+    if "@" not in url.reveal():
+        return url
+    return Secret(re.sub(r"(?<=://)[^/?#]*@", "", url.reveal()))
+
+
 def is_host_name(name: str) -> bool:
     """Say whether this is an IP address or a name that DNS can carry (RFC 1035 section 2.3.4)."""
     try:
@@ -73,7 +78,7 @@ def is_host_name(name: str) -> bool:
         return True
     except ValueError:
         labels = name.removesuffix(".").split(".")
-        return len(name) <= 253 and all(map(_LABEL.fullmatch, labels))
+        return len(name) <= 253 and all(re.fullmatch(_LABEL, label) for label in labels)
 
 
 def is_loopback(name: str) -> bool:
@@ -97,7 +102,7 @@ def host(field: str, value: object) -> str:
     """An `http` or `https` URL, a path prefix allowed."""
     url = text_secret(field, value) or Secret("")
     check_url(field, url, ("https", "http"))
-    if _CREDENTIALS.search(url.reveal()):
+    if _without_credentials(url) != url:
         raise ApiValueError(
             f"{field} must not carry a user name or a password; set access_token instead"
         )

@@ -124,7 +124,7 @@ PROXY = "setting must be a URL such as http://api.example.com"
     [
         (settings.host, 7, ApiTypeError, "setting must be a str or None, not int"),
         (settings.host, b"https://x", ApiTypeError, "setting must be a str or None, not bytes"),
-        (settings.host, "", ApiValueError, ASCII),
+        (settings.host, "", ApiValueError, f"{URL}; the scheme must be https or http"),
         (settings.host, "https://bücher.example", ApiValueError, ASCII),
         (settings.host, "https://api.example.com\n", ApiValueError, ASCII),
         (settings.host, "https://api example.com", ApiValueError, ASCII),
