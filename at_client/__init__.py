@@ -70,10 +70,7 @@ _HOMES = {
         "UnauthorizedException",
         "UnprocessableEntityException",
     ),
-    "models.credit_response": ("CreditResponse",),
-    "models.error_response": ("ErrorResponse",),
-    "models.http_validation_error": ("HTTPValidationError",),
-    "models.validation_error": ("ValidationError",),
+    "models": ("CreditResponse", "ErrorResponse", "HTTPValidationError", "ValidationError"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 _SUBMODULES = (

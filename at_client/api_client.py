@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from operator import is_
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 _SECRET = {Secret, Bearer}
 
 ResponseTypes = Mapping[str, Any]
-"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body; `None` for no body."""
+"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows,
+`bytes`, or `None` for no body; or a function that gives the type, called when such a body has come."""
 
 
 class RequestSerialized(NamedTuple):
@@ -50,18 +52,27 @@ class RequestSerialized(NamedTuple):
     body: bytes | None
 
 
-class Frame(NamedTuple):
-    """What the requests of an operation have in common while nothing changes."""
+class Frame:
+    """What the requests of an operation have in common while nothing changes.
 
-    of: tuple[object, ...]
-    """What it was made of, to be compared by identity."""
+    Args:
+        of: What it is made of, to be compared by identity.
+        host: The URL that paths are put after.
+        headers: The headers, credentials included.
+        cookies: What goes into the Cookie header before the cookies of the call.
+    """
 
-    host: str
-    headers: Headers
-    """Credentials included."""
-
-    cookies: tuple[HeaderValue | None, ...]
-    """What goes into the Cookie header before the cookies of the call."""
+    def __init__(
+        self,
+        of: tuple[object, ...],
+        host: str,
+        headers: Headers,
+        cookies: tuple[HeaderValue | None, ...],
+    ) -> None:
+        self.of = of
+        self.host = host
+        self.headers = headers
+        self.cookies = cookies
 
 
 class ApiClient:
@@ -332,18 +343,17 @@ class ApiClient:
 
         Args:
             response_data: The response.
-            response_types_map: Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body:
-                any that pydantic knows, `bytes`, or `None` for no body.
+            response_types_map: What the operation promises for which status; see `ResponseTypes`.
 
         Raises:
             ApiDecodeException: The body of a success is not of its type, or the status was not promised.
             ApiException: Any other status than 200 to 299; the class says which, `data` is the typed body.
         """
         response_data.read()
+        if not 200 <= response_data.status <= 299:
+            raise error_of(response_data, response_types_map)
         promised = promised_type(response_data.status, response_types_map)
         content_type = response_data.headers.get("Content-Type")
-        if not 200 <= response_data.status <= 299:
-            raise error_of(response_data, promised)
         try:
             data = None
             if promised is not None:
@@ -376,18 +386,19 @@ def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
     if not response_types_map:
         return None
     exact = str(status)
-    if exact in response_types_map:
-        return response_types_map[exact]
-    return response_types_map.get(f"{exact[0]}XX", response_types_map.get("default", Unpromised))
+    key = exact if exact in response_types_map else f"{exact[0]}XX"
+    kind = response_types_map.get(key, response_types_map.get("default", Unpromised))
+    return kind() if isinstance(kind, FunctionType) else kind
 
 
-def error_of(response: RESTResponse, promised: Any) -> ApiException:
+def error_of(response: RESTResponse, response_types_map: ResponseTypes | None) -> ApiException:
     """Make the exception for a response that is no success; a body that cannot be read is no second error."""
     shown = response.shown()
     content_type = response.headers.get("Content-Type")
     try:
+        promised = promised_type(shown.status, response_types_map)
         data = decode(shown.data, content_type, promised)
-    except DecodeFault:
+    except (DecodeFault, OSError):  # loading a model takes an open file, which there may not be
         data = None
     return ApiException.from_response(
         http_resp=shown,

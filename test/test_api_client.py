@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import decimal
 import enum
+import errno
 import pickle
 import time
 import traceback
@@ -751,11 +752,26 @@ MAP = {"200": CreditResponse, "4XX": ErrorResponse, "default": str}
         (200, None, None),
         (599, {"5XX": int}, int),
         (600, {"5XX": int, "6XX": str}, str),
+        (422, {"422": lambda: HTTPValidationError}, HTTPValidationError),
+        (500, {"default": lambda: ErrorResponse}, ErrorResponse),
     ],
 )
 def test_the_type_for_a_status(status: int, types: Any, kind: Any) -> None:
     """A status is looked up by itself, then by its class, then by default; else nothing was promised."""
     assert promised_type(status, types) is kind
+
+
+def test_an_error_whose_model_cannot_be_loaded_is_that_error() -> None:
+    """A model takes an open file to load, and a process may have no more: the answer still says what it says."""
+    full = OSError(errno.EMFILE, "too many open files")
+
+    def load() -> None:
+        raise full
+
+    response = answer(500, b'{"detail": "why"}')
+    with pytest.raises(ServiceException, match="why") as caught:
+        ApiClient().response_deserialize(response, {"500": load})
+    assert caught.value.data is None
 
 
 @pytest.mark.parametrize(

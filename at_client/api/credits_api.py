@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from at_client import models
 from at_client.api_client import ApiClient
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.fields import Headers
-from at_client.models import CreditResponse, ErrorResponse, HTTPValidationError
+from at_client.models.credit_response import CreditResponse
 from at_client.sealed import Secret, conceal
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from at_client.rest import RESTResponse, RESTResponseType
 
 _ACCEPT = Headers({"Accept": "application/json"})
-_RESPONSES = {"200": CreditResponse, "422": HTTPValidationError, "500": ErrorResponse}
+_RESPONSES = {
+    "200": CreditResponse,
+    "422": lambda: models.HTTPValidationError,
+    "500": lambda: models.ErrorResponse,
+}
+"""Status -> model; those of errors are loaded for the first error, which most programs never meet."""
 
 
 class CreditsApi:

@@ -1,7 +1,6 @@
 """The credits of one account."""
 
-from __future__ import annotations
-
+# No postponed annotations: pydantic would have to evaluate each of them.
 from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
