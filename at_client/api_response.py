@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
 class ApiResponse(Generic[T]):
     """A successful response: the typed data, and what it came with.
 
@@ -22,8 +22,24 @@ class ApiResponse(Generic[T]):
     data: T
     """The body as the promised type; `None` if the operation promises no body."""
 
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     """The response headers, looked up without regard to case."""
 
-    raw_data: bytes = field(repr=False)
+    raw_data: bytes
     """The body as it came, decompressed."""
+
+    def __init__(
+        self, status_code: int, data: T, headers: Mapping[str, str], raw_data: bytes
+    ) -> None:
+        self.status_code = status_code
+        self.data = data
+        self.headers = headers
+        self.raw_data = raw_data
+
+    def __repr__(self) -> str:
+        return f"ApiResponse(status_code={self.status_code!r}, data={self.data!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ApiResponse) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # headers have none either

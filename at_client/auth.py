@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.fields import check_header_value, header_item, text_secret
-from at_client.sealed import Secret
-from at_client.sources import asked, held
+from at_client.sealed import Secret, asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,17 +26,7 @@ def __getattr__(name: str) -> Any:
     return PasswordGrant
 
 
-__all__ = ["Bearer", "Credential", "PasswordGrant", "authorization", "authorized", "credential_of"]
-
-
-class Credential(NamedTuple):
-    """What a request identifies itself with."""
-
-    place: str
-    """`header`, `query` or `cookie`."""
-
-    name: str
-    value: Secret
+__all__ = ["Bearer", "PasswordGrant", "authorization", "authorized", "credential_of"]
 
 
 def authorization(token: Secret) -> Secret:
@@ -93,7 +82,7 @@ class Bearer(Secret):
         """
         if not hasattr(self.source, "renew"):
             return None
-        with held(rest.configuration.renewing, clock):
+        with rest.configuration.renewing.held(clock.left):
             present = self.ask(rest, clock)
             if present == rejected:  # no other thread was here first
                 asked(self.source.renew)
@@ -107,8 +96,11 @@ def authorized(headers: Mapping[str, HeaderValue], token: Secret | None) -> dict
     return rest if token is None else {**rest, "Authorization": token}
 
 
-def credential_of(request_auth: object) -> Credential:
+def credential_of(request_auth: object) -> tuple[str, str, Secret]:
     """Check the credentials of one call, which come sealed, in the form of generated clients.
+
+    Returns:
+        The place (`header`, `query` or `cookie`), the name and the value.
 
     Raises:
         ApiTypeError, ApiValueError: A key is missing, or has a value that is not allowed.
@@ -126,4 +118,4 @@ def credential_of(request_auth: object) -> Credential:
         raise ApiValueError(
             "_request_auth['key'] and _request_auth['value'] must be printable text"
         )
-    return Credential(place.reveal(), name.reveal(), value)
+    return place.reveal(), name.reveal(), value

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from at_client.heads import Framing, closes, framing, read_head
+from at_client.heads import closes, framing, read_head
 from at_client.sealed import opened
 
 if TYPE_CHECKING:
@@ -165,14 +165,13 @@ class StrictResponse(http.client.HTTPResponse):
             if head.status == 101:
                 raise http.client.HTTPException("it switched to a protocol that nobody asked for")
             head = read_head(self.fp)
-        body = framing(self._request_method, head)
+        self.chunked, self.length = framing(self._request_method, head)
         self.version, self.status, self.reason = head.version, head.status, head.reason
         self.code = head.status
         self.headers = self.msg = head.message()
-        self.chunked, self.length = body
         self.chunk_left = None
-        self.will_close = closes(head, body)
-        self._reader.may_end = body == Framing(chunked=False, length=None)
+        self._reader.may_end = self.length is None and not self.chunked
+        self.will_close = self._reader.may_end or closes(head)
 
 
 if TYPE_CHECKING:

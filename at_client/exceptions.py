@@ -24,38 +24,38 @@ from __future__ import annotations
 import copyreg
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    class Response(Protocol):
+        """What an exception reads of the response that it tells about."""
+
+        @property
+        def status(self) -> int:
+            """The HTTP status."""
+            ...
+
+        @property
+        def reason(self) -> str | None:
+            """The reason phrase."""
+            ...
+
+        @property
+        def headers(self) -> Mapping[str, str]:
+            """The headers."""
+            ...
+
+        @property
+        def data(self) -> bytes | None:
+            """The body."""
+            ...
 
 
 MAX_DETAIL = 300
 """Characters of the service's own explanation that a message may quote."""
-
-
-class Response(Protocol):
-    """What an exception reads of the response that it tells about."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        ...
-
-    @property
-    def reason(self) -> str | None:
-        """The reason phrase."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers."""
-        ...
-
-    @property
-    def data(self) -> bytes | None:
-        """The body."""
-        ...
 
 
 class OpenApiException(Exception):

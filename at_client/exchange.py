@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import urllib3
 
 from at_client.bodies import BodyError, decode, too_large
 from at_client.exceptions import ApiDecodeException, ApiException, bare
 from at_client.failures import Peer, failure
-from at_client.fields import HeaderValue
 from at_client.sealed import Secret, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Protocol
 
     from at_client.connections import Clock
+    from at_client.fields import HeaderValue
+
+    class SealedBody(Protocol):
+        """A body that shows in no traceback."""
+
+        @property
+        def secrets(self) -> Sequence[Secret]:
+            """What a response must not repeat in an error."""
+            ...
+
+        def __iter__(self) -> Iterator[bytes]: ...
+
 
 CHUNK = 65536
 """Bytes to read at a time of a body whose length is not known."""
 
 
-class SealedBody(Protocol):
-    """A body that shows in no traceback."""
-
-    @property
-    def secrets(self) -> Sequence[Secret]:
-        """What a response must not repeat in an error."""
-        ...
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-
-@dataclass
 class Request:
-    """One request, ready to be sent."""
+    """One request, ready to be sent.
 
-    method: str
-    """In capitals."""
+    Args:
+        method: The method, in capitals.
+        url: The URL, absolute, query included.
+        headers: All headers; secrets sealed.
+        body: The body; `None` for none.
+    """
 
-    url: str
-    """Absolute, query included."""
-
-    headers: Mapping[str, HeaderValue] = field(repr=False)
-    """All of them; secrets sealed."""
-
-    body: bytes | SealedBody | None = field(default=None, repr=False)
-    """`None` for none."""
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, HeaderValue],
+        body: bytes | SealedBody | None = None,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
 
     @property
     def source(self) -> str:
@@ -56,17 +61,25 @@ class Request:
         return f"{self.method} {self.url.partition('?')[0]}"
 
 
-@dataclass(frozen=True)
 class ShownResponse:
-    """The parts of a response that an error may carry: whatever was sent as a secret is struck out."""
+    """The parts of a response that an error may carry: whatever was sent as a secret is struck out.
 
-    status: int
-    source: str
-    """What it answers: method and URL, without the query."""
+    Args:
+        status: The status.
+        source: What it answers: method and URL, without the query.
+        reason: The reason phrase.
+        headers: The headers, looked up without regard to case.
+        data: The body.
+    """
 
-    reason: str | None = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    data: bytes = field(repr=False)
+    def __init__(
+        self, status: int, source: str, reason: str, headers: Mapping[str, str], data: bytes
+    ) -> None:
+        self.status = status
+        self.source = source
+        self.reason = reason
+        self.headers = headers
+        self.data = data
 
 
 class RESTResponse:

@@ -6,7 +6,7 @@ import http.client
 import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from urllib3 import exceptions as lower
 from urllib3.connection import HTTPConnection
@@ -22,52 +22,64 @@ if TYPE_CHECKING:
     from at_client.sealed import Secret
 
 
-class Peer(NamedTuple):
-    """Whom a call talks to, as a message may say it."""
+class Peer:
+    """Whom a call talks to, as a message may say it.
 
-    address: str
-    """Host and port."""
+    Args:
+        address: Host and port.
+        proxy: URL of the proxy in between, without user name and password.
+        secrets: What the proxy is sent, and an error must not repeat.
+    """
 
-    proxy: str | None = None
-    """URL of the proxy in between, without user name and password."""
-
-    secrets: tuple[Secret, ...] = ()
-    """What the proxy is sent, and an error must not repeat."""
-
-
-class Failure(NamedTuple):
-    """An attempt that brought no response."""
-
-    error: ApiConnectionException
-    """What the caller gets if this is the end; its cause is the error from below."""
-
-    lost: bool
-    """Whether another attempt may do better."""
-
-    stale: bool = False
-    """Whether it was lost on an idle connection that had ended, so that nobody has read the request."""
+    def __init__(
+        self, address: str, proxy: str | None = None, secrets: tuple[Secret, ...] = ()
+    ) -> None:
+        self.address = address
+        self.proxy = proxy
+        self.secrets = secrets
 
 
-class Rule(NamedTuple):
-    """What some errors from below mean."""
+class Failure:
+    """An attempt that brought no response.
 
-    types: tuple[type[BaseException], ...]
-    """The rule holds if one of these is among the errors that led to the failure."""
+    Args:
+        error: What the caller gets if this is the end; its cause is the error from below.
+        lost: Whether another attempt may do better.
+        stale: Whether it was lost on an idle connection that had ended, so that nobody has read the request.
+    """
 
-    text: Callable[[BaseException], str]
-    """Says of the error found what happened, to go after the peer's name."""
+    def __init__(self, error: ApiConnectionException, *, lost: bool, stale: bool = False) -> None:
+        self.error = error
+        self.lost = lost
+        self.stale = stale
 
-    lost: bool = False
-    """Whether another attempt may do better."""
 
-    error: type[ApiConnectionException] = ApiConnectionException
-    """Our class for it."""
+class Rule:
+    """What some errors from below mean.
+
+    Args:
+        types: The rule holds if one of these is among the errors that led to the failure.
+        text: Says of the error found what happened, to go after the peer's name.
+        lost: Whether another attempt may do better.
+        error: Our class for it.
+    """
+
+    def __init__(
+        self,
+        types: tuple[type[BaseException], ...],
+        text: Callable[[BaseException], str],
+        *,
+        lost: bool = False,
+        error: type[ApiConnectionException] = ApiConnectionException,
+    ) -> None:
+        self.types = types
+        self.text = text
+        self.lost = lost
+        self.error = error
 
 
 PROXY_AUTHENTICATION = 407
 """The status of a proxy that wants a password (RFC 9110 section 15.5.8)."""
-
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 def _system_reason(error: BaseException) -> str:
@@ -222,7 +234,8 @@ def failure(error: BaseException, peer: Peer, spent: float) -> Failure:
         cause.__traceback__ = None
         cause.args = tuple(arg for arg in cause.args if not isinstance(arg, HTTPConnection))
     problem.__cause__ = error
-    return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
+    stale = any(isinstance(cause, StaleConnectionError) for cause in chain)
+    return Failure(problem, lost=lost, stale=stale)
 
 
 def proxy_refusal(peer: Peer, status: int) -> ApiConnectionException:
@@ -253,7 +266,9 @@ def _name(peer: Peer, *, at_proxy: bool) -> str:
 
 def _tunnel_status(error: BaseException) -> int | None:
     """Read the status out of the `OSError` that `http.client` makes of a refused CONNECT."""
-    match = _TUNNEL.search(str(error)) if type(error) is OSError else None
+    if type(error) is not OSError:
+        return None
+    match = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
     return int(match[1]) if match else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http.client import HTTPException, HTTPMessage, LineTooLong, RemoteDisconnected
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +28,23 @@ _FOLDED_LINE = rb"[ \t][^\x00\r\n]*\r?\n"
 _WHOLE = re.compile(_STATUS + rb"\r\n((?:" + _FIELD + rb"\r\n)*)\r\n")
 
 
-class Head(NamedTuple):
-    """The head of one response."""
+class Head:
+    """The head of one response.
 
-    version: int
-    """10 for HTTP/1.0, 11 for any later 1.x."""
+    Args:
+        version: 10 for HTTP/1.0, 11 for any later 1.x.
+        status: The status.
+        reason: The reason phrase.
+        fields: The header fields in their order.
+    """
 
-    status: int
-    reason: str
-    fields: list[tuple[str, str]]
-    """The header fields in their order."""
+    def __init__(
+        self, version: int, status: int, reason: str, fields: list[tuple[str, str]]
+    ) -> None:
+        self.version = version
+        self.status = status
+        self.reason = reason
+        self.fields = fields
 
     def values(self, name: str) -> list[str]:
         """Return the values of a field, named in small letters."""
@@ -49,16 +56,6 @@ class Head(NamedTuple):
         for name, value in self.fields:
             message[name] = value
         return message
-
-
-class Framing(NamedTuple):
-    """Where the body of a response ends."""
-
-    chunked: bool
-    """Whether it says so itself."""
-
-    length: int | None
-    """After so many bytes; `None` if it is chunked, or ends with the connection."""
 
 
 def read_head(file: BufferedReader) -> Head:
@@ -130,12 +127,16 @@ def _line(readline: Callable[[int], bytes]) -> bytes:
     return line
 
 
-def framing(method: str | None, head: Head) -> Framing:
+def framing(method: str | None, head: Head) -> tuple[bool, int | None]:
     """Decide where the body ends (section 6.3).
 
     Args:
         method: The method of the request; `None` if it is not known.
         head: The head of the final response.
+
+    Returns:
+        Whether the body is chunked, and so tells its end itself; and after how many bytes it ends, `None` if it is
+        chunked or ends with the connection.
 
     Raises:
         HTTPException: It cannot be decided for certain.
@@ -148,8 +149,8 @@ def framing(method: str | None, head: Head) -> Framing:
             raise HTTPException("its Transfer-Encoding is not understood")
     length = _length(lengths) if lengths else None
     if method == "HEAD" or head.status in (204, 304):
-        return Framing(chunked=False, length=0)
-    return Framing(bool(codings), length)
+        return False, 0
+    return bool(codings), length
 
 
 def _length(values: list[str]) -> int:
@@ -163,10 +164,8 @@ def _length(values: list[str]) -> int:
     return int(length)
 
 
-def closes(head: Head, body: Framing) -> bool:
-    """Decide whether the connection ends with this response (section 9.3)."""
-    if body.length is None and not body.chunked:
-        return True
+def closes(head: Head) -> bool:
+    """Decide whether the sender ends the connection after this response (section 9.3)."""
     options = {
         option.strip().lower() for value in head.values("connection") for option in value.split(",")
     }

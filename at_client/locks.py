@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from at_client.exceptions import ApiTimeoutException
+
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
 
 
@@ -39,6 +43,25 @@ class ProcessLock:
     def release(self) -> None:
         """Let the next one have the lock."""
         self._lock.release()
+
+    @contextmanager
+    def held(self, seconds: float) -> Generator[None, None, None]:
+        """Hold the lock, which another thread may hold during a whole call.
+
+        Args:
+            seconds: How long to wait for it; `math.inf` for ever.
+
+        Raises:
+            ApiTimeoutException: It was not had in time.
+        """
+        if not self.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX))):
+            raise ApiTimeoutException(
+                reason="Another thread was renewing the access token for too long."
+            )
+        try:
+            yield
+        finally:
+            self.release()
 
     def __enter__(self) -> None:
         self.acquire()

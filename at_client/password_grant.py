@@ -19,9 +19,8 @@ from at_client.exceptions import (
 )
 from at_client.fields import check_header_value, text_secret
 from at_client.locks import ProcessLock
-from at_client.sealed import Secret, conceal
+from at_client.sealed import Secret, asked, conceal
 from at_client.settings import exposed_host
-from at_client.sources import asked, held
 from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class PasswordGrant:
             UnauthorizedException: The service refused the password, or the refresh token with no password to go on.
             ApiException: The token endpoint could not be reached, or did not answer as it should.
         """
-        with held(self._lock, clock):
+        with self._lock.held(clock.left):
             if self._access is None or time.time() >= self._until:
                 self._fetch(rest, clock)
             assert self._access is not None

@@ -7,7 +7,6 @@ import os
 import random
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,11 +17,11 @@ from at_client.connections import Clock
 from at_client.exceptions import ApiException, bare
 from at_client.exchange import Request, RESTResponse
 from at_client.failures import PROXY_AUTHENTICATION, Failure, failure, proxy_refusal
-from at_client.obeyed_retry import ObeyedRetry
 from at_client.redirects import RedirectFault, follow
 from at_client.retries import (
     IDEMPOTENT_METHODS,
     Attempt,
+    ObeyedRetry,
     RetryBudget,
     RetryPolicy,
     parse_retry_after,
@@ -231,7 +230,7 @@ def redirected(request: Request, response: RESTResponse, redirects: int) -> Requ
         shown = response.shown()
         message = f"{shown.status} from {shown.source}: {fault}. Check Configuration.host."
         raise ApiException(http_resp=shown, message=message) from bare(fault)
-    return None if url is None else replace(request, url=url)
+    return None if url is None else Request(request.method, url, request.headers, request.body)
 
 
 def describe(request: Request, outcome: RESTResponse | Failure) -> Attempt:

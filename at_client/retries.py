@@ -9,12 +9,14 @@ import random
 import re
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from at_client.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import urllib3
 
 FIRST_WAIT = 0.5
 """Seconds before the first retry; each further wait is twice as long."""
@@ -34,10 +36,8 @@ RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """Methods that do the same when sent twice (RFC 9110 section 9.2.2); no other is ever sent again."""
 
-_SECONDS = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*", re.ASCII)
 
-
-class Attempt(NamedTuple):
+class Attempt:
     """How one attempt ended, as far as the decision about the next one goes.
 
     Args:
@@ -48,14 +48,23 @@ class Attempt(NamedTuple):
         below: The response or the error as urllib3 gave it, for a policy of its own kind.
     """
 
-    method: str
-    status: int | None = None
-    lost: bool = False
-    retry_after: float | None = None
-    below: object = None
+    def __init__(
+        self,
+        method: str,
+        status: int | None = None,
+        *,
+        lost: bool = False,
+        retry_after: float | None = None,
+        below: urllib3.BaseHTTPResponse | BaseException | None = None,
+    ) -> None:
+        self.method = method
+        self.status = status
+        self.lost = lost
+        self.retry_after = retry_after
+        self.below = below
 
 
-class RetryPolicy(NamedTuple):
+class RetryPolicy:
     """How often to try again, and how long to wait before; each retry makes the next policy by copying.
 
     Args:
@@ -63,13 +72,12 @@ class RetryPolicy(NamedTuple):
         tried: Retries made so far.
     """
 
-    retries: int
-    tried: int = 0
+    budgeted = True
+    """Whether a `RetryBudget` has a say as well."""
 
-    @property
-    def budgeted(self) -> bool:
-        """Whether a `RetryBudget` has a say as well."""
-        return True
+    def __init__(self, retries: int, tried: int = 0) -> None:
+        self.retries = retries
+        self.tried = tried
 
     def next(
         self, attempt: Attempt, jitter: Callable[[], float] = random.random
@@ -89,6 +97,39 @@ class RetryPolicy(NamedTuple):
         if wait is None:
             wait = backoff(self.tried, jitter())
         return RetryPolicy(self.retries - 1, self.tried + 1), wait
+
+
+class ObeyedRetry:
+    """A `urllib3.Retry` of the user's, asked the way our own policy is asked.
+
+    Args:
+        retry: The policy; each retry makes the next one by copying.
+    """
+
+    budgeted = False
+
+    def __init__(self, retry: urllib3.Retry) -> None:
+        self._retry = retry
+
+    def next(
+        self, attempt: Attempt, _jitter: Callable[[], float] = random.random
+    ) -> tuple[ObeyedRetry, float] | None:
+        """Decide about one more attempt; the jitter is the user's `backoff_jitter`."""
+        retry, below = self._retry, attempt.below
+        error = below if isinstance(below, Exception) else None
+        response = None if isinstance(below, BaseException) else below
+        asked = attempt.retry_after is not None
+        if not attempt.lost and not (
+            attempt.status and retry.is_retry(attempt.method, attempt.status, has_retry_after=asked)
+        ):
+            return None
+        try:
+            retry = retry.increment(attempt.method, response=response, error=error)
+        except Exception:  # noqa: BLE001  # "no more": raises MaxRetryError, or whatever error it was given
+            return None
+        if attempt.retry_after is not None and retry.respect_retry_after_header:
+            return ObeyedRetry(retry), attempt.retry_after
+        return ObeyedRetry(retry), retry.get_backoff_time()
 
 
 def is_retryable(attempt: Attempt) -> bool:
@@ -140,7 +181,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    if seconds := _SECONDS.fullmatch(value):
+    if seconds := re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*", value, re.ASCII):
         return float(seconds[1])
     try:
         date = parsedate_to_datetime(value)

@@ -6,8 +6,7 @@ import base64
 import functools
 import importlib.util
 import os
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -27,8 +26,6 @@ from at_client.tls import tls_context
 if TYPE_CHECKING:
     from at_client.configuration import Configuration
 
-_URL = re.compile(r"(https?://[^/?#]+)([^#]*)", re.IGNORECASE)
-
 TRANSPORT_SETTINGS = (
     "verify_ssl",
     "ssl_ca_cert",
@@ -47,17 +44,19 @@ TRANSPORT_SETTINGS = (
 """Settings that connections are made by; when one changes, new connections are made."""
 
 
-class Route(NamedTuple):
-    """The way to one origin."""
+class Route:
+    """The way to one origin.
 
-    pool: urllib3.HTTPConnectionPool
-    """The connections."""
+    Args:
+        pool: The connections.
+        absolute: Whether the request line carries the whole URL, for a forwarding proxy (RFC 9112 section 3.2.2).
+        peer: Whom to name in an error.
+    """
 
-    absolute: bool
-    """Whether the request line carries the whole URL, for a forwarding proxy (RFC 9112 section 3.2.2)."""
-
-    peer: Peer
-    """Whom to name in an error."""
+    def __init__(self, pool: urllib3.HTTPConnectionPool, absolute: bool, peer: Peer) -> None:
+        self.pool = pool
+        self.absolute = absolute
+        self.peer = peer
 
 
 class Routes:
@@ -136,7 +135,7 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
     if proxy:
         sent = [*pool.proxy_headers.values(), _credentials(proxy)[1]]
         secrets = tuple(value for value in sent if isinstance(value, Secret))
-        peer = peer._replace(proxy=_without_password(proxy), secrets=secrets)
+        peer = Peer(peer.address, _without_password(proxy), secrets)
     absolute = proxy is not None and not socks and parts.scheme == "http"
     return Route(pool, absolute, peer)
 
@@ -217,8 +216,9 @@ def split_url(url: str) -> tuple[str, str]:
         >>> split_url("https://api.example.com/v1?page=2")
         ('https://api.example.com', '/v1?page=2')
     """
-    match = _URL.fullmatch(url.partition("#")[0])
-    if match is None:
+    scheme, _, rest = url.partition("#")[0].partition("://")
+    authority = rest.replace("?", "/").partition("/")[0]
+    if scheme.lower() not in PORTS or not authority:
         raise ApiValueError("url must be an absolute http or https URL")
-    origin, target = match.groups()
-    return origin, target if target.startswith("/") else f"/{target}"
+    target = rest[len(authority) :]
+    return f"{scheme}://{authority}", target if target.startswith("/") else f"/{target}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from at_client.exceptions import ApiException, OpenApiException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 SHORTEST_SECRET = 4
 """Characters below which a text is too common to be struck out of other texts."""
@@ -73,6 +78,22 @@ def conceal(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: conceal(item) for name, item in value.items()}
     return value
+
+
+def asked(source: Callable[[], Any]) -> Any:
+    """Call what the user gave as the source of a secret, and seal its answer.
+
+    Raises:
+        ApiException: It failed; its own error is the cause.
+    """
+    try:
+        return conceal(source())
+    except OpenApiException:
+        raise
+    except Exception as error:
+        raise ApiException(
+            reason=f"The source of access_token failed: {type(error).__name__}."
+        ) from error
 
 
 def opened(values: Mapping[str, str | Secret]) -> dict[str, str]:

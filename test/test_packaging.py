@@ -59,11 +59,8 @@ LAYERS = [
     {"settings", "decoding"},
     {"configuration"},
     {"connections", "failures", "tls"},
-    {"routes", "exchange", "obeyed_retry"},
+    {"routes", "exchange"},
     {"rest"},
-    {"sources"},
-    {"password_grant"},
-    {"sources"},
     {"password_grant"},
     {"auth"},
     {"api_client"},
@@ -76,7 +73,7 @@ LAYERS = [
 ]
 """The rooms from left to right: each may import those of its own layer and of the layers before."""
 
-TRANSPORT = {"connections", "failures", "routes", "exchange", "obeyed_retry", "rest"}
+TRANSPORT = {"connections", "failures", "routes", "exchange", "rest"}
 """The rooms that may import urllib3."""
 
 
