@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    Protocol,
-    TypedDict,
-    TypeVar,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from at_client import settings
 from at_client.exceptions import ApiAttributeError, ApiTypeError
@@ -24,26 +14,23 @@ from at_client.version import __version__
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol, TypeAlias
 
     import urllib3
     from typing_extensions import Self
 
+    class FetchedToken(Protocol):
+        """A token source that fetches its tokens over the client, such as `at_client.auth.PasswordGrant`."""
+
+        def token(self, rest: Any, clock: Any) -> Secret:
+            """Return a token that is good for now."""
+            ...
+
+    TokenSource: TypeAlias = Callable[[], str | None] | FetchedToken
+    """Gives bearer tokens; one that has a method `renew()`, too, can replace a token that was rejected."""
+
 T = TypeVar("T")
-
-
-class FetchedToken(Protocol):
-    """A token source that fetches its tokens over the client, such as `at_client.auth.PasswordGrant`."""
-
-    def token(self, rest: Any, clock: Any) -> Secret:
-        """Return a token that is good for now."""
-        ...
-
-
-TokenSource = Callable[[], "str | None"] | FetchedToken
-"""Gives bearer tokens; one that has a method `renew()`, too, can replace a token that was rejected."""
-
-AuthSetting = TypedDict("AuthSetting", {"type": str, "in": str, "key": str, "value": str})
-"""How the credentials of one security scheme are sent, as generated clients have it."""
 
 
 class Setting(Generic[T]):
@@ -246,7 +233,7 @@ class Configuration:
         """Choose the configuration that `ApiClient()` uses; `None` for a fresh one."""
         Configuration._default = default
 
-    def auth_settings(self) -> dict[str, AuthSetting]:
+    def auth_settings(self) -> dict[str, dict[str, str]]:
         """Return the credentials by security scheme, as generated clients have them: **unsealed**."""
         source = self.access_token
         token = source() if callable(source) else source

@@ -7,7 +7,6 @@ that the same code keeps a deadline.
 
 from __future__ import annotations
 
-import errno
 import functools
 import http.client
 import io
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import connection
 
 from at_client.heads import closes, framing, read_head
 from at_client.sealed import opened
@@ -228,7 +228,8 @@ class DialingConnection(TimedConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+            host, family = _as_looked_up(self._dns_host), connection.allowed_gai_family()
+            found = socket.getaddrinfo(host, self.port, family, socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, None, error) from error  # type: ignore[arg-type]  # only shown
         failure: OSError | None = None
@@ -256,6 +257,15 @@ class DialingConnection(TimedConnection):
         raise NewConnectionError(None, str(failure)) from failure  # type: ignore[arg-type]  # only shown
 
 
+def _as_looked_up(host: str) -> str | bytes:
+    """Give a host, which is ASCII, in the form that Python looks up as it is.
+
+    For a `str` it first loads the tables of IDNA, which is a millisecond of every start. Whatever else stands in the
+    place of `getaddrinfo` gets the `str` that it expects.
+    """
+    return host.encode("ascii") if socket.getaddrinfo.__module__ == "socket" else host
+
+
 class UnsealingConnection(TimedConnection):
     """What is mixed into a class that others put into the pools: it may look at a request, so it gets plain text."""
 
@@ -271,27 +281,6 @@ class UnsealingConnection(TimedConnection):
         if body is not None:
             body = b"".join(body) if not isinstance(body, bytes) else body
         super().request(method, url, body, opened(headers or {}), **options)
-
-
-class TidySocket(ssl.SSLSocket):
-    """A TLS socket that is closed when `wrap_socket` fails half-way, where the standard library's stays open."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands; close if that is interrupted, by Ctrl-C too."""
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive; only `wrap_socket` does it this way, to look at what a peer that is gone has left."""
-        try:
-            return super().recv(buflen, flags)
-        except OSError as error:
-            if error.errno != errno.ENOTCONN:
-                self.close()
-            raise
 
 
 class IdleConnections:

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from typing import Any
 
-from at_client.connections import TidySocket
 from at_client.exceptions import ApiValueError
+
+
+class TidySocket(ssl.SSLSocket):
+    """A TLS socket that is closed when `wrap_socket` fails half-way, where the standard library's stays open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands; close if that is interrupted, by Ctrl-C too."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive; only `wrap_socket` does it this way, to look at what a peer that is gone has left."""
+        try:
+            return super().recv(buflen, flags)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                self.close()
+            raise
 
 
 def tls_context(chosen: dict[str, Any]) -> ssl.SSLContext:

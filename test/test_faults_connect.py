@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from urllib3.util import connection
 
 from at_client import (
     ApiClient,
@@ -232,3 +235,38 @@ def test_a_secret_in_the_host_does_not_show(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ApiValueError) as caught:
         _call({"host": f"https://user:{PROXY_PASSWORD}@api.example.com"})
     assert secrets_in(str(caught.value), repr(caught.value)) == []
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNSPEC])
+def test_the_lookup_is_the_one_that_urllib3_makes(
+    monkeypatch: pytest.MonkeyPatch,
+    make_api: Callable[..., CreditsApi],
+    wire: Wire,
+    family: socket.AddressFamily,
+) -> None:
+    """Who has put something in its place, to pin a name or to avoid IPv6, is asked as before."""
+    asked: list[tuple[Any, ...]] = []
+    real = socket.getaddrinfo
+
+    def pinned(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return real("127.0.0.1", *arguments[1:])
+
+    monkeypatch.setattr(socket, "getaddrinfo", pinned)
+    monkeypatch.setattr(connection, "allowed_gai_family", lambda: family)
+    assert make_api(f"http://pinned.localhost:{wire.port}").get_credits().remaining == 750
+    assert asked == [("pinned.localhost", wire.port, family, socket.SOCK_STREAM)]
+
+
+def test_a_lookup_loads_no_tables_of_names(wire: Wire) -> None:
+    """Hosts are ASCII; the codec that makes others so is a millisecond of every start."""
+    program = (
+        "import sys\n"
+        "from at_client import ApiClient, Configuration, CreditsApi\n"
+        f"api = CreditsApi(ApiClient(Configuration(host='http://localhost:{wire.port}')))\n"
+        "print(api.get_credits().remaining, 'encodings.idna' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["750", "False"]

@@ -22,9 +22,10 @@ from at_client import (
     Configuration,
     CreditsApi,
 )
-from at_client.connections import IdleConnections, TidySocket, TimedReader
+from at_client.connections import IdleConnections, TimedReader
 from at_client.locks import ProcessLock
 from at_client.sealed import asked
+from at_client.tls import TidySocket
 from support.ending import good_call
 from support.facts import TOKEN
 from support.wire import CLOSE, Wire, reply
