@@ -58,12 +58,11 @@ def check_header_value(field: str, value: Secret) -> None:
     Raises:
         ApiValueError: A control character, a line break, a non-ASCII character, or blanks at an end.
     """
-    if value.reveal() != value.reveal().strip(" \t") or not is_visible(
-        Secret(value.reveal().replace(" ", "").replace("\t", ""))
-    ):
+    between = Secret(value.reveal().replace(" ", "").replace("\t", ""))
+    if not is_visible(between) or value.reveal() != value.reveal().strip(" \t"):
         raise ApiValueError(
             f"{field} has characters that no header may carry; allowed are visible ASCII characters "
-            "with single blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
+            "with blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
         )
 
 

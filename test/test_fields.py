@@ -61,7 +61,7 @@ def test_what_no_header_may_carry(value: str) -> None:
         check_header_value("access_token", Secret(value))
     assert str(caught.value) == (
         "access_token has characters that no header may carry; allowed are visible ASCII characters "
-        "with single blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
+        "with blanks or tabs inside, but no line break (RFC 9110 section 5.5)"
     )
 
 
