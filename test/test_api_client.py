@@ -812,6 +812,19 @@ def test_answers_of_any_type(kind: Any, body: bytes, content_type: str | None, d
     assert response.raw_data == body
 
 
+def test_a_response_with_data_is_a_value() -> None:
+    """It equals another one with the same parts; its `repr` shows neither headers nor body."""
+    client, _ = client_of()
+    first, second = (
+        client.response_deserialize(answer(200, b"[1]", X_More=TOKEN), {"200": list[int]})
+        for _ in range(2)
+    )
+    assert first == second
+    assert first != client.response_deserialize(answer(200, b"[2]"), {"200": list[int]})
+    assert first != [1]
+    assert repr(first) == "ApiResponse(status_code=200, data=[1])"
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_without_a_map_any_success_has_no_data(status: int) -> None:
     """An operation that promises nothing takes any body."""

@@ -183,6 +183,7 @@ def test_exports_are_sorted_and_complete() -> None:
     for name in at_client.__all__:
         assert getattr(at_client, name) is not None
     assert set(at_client.__all__) <= set(dir(at_client))
+    assert set(at_client.models.__all__) <= set(dir(at_client.models))
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
