@@ -8,6 +8,7 @@ import random
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import urllib3
@@ -370,3 +371,27 @@ def test_a_retry_of_the_users_counts_down_and_backs_off() -> None:
         policy, wait = step
         waits.append(wait)
     assert waits == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        Attempt("GET", status=503, retry_after=3.0, below=ANSWER),
+        Attempt("GET", lost=True, below=ProtocolError("closed")),
+    ],
+)
+def test_a_retry_of_the_users_is_told_what_came(attempt: Attempt) -> None:
+    """A class of the user's own sees the response or the error as urllib3 gave it, and goes on as itself."""
+    told: list[Any] = []
+
+    class Telling(urllib3.Retry):
+        def increment(self, *arguments: Any, **named: Any) -> urllib3.Retry:
+            told.append((arguments, named))
+            return super().increment(*arguments, **named)
+
+    step = ObeyedRetry(Telling(2)).next(attempt)
+    assert step is not None
+    assert step[0].next(attempt) is not None
+    error = attempt.below if isinstance(attempt.below, Exception) else None
+    response = ANSWER if error is None else None
+    assert told == [(("GET",), {"response": response, "error": error})] * 2
