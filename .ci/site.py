@@ -11,9 +11,15 @@ NEIGHBOURS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LI
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the neighbours, as if they were in docs/."""
+    """Add the neighbours, as if they were in docs/; all but the front page go to a folder of their own.
+
+    Otherwise SECURITY.md would write over security.md where the case of a file's name makes no difference.
+    """
     for name in NEIGHBOURS:
-        files.append(File.generated(config, name, abs_src_path=str(PROJECT / name)))
+        file = File.generated(config, name, abs_src_path=str(PROJECT / name))
+        if name != "README.md":
+            file.dest_uri = f"project/{file.dest_uri}"
+        files.append(file)
     return files
 
 
