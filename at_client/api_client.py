@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from operator import is_
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
@@ -13,7 +11,7 @@ from at_client import serialization, settings
 from at_client.api_response import ApiResponse
 from at_client.auth import Bearer, authorization, authorized, credential_of
 from at_client.configuration import Configuration
-from at_client.decoding import DecodeFault, Unpromised, decode, text
+from at_client.decoding import DecodeFault, decode, promised_type, text
 from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError, bare
 from at_client.fields import (
     Headers,
@@ -29,18 +27,16 @@ from at_client.settings import exposed_host
 from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from at_client.decoding import ResponseTypes
     from at_client.fields import HeaderValue
     from at_client.serialization import Params
 
 _SECRET = {Secret, Bearer}
-
-ResponseTypes = Mapping[str, Any]
-"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows,
-`bytes`, or `None` for no body; or a function that gives the type, called when such a body has come."""
 
 
 class RequestSerialized(NamedTuple):
@@ -343,7 +339,8 @@ class ApiClient:
 
         Args:
             response_data: The response.
-            response_types_map: What the operation promises for which status; see `ResponseTypes`.
+            response_types_map: Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body:
+                any that pydantic knows, `bytes`, `None` for no body, or a function that gives the type.
 
         Raises:
             ApiDecodeException: The body of a success is not of its type, or the status was not promised.
@@ -379,16 +376,6 @@ class ApiClient:
                 f"host: credentials would go unencrypted to {exposed}; use https, "
                 "or set allow_insecure_http=True if the network in between is safe"
             )
-
-
-def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
-    """Look up the type of the body that goes with a status: by itself, by its class, by default."""
-    if not response_types_map:
-        return None
-    exact = str(status)
-    key = exact if exact in response_types_map else f"{exact[0]}XX"
-    kind = response_types_map.get(key, response_types_map.get("default", Unpromised))
-    return kind() if isinstance(kind, FunctionType) else kind
 
 
 def error_of(response: RESTResponse, response_types_map: ResponseTypes | None) -> ApiException:

@@ -1,4 +1,4 @@
-"""Pure rules: from the bytes of a body to the type that an operation promises."""
+"""Pure rules: which type an operation promises for a body, and from the bytes of the body to that type."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import codecs
 import functools
 import json
 import re
+from collections.abc import Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 
 _CHARSET = r'(?i)charset="?([\w.:-]+)'
 
-
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
 """Codecs of Python that make text of bytes, but are no charset of the web; one takes hours for a long body."""
+
+ResponseTypes = Mapping[str, Any]
+"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows,
+`bytes`, or `None` for no body; or a function that gives the type, called when such a body has come."""
 
 
 class Unpromised:
@@ -30,6 +35,16 @@ class Unpromised:
 
 class DecodeFault(Exception):
     """The body is not what was promised; the message tells why, and shows none of it."""
+
+
+def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
+    """Look up the type of the body that goes with a status: by itself, by its class, by default."""
+    if not response_types_map:
+        return None
+    exact = str(status)
+    key = exact if exact in response_types_map else f"{exact[0]}XX"
+    kind = response_types_map.get(key, response_types_map.get("default", Unpromised))
+    return kind() if isinstance(kind, FunctionType) else kind
 
 
 def decode(body: bytes, content_type: str | None, kind: Any) -> Any:

@@ -38,8 +38,9 @@ from at_client import (
     UnauthorizedException,
     UnprocessableEntityException,
 )
-from at_client.api_client import RequestSerialized, Unpromised, promised_type
+from at_client.api_client import RequestSerialized
 from at_client.connections import Clock
+from at_client.decoding import Unpromised, promised_type
 from at_client.exchange import Request, RESTResponse
 from at_client.failures import Peer
 from at_client.fields import Headers

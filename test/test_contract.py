@@ -13,7 +13,7 @@ import pydantic
 import pytest
 
 from at_client import ApiClient, Configuration, CreditsApi, models
-from at_client.api_client import promised_type
+from at_client.decoding import promised_type
 from at_client.sealed import Secret
 
 if TYPE_CHECKING:
