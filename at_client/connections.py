@@ -37,6 +37,9 @@ BUFFER = 8192
 CONNECT_LIMIT = 5.0
 """Seconds of a deadline that one attempt may spend on connecting and sending."""
 
+GRACE = 0.001
+"""Seconds by which a socket may wait too long: it was told a moment ago, and telling it again is a system call."""
+
 RESPONSE_LIMIT = 30.0
 """Seconds of a deadline that one attempt may spend on waiting for the response and reading it."""
 
@@ -103,7 +106,8 @@ class TimedReader(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, end: float) -> None:
         self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
+        self._hold = sock.makefile("rb", buffering=0)
+        """Keeps the socket open until the response is read, should its connection be closed before."""
         self._end = end
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is a loss."""
@@ -124,8 +128,9 @@ class TimedReader(io.RawIOBase):
             left = self._end - monotonic()
             if left <= 0.0:
                 raise TimeoutError("timed out")
-            self._sock.settimeout(left)
-        count = self._raw.readinto(buffer)
+            if (self._sock.gettimeout() or inf) > left + GRACE:
+                self._sock.settimeout(left)
+        count = self._sock.recv_into(buffer)
         if count == 0 and not self.may_end:
             raise http.client.RemoteDisconnected("closed before the response was complete")
         self.touched = True
@@ -133,7 +138,7 @@ class TimedReader(io.RawIOBase):
 
     def close(self) -> None:
         """Let go of the socket."""
-        self._raw.close()
+        self._hold.close()
         super().close()
 
 

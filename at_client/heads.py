@@ -45,16 +45,19 @@ class Head:
         self.status = status
         self.reason = reason
         self.fields = fields
+        self._values: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._values.setdefault(name.lower(), []).append(value)
 
     def values(self, name: str) -> list[str]:
         """Return the values of a field, named in small letters."""
-        return [value for field, value in self.fields if field.lower() == name]
+        return self._values.get(name, [])
 
     def message(self) -> HTTPMessage:
         """Return the fields in the form of `http.client`."""
         message = HTTPMessage()
         for name, value in self.fields:
-            message[name] = value
+            message.set_raw(name, value)  # as the parsers of the standard library do
         return message
 
 
