@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown := sorted(set(arguments.names) - set(NAMES)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(NAMES)}")
     generated = arguments.generated.resolve() if arguments.generated else None
-    with processes.bytecode(), server.running() as url:
+    processes.keep_bytecode()
+    with server.running() as url:
         processes.pin(processes.CALLER_CORE)
         contest = Contest(url, arguments.quick, generated)
         for name in arguments.names or NAMES:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 SERVER_CORE, CALLER_CORE = -1, 0
 """Which of the cores that this process may use."""
@@ -50,10 +45,7 @@ def started(*arguments: str, ahead: Path | None = None, **options: Any) -> subpr
     )
 
 
-@contextlib.contextmanager
-def bytecode() -> Iterator[None]:
-    """Have the processes started keep their bytecode, as installed packages do, in a place that goes away."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["PYTHONPYCACHEPREFIX"] = folder
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        yield
+def keep_bytecode() -> None:
+    """Have the processes started keep their bytecode beside the source, as people's do."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("PYTHONPYCACHEPREFIX", None)
