@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from operator import is_
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from at_client import serialization, settings
@@ -39,13 +39,8 @@ if TYPE_CHECKING:
 _SECRET = {Secret, Bearer}
 
 
-class RequestSerialized(NamedTuple):
-    """A request, checked and ready for `ApiClient.call_api`."""
-
-    method: str
-    url: str
-    header_params: Headers
-    body: bytes | None
+RequestSerialized = tuple[str, str, Headers, bytes | None]
+"""A request, checked and ready for `ApiClient.call_api`: method, URL, headers, body."""
 
 
 class Frame:
@@ -254,7 +249,7 @@ class ApiClient:
                 body, post_params, str(asked) if asked else None
             )
             headers |= Headers.checked(("Content-Type", content_type))
-        return RequestSerialized(method, url, headers, content)
+        return method, url, headers, content
 
     def _frame(self, given: Headers, auth_settings: Sequence[str]) -> Frame:
         """Put together what is the same for every call of an operation; the last frame is kept until something changes.

@@ -13,7 +13,7 @@ import traceback
 import uuid
 from email.utils import formatdate
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import urllib3
@@ -38,7 +38,6 @@ from at_client import (
     UnauthorizedException,
     UnprocessableEntityException,
 )
-from at_client.api_client import RequestSerialized
 from at_client.connections import Clock
 from at_client.decoding import Unpromised, promised_type
 from at_client.exchange import Request, RESTResponse
@@ -75,6 +74,20 @@ def answer(
         Clock(60.0),
         1000,
     )
+
+
+class Written(NamedTuple):
+    """A request, its parts by name."""
+
+    method: str
+    url: str
+    header_params: Headers
+    body: bytes | None
+
+
+def written(client: ApiClient, *arguments: Any, **named: Any) -> Written:
+    """Have a client write a request."""
+    return Written(*client.param_serialize(*arguments, **named))
 
 
 class StubRest:
@@ -185,9 +198,8 @@ ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 def test_paths_and_queries(arguments: dict[str, Any], url: str) -> None:
     """Placeholders are filled, lists repeat or are joined, and every character that could mean more is encoded."""
     client, _ = client_of()
-    made = client.param_serialize("GET", **{"resource_path": "/teams", **arguments})
+    made = written(client, "GET", **{"resource_path": "/teams", **arguments})
     assert made.url == (url if url.startswith("http") else HOST + url)
-    assert isinstance(made, RequestSerialized)
     assert made.body is None
     assert shown(made.header_params) == {}
 
@@ -195,7 +207,7 @@ def test_paths_and_queries(arguments: dict[str, Any], url: str) -> None:
 def test_the_host_may_carry_a_path_prefix() -> None:
     """The prefix of the configuration goes before the path."""
     client = ApiClient(Configuration(host="https://api.example.com/prefix/"))
-    assert client.param_serialize("GET", "/v1").url == "https://api.example.com/prefix/v1"
+    assert written(client, "GET", "/v1").url == "https://api.example.com/prefix/v1"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +217,7 @@ def test_the_host_may_carry_a_path_prefix() -> None:
 def test_methods_are_capitals(given: str, method: str) -> None:
     """HTTP methods are case-sensitive, callers are not."""
     client, _ = client_of()
-    assert client.param_serialize(given, "/v1").method == method
+    assert written(client, given, "/v1").method == method
 
 
 @pytest.mark.parametrize(
@@ -277,7 +289,7 @@ def test_methods_are_capitals(given: str, method: str) -> None:
 def test_bodies(arguments: dict[str, Any], body: bytes | None, content_type: str | None) -> None:
     """Anything that pydantic knows goes out as JSON, a form as a form, bytes and texts as they are."""
     client, _ = client_of()
-    made = client.param_serialize("POST", "/v1", **arguments)
+    made = written(client, "POST", "/v1", **arguments)
     assert made.body == body
     assert made.header_params.get("Content-Type") == content_type
     assert len([name for name in made.header_params if name.lower() == "content-type"]) <= 1
@@ -305,7 +317,7 @@ def test_headers(
     client, _ = client_of()
     for name, value in default.items():
         client.set_default_header(name, value)
-    made = client.param_serialize("GET", "/v1", header_params=given)
+    made = written(client, "GET", "/v1", header_params=given)
     assert shown(made.header_params) == sent
 
 
@@ -313,11 +325,11 @@ def test_the_agent_names_client_and_version() -> None:
     """The client says what it is; who wants another name may have it."""
     client, _ = client_of()
     assert client.user_agent == f"at-client/{at_client.__version__}"
-    assert client.param_serialize("GET", "/").header_params["user-agent"] == client.user_agent
+    assert written(client, "GET", "/").header_params["user-agent"] == client.user_agent
     client.user_agent = "job/7"
     assert client.user_agent == "job/7"
-    assert client.param_serialize("GET", "/").header_params["User-Agent"] == "job/7"
-    made = client.param_serialize("GET", "/", header_params={"USER-AGENT": "call/8"})
+    assert written(client, "GET", "/").header_params["User-Agent"] == "job/7"
+    made = written(client, "GET", "/", header_params={"USER-AGENT": "call/8"})
     assert made.header_params["user-agent"] == "call/8"
     assert len(made.header_params) == 1
 
@@ -346,7 +358,7 @@ def test_cookies(
 ) -> None:
     """Those of the client and of the call go into one header; a Cookie header of the call replaces the client's."""
     client = ApiClient(Configuration(host=HOST), cookie=clients)
-    made = client.param_serialize("GET", "/", header_params=headers, cookie_params=given)
+    made = written(client, "GET", "/", header_params=headers, cookie_params=given)
     assert shown(made.header_params) == ({} if sent is None else {"Cookie": sent})
     assert isinstance(made.header_params.get("Cookie"), Secret | None)
 
@@ -354,7 +366,7 @@ def test_cookies(
 def test_a_default_cookie_header_is_kept() -> None:
     """Cookies that were set as a default header are sent before all others."""
     client = ApiClient(Configuration(host=HOST), "Cookie", "d=1", cookie="z=0")
-    made = client.param_serialize("GET", "/", cookie_params={"a": "2"})
+    made = written(client, "GET", "/", cookie_params={"a": "2"})
     assert shown(made.header_params) == {"Cookie": "d=1; z=0; a=2"}
 
 
@@ -375,7 +387,7 @@ def test_the_access_token(
 ) -> None:
     """The bearer token goes out where the scheme is asked for; a header of the call goes before it."""
     client, _ = client_of(access_token=token)
-    made = client.param_serialize("GET", "/", auth_settings=auth_settings, header_params=headers)
+    made = written(client, "GET", "/", auth_settings=auth_settings, header_params=headers)
     assert shown(made.header_params) == sent
     assert not secrets_in(repr(made))
 
@@ -384,7 +396,7 @@ def test_the_access_token_goes_before_a_default_header() -> None:
     """What the configuration says of the token is newer than a default header."""
     client, _ = client_of(access_token=TOKEN)
     client.set_default_header("authorization", "Basic old")
-    made = client.param_serialize("GET", "/", auth_settings=OAUTH)
+    made = written(client, "GET", "/", auth_settings=OAUTH)
     assert shown(made.header_params) == {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -422,9 +434,7 @@ def test_credentials_of_one_call(
 ) -> None:
     """`_request_auth` takes the place of the configuration's token: as a header, a cookie or in the query."""
     client = ApiClient(Configuration(host=HOST, access_token="static"), cookie="z=0")
-    made = client.param_serialize(
-        "GET", "/", query_params=query, auth_settings=OAUTH, _request_auth=auth
-    )
+    made = written(client, "GET", "/", query_params=query, auth_settings=OAUTH, _request_auth=auth)
     assert made.url == HOST + url
     assert shown(made.header_params) == {"Cookie": "z=0", **sent}
 
@@ -433,9 +443,9 @@ def test_credentials_of_one_call_stay_sealed() -> None:
     """Whatever its name, a header of `_request_auth` is a secret; one given by the call goes before it."""
     client, _ = client_of()
     auth = {"in": "header", "key": "X-Plain", "value": TOKEN}
-    made = client.param_serialize("GET", "/", _request_auth=auth)
+    made = written(client, "GET", "/", _request_auth=auth)
     assert made.header_params["x-plain"] == Secret(TOKEN)
-    made = client.param_serialize("GET", "/", {}, {}, {"x-plain": "own"}, _request_auth=auth)
+    made = written(client, "GET", "/", {}, {}, {"x-plain": "own"}, _request_auth=auth)
     assert shown(made.header_params) == {"x-plain": "own"}
 
 
@@ -448,8 +458,8 @@ def test_a_source_that_has_no_token_is_no_credential(place: str) -> None:
 
     client, _ = client_of(access_token=never)
     auth = {"in": place, "key": "k", "value": "v"}
-    client.param_serialize("GET", "/", auth_settings=OAUTH, _request_auth=auth)
-    made = client.param_serialize("GET", "/", auth_settings=OAUTH)
+    written(client, "GET", "/", auth_settings=OAUTH, _request_auth=auth)
+    made = written(client, "GET", "/", auth_settings=OAUTH)
     assert made.header_params["Authorization"] == Secret("")
 
 
@@ -525,7 +535,7 @@ def test_wrong_parameters_are_refused_by_name(
     """The error says which parameter it is and what is allowed; nothing is sent."""
     client, stub = client_of()
     with pytest.raises(kind, match=says) as caught:
-        client.param_serialize("POST", **{"resource_path": "/v1", **arguments})
+        written(client, "POST", **{"resource_path": "/v1", **arguments})
     assert type(caught.value) is kind
     assert stub.requests == []
 
@@ -533,7 +543,8 @@ def test_wrong_parameters_are_refused_by_name(
 def test_arguments_by_position_are_those_of_the_generator() -> None:
     """The order of the parameters is the generated client's."""
     client, _ = client_of()
-    made = client.param_serialize(
+    made = written(
+        client,
         "POST",
         "/{a}",
         {"a": [1, 2]},
@@ -644,7 +655,7 @@ class Renewable:
 
 def call_with(source: Any, *answers: RESTResponse) -> tuple[RESTResponse, StubRest]:
     client, stub = client_of(*answers, access_token=source)
-    request = client.param_serialize("PUT", "/v1", body=b"body", auth_settings=OAUTH)
+    request = written(client, "PUT", "/v1", body=b"body", auth_settings=OAUTH)
     return client.call_api(*request, 3.5, _preload_content=False), stub
 
 
@@ -1038,14 +1049,14 @@ def test_what_to_accept(accepts: list[str], chosen: str | None) -> None:
 def test_a_header_and_cookies_for_every_request() -> None:
     """What the constructor takes goes out with each request; secrets stay sealed."""
     client = ApiClient(Configuration(host=HOST), "X-Api-Key", TOKEN, f"sid={COOKIE}")
-    made = client.param_serialize("GET", "/")
+    made = written(client, "GET", "/")
     assert shown(made.header_params) == {"X-Api-Key": TOKEN, "Cookie": f"sid={COOKIE}"}
     assert client.default_headers["x-api-key"] == Secret(TOKEN)
     assert client.cookie == f"sid={COOKIE}"
     assert not secrets_in(repr(client), repr(client.default_headers), repr(vars(client)))
     client.cookie = None
     assert client.cookie is None
-    assert shown(client.param_serialize("GET", "/").header_params) == {"X-Api-Key": TOKEN}
+    assert shown(written(client, "GET", "/").header_params) == {"X-Api-Key": TOKEN}
 
 
 @pytest.mark.parametrize(
@@ -1172,7 +1183,7 @@ def test_a_client_can_be_sent_elsewhere(twin_of: Callable[[ApiClient], ApiClient
     assert twin.rest_client is not client.rest_client
     assert twin.rest_client.configuration is twin.configuration
     assert twin.configuration.access_token == TOKEN
-    made = twin.param_serialize("GET", "/", auth_settings=OAUTH)
+    made = written(twin, "GET", "/", auth_settings=OAUTH)
     assert made.url == f"{HOST}/"
     assert shown(made.header_params) == {
         "X-A": "1",
@@ -1191,7 +1202,7 @@ def test_what_is_open_stays_at_home() -> None:
 def test_a_token_that_was_taken_away_is_in_no_pickle() -> None:
     """What was prepared for the last call stays at home, too."""
     client = ApiClient(Configuration(host=HOST, access_token=TOKEN), cookie=f"sid={COOKIE}")
-    client.param_serialize("GET", "/", auth_settings=OAUTH)
+    written(client, "GET", "/", auth_settings=OAUTH)
     client.configuration.access_token = None
     client.cookie = None
     assert not secrets_in(pickle.dumps(client))
@@ -1203,7 +1214,7 @@ def test_what_all_calls_share_is_prepared_once() -> None:
     given = Headers({"Accept": "application/json"})
 
     def headers() -> Headers:
-        made = client.param_serialize("GET", "/", None, None, given, auth_settings=OAUTH)
+        made = written(client, "GET", "/", None, None, given, auth_settings=OAUTH)
         return made.header_params
 
     first = headers()
@@ -1217,7 +1228,7 @@ def test_what_all_calls_share_is_prepared_once() -> None:
     client.cookie = "z=0"
     assert headers()["Cookie"] == Secret("z=0")
     client.configuration.host = "https://other.example"
-    assert client.param_serialize("GET", "/").url == "https://other.example/"
+    assert written(client, "GET", "/").url == "https://other.example/"
 
 
 def test_a_fresh_client_is_over_its_own_transport() -> None:
@@ -1255,15 +1266,15 @@ def test_a_wrong_argument_is_our_error(wrong: dict[str, Any]) -> None:
     """Whatever is passed by mistake, the error is one of ours, and nothing is sent."""
     client, stub = client_of()
     with pytest.raises((ApiTypeError, ApiValueError)):
-        client.param_serialize(**{"method": "GET", "resource_path": "/", **wrong})
+        written(client, **{"method": "GET", "resource_path": "/", **wrong})
     assert stub.requests == []
 
 
 def test_a_list_in_a_path_is_joined_whatever_its_format() -> None:
     """A path has one place for a name, so nothing of a list is lost."""
     client, _ = client_of()
-    made = client.param_serialize(
-        "GET", "/{a}", path_params={"a": [1, 2]}, collection_formats={"a": "multi"}
+    made = written(
+        client, "GET", "/{a}", path_params={"a": [1, 2]}, collection_formats={"a": "multi"}
     )
     assert made.url.endswith("/1%2C2")
 
