@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _SECRET = {Secret, Bearer}
 
-
 RequestSerialized = tuple[str, str, Headers, bytes | None]
 """A request, checked and ready for `ApiClient.call_api`: method, URL, headers, body."""
 

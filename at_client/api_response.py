@@ -42,4 +42,4 @@ class ApiResponse(Generic[T]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ApiResponse) and vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # headers have none either
+    __hash__ = None  # type: ignore[assignment]  # what can be changed and compares by its parts has none

@@ -46,7 +46,7 @@ class ProcessLock:
 
     @contextmanager
     def held(self, seconds: float) -> Generator[None, None, None]:
-        """Hold the lock, which another thread may hold during a whole call.
+        """Hold the lock while a token is renewed; another thread may do that for as long as a call lasts.
 
         Args:
             seconds: How long to wait for it; `math.inf` for ever.

@@ -131,11 +131,12 @@ def open_route(origin: str, chosen: dict[str, Any]) -> Route:
     socks = proxy is not None and _scheme(proxy).startswith("socks")
     use_timed_connections(manager, dial=not socks)
     pool = manager.connection_from_host(f"[{host}]" if ":" in host else host, port, parts.scheme)
-    peer = Peer(f"{host}:{port}")
+    address = f"{host}:{port}"
+    peer = Peer(address)
     if proxy:
         sent = [*pool.proxy_headers.values(), _credentials(proxy)[1]]
         secrets = tuple(value for value in sent if isinstance(value, Secret))
-        peer = Peer(peer.address, _without_password(proxy), secrets)
+        peer = Peer(address, _without_password(proxy), secrets)
     absolute = proxy is not None and not socks and parts.scheme == "http"
     return Route(pool, absolute, peer)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.contest import GENERATED, Contest, contenders, ratio_text, rounds
-from benchmarks.peers import PEERS
-from benchmarks.tables import Table
+from benchmarks.contest import Contest, contenders, costs, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.tables import Table
 
 TITLE = "CPU of one call"
 
@@ -33,23 +32,4 @@ def run(contest: Contest) -> Table:
         for contender in started:  # connections are made, caches filled
             contender.measure("calls", calls=calls)
         figures = rounds(names, turns, lambda name: by_name[name].measure("calls", calls=calls))
-    return Table(
-        (
-            "One call",
-            "best, µs",
-            "median, µs",
-            "to urllib3 by hand",
-            "to openapi-generator",
-        ),
-        [
-            (
-                PEERS[name].title,
-                f"{min(figures[name]):.0f}",
-                f"{statistics.median(figures[name]):.0f}",
-                ratio_text(figures, name),
-                ratio_text(figures, name, GENERATED),
-            )
-            for name in names
-        ],
-        contest.absent(),
-    )
+    return costs("One call", "µs", figures, contest.absent())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks import processes
 from benchmarks.peers import PEERS, YARDSTICK
+from benchmarks.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -127,6 +128,24 @@ def ratio(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) ->
 def ratio_text(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> str:
     """Write a ratio for a table; a dash if the other one did not take part."""
     return f"{ratio(figures, name, other):.2f}" if other in figures else "-"
+
+
+def costs(what: str, unit: str, figures: dict[str, list[float]], note: str) -> Table:
+    """Lay out what something costs each contender, beside the two that all are compared with."""
+    return Table(
+        (what, f"best, {unit}", f"median, {unit}", "to urllib3 by hand", "to openapi-generator"),
+        [
+            (
+                PEERS[name].title,
+                f"{min(own):.0f}",
+                f"{statistics.median(own):.0f}",
+                ratio_text(figures, name),
+                ratio_text(figures, name, GENERATED),
+            )
+            for name, own in figures.items()
+        ],
+        note,
+    )
 
 
 def main(name: str, url: str) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import resource
-import statistics
 from typing import TYPE_CHECKING
 
 from benchmarks import processes
-from benchmarks.contest import GENERATED, Contest, ratio_text, rounds
-from benchmarks.peers import PEERS
-from benchmarks.tables import Table
+from benchmarks.contest import costs, rounds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from benchmarks.contest import Contest
+    from benchmarks.tables import Table
 
 TITLE = "From the start of the process to the first result"
 
@@ -44,17 +44,4 @@ def run(contest: Contest) -> Table:
     if not contest.quick:  # bytecode is written, files are in the system's cache
         rounds(names, 1, first_call)
     figures = rounds(names, turns, first_call)
-    return Table(
-        ("First result", "best, ms", "median, ms", "to urllib3 by hand", "to openapi-generator"),
-        [
-            (
-                PEERS[name].title,
-                f"{min(figures[name]):.0f}",
-                f"{statistics.median(figures[name]):.0f}",
-                ratio_text(figures, name),
-                ratio_text(figures, name, GENERATED),
-            )
-            for name in names
-        ],
-        contest.absent(),
-    )
+    return costs("First result", "ms", figures, contest.absent())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import email.utils
 import gzip
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from at_client import (
     UnauthorizedException,
 )
 from support.ending import Endings, Fault, good_call
-from support.facts import COOKIE, TOKEN, secrets_in
+from support.facts import COOKIE, CREDITS_BODY, TOKEN, secrets_in
 from support.service import BROKEN_TOKEN, INVALID_TOKEN, Service
 from support.wire import CLOSE, Wire, answer, refusing_port, reply
 
@@ -386,3 +388,40 @@ def test_a_redirect_into_trouble_is_still_one_call(
     """A redirect, a lost connection and an answer: attempts and deadline are the call's."""
     wire.play(reply(redirect("/v2")), reply(CLOSE))
     assert good_call(make_api(wire.url, timeout=5.0))
+
+
+FULL = """
+import os, resource, sys
+from at_client import ApiClient, ApiException, Configuration, CreditsApi
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+api = CreditsApi(ApiClient(Configuration(host=sys.argv[1], retries=0)))
+api.get_credits()
+taken = []
+try:
+    while True:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for _ in range(2):
+    try:
+        api.get_credits()
+    except ApiException as error:
+        told = type(error).__name__, error.status, error.data and error.data.detail
+    for file in taken:
+        os.close(file)
+    taken.clear()
+    print(*told)
+"""
+
+
+def test_a_process_that_can_open_no_file_still_gets_the_error(wire: Wire) -> None:
+    """The model of an error is loaded for the first one; if that cannot be, the error is the same, without `data`."""
+    failed = reply(answer(b'{"detail": "why"}', 500))
+    wire.play(reply(answer(CREDITS_BODY)), failed, failed)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, wire.url], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == ["ServiceException 500 None", "ServiceException 500 why"], (
+        done.stderr
+    )
