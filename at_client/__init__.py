@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from at_client.models.error_response import ErrorResponse as ErrorResponse
     from at_client.models.http_validation_error import HTTPValidationError as HTTPValidationError
     from at_client.models.validation_error import ValidationError as ValidationError
-    from at_client.password_grant import PasswordGrant as PasswordGrant
+    from at_client.auth import PasswordGrant as PasswordGrant
 
 _HOMES = {
     "api.credits_api": ("CreditsApi",),
     "api_client": ("ApiClient",),
-    "password_grant": ("PasswordGrant",),
+    "auth": ("PasswordGrant",),
     "api_response": ("ApiResponse",),
     "configuration": ("Configuration",),
     "exceptions": (

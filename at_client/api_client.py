@@ -3,73 +3,57 @@
 from __future__ import annotations
 
 import time
-from operator import is_
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
-from at_client import serialization, settings
-from at_client.api_response import ApiResponse
-from at_client.auth import Bearer, authorization, authorized, credential_of
-from at_client.configuration import Configuration
-from at_client.decoding import DecodeFault, decode, promised_type, text
-from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError, bare
-from at_client.fields import (
-    Headers,
-    check_header_value,
-    cookie_item,
-    joined_cookies,
-    text_secret,
+from at_client.api_response import ApiResponse, RESTResponse, redact_response
+from at_client.auth import NO_TOKEN, ask_source, check_request_auth, renew_token
+from at_client.checks import check_host
+from at_client.configuration import Configuration, SourcedToken
+from at_client.decoding import DecodeFault, ResponseTypes, decode, decode_error, promised_type
+from at_client.exceptions import (
+    ApiDecodeException,
+    ApiException,
+    ApiTypeError,
+    ApiValueError,
+    headers_of,
 )
-from at_client.rest import RESTClientObject, RESTResponse
+from at_client.headers import (
+    Secret,
+    check_header,
+    merge_headers,
+    pop_header,
+    reveal,
+    seal_headers,
+    write_cookie,
+)
+from at_client.rest import RESTClientObject
 from at_client.retries import parse_retry_after
-from at_client.sealed import Secret, conceal
-from at_client.settings import exposed_host
+from at_client.serialization import (
+    JSON,
+    Params,
+    check_method,
+    is_json,
+    list_items,
+    read_files,
+    sanitize,
+    write_path,
+    write_query,
+)
 from at_client.version import USER_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
-
     from typing_extensions import Self
 
-    from at_client.decoding import ResponseTypes
-    from at_client.fields import HeaderValue
-    from at_client.serialization import Params
-
-_SECRET = {Secret, Bearer}
-
-RequestSerialized = tuple[str, str, Headers, bytes | None]
-"""A request, checked and ready for `ApiClient.call_api`: method, URL, headers, body."""
-
-
-class Frame:
-    """What the requests of an operation have in common while nothing changes.
-
-    Args:
-        of: What it is made of, to be compared by identity.
-        host: The URL that paths are put after.
-        headers: The headers, credentials included.
-        cookies: What goes into the Cookie header before the cookies of the call.
-    """
-
-    def __init__(
-        self,
-        of: tuple[object, ...],
-        host: str,
-        headers: Headers,
-        cookies: tuple[HeaderValue | None, ...],
-    ) -> None:
-        self.of = of
-        self.host = host
-        self.headers = headers
-        self.cookies = cookies
+RequestSerialized = tuple[str, str, dict[str, Any], Any, Any]
+"""A request for `ApiClient.call_api`: method, URL, headers, body, form fields."""
 
 
 class ApiClient:
     """Turns operations into requests and responses into models; safe to share between threads.
 
     After a fork, a child starts with connections of its own. A client pickles, configuration included. Leaving `with`
-    closes every connection; a closed client that is used again starts afresh.
+    closes every connection; a closed client that is used again opens new ones.
 
     Args:
         configuration: The settings; `None` for `Configuration.get_default()`.
@@ -93,50 +77,43 @@ class ApiClient:
         header_value: str | None = None,
         cookie: str | None = None,
     ) -> None:
-        header_value, cookie = conceal(header_value), conceal(cookie)
         if not isinstance(configuration, Configuration | None):
             raise ApiTypeError(
                 f"configuration must be a Configuration, not {type(configuration).__name__}"
             )
         self.configuration = Configuration.get_default() if configuration is None else configuration
         self.rest_client = RESTClientObject(self.configuration)
-        self.default_headers = Headers({"User-Agent": USER_AGENT})
-        """Headers to send with every request; those of a call go before them."""
+        self.default_headers: dict[str, str] = {"User-Agent": USER_AGENT}
+        """Headers to send with every request; those of a call override them."""
         if header_name is not None:
             self.set_default_header(header_name, header_value)
         self.cookie = cookie
-        self._last_frame: Frame | None = None
 
     @property
     def cookie(self) -> str | None:
         """Cookies to send with every request, as `name=value; other=value`; `None` for none."""
-        return self._cookie.reveal() if self._cookie else None
+        return reveal(self._cookie)  # type: ignore[no-any-return]
 
     @cookie.setter
     def cookie(self, value: str | None) -> None:
-        value = conceal(value)
-        secret = text_secret("cookie", value)
-        if secret is not None:
-            check_header_value("cookie", secret)
-        self._cookie = secret
+        self._cookie = check_header("cookie", value) if value else None
 
     @property
     def user_agent(self) -> str:
-        """How the client names itself (RFC 9110 section 10.1.5)."""
-        return str(self.default_headers["User-Agent"])
+        """How the client identifies itself (RFC 9110 section 10.1.5)."""
+        return self.default_headers["User-Agent"]
 
     @user_agent.setter
     def user_agent(self, value: str) -> None:
-        self.default_headers["User-Agent"] = value
+        self.set_default_header("User-Agent", value)
 
-    def set_default_header(self, header_name: str, header_value: str | None) -> None:
-        """Send a header with every request; a call can replace it.
+    def set_default_header(self, header_name: str, header_value: Any) -> None:
+        """Send a header with every request; a call can override it.
 
         Raises:
             ApiTypeError, ApiValueError: HTTP does not allow the name or the value.
         """
-        header_value = conceal(header_value)
-        self.default_headers[header_name] = header_value
+        self.default_headers[header_name] = reveal(check_header(header_name, header_value))
 
     @classmethod
     def get_default(cls) -> ApiClient:
@@ -147,7 +124,7 @@ class ApiClient:
 
     @classmethod
     def set_default(cls, default: ApiClient | None) -> None:
-        """Choose the client that `CreditsApi()` uses; `None` for a fresh one."""
+        """Choose the client that `CreditsApi()` uses; `None` for a new one."""
         ApiClient._default = default
 
     def close(self) -> None:
@@ -157,27 +134,18 @@ class ApiClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.configuration!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"rest_client": None, "_last_frame": None}
+        return {name: value for name, value in vars(self).items() if name != "rest_client"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.rest_client = RESTClientObject(self.configuration)
-
-    def select_header_accept(self, accepts: Sequence[str]) -> str | None:
-        """Choose what to accept: the first media type that is JSON, else the first of all, `None` of none."""
-        return next(filter(serialization.is_json, accepts), accepts[0] if accepts else None)
 
     def param_serialize(
         self,
@@ -188,7 +156,8 @@ class ApiClient:
         header_params: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Params | None = None,
-        auth_settings: Sequence[str] = (),
+        files: Mapping[str, Any] | None = None,
+        auth_settings: Sequence[str] | None = None,
         collection_formats: Mapping[str, str] | None = None,
         _host: str | None = None,
         _request_auth: Mapping[str, Any] | None = None,
@@ -202,88 +171,95 @@ class ApiClient:
             resource_path: The path, placeholders in braces.
             path_params: A value for each placeholder.
             query_params: Parameters of the query; a list repeats its name.
-            header_params: Headers; they go before `default_headers`, whatever their case.
+            header_params: Headers; these override `default_headers`, case-insensitively.
             body: What to send as JSON; bytes are sent as they are.
-            post_params: The fields of a form, in place of a body.
-            auth_settings: Names of the security schemes; `OAuth2PasswordBearer` is the one there is.
+            post_params: The fields of a form, instead of a body.
+            files: Files of a `multipart/form-data` form by field: a path, bytes, or `(file name, bytes)`.
+            auth_settings: Names of the security schemes; `OAuth2PasswordBearer` is the only one.
             collection_formats: Parameter name -> `multi`, `csv`, `ssv`, `tsv` or `pipes`, for lists.
-            _host: URL to use in place of `Configuration.host`.
-            _request_auth: Credentials to use in place of the configuration's: a mapping with `in` (`header`, `query`
-                or `cookie`), `key` and `value`.
-            cookie_params: Cookies by name; they are added to `cookie`.
+            _host: URL to use instead of `Configuration.host`.
+            _request_auth: Credentials to use instead of the configuration's: a mapping with `in` (`header`, `query`
+                or `cookie`), `key` and `value`. They take precedence over headers.
+            cookie_params: Cookies by name; they are added to those of the client.
 
         Returns:
-            The request: method, URL, headers, body.
+            The request: method, URL, headers (secret ones wrapped), body, form fields.
 
         Raises:
             ApiTypeError: A parameter has the wrong type.
-            ApiValueError: A parameter has a value that it cannot have in its place.
+            ApiValueError: A parameter has a value that it cannot have in its place; or there is no access token.
         """
-        method = serialization.checked_method(method)
-        if not isinstance(header_params, Headers):
-            header_params = Headers(conceal(header_params))
-        cookie_params, _request_auth = conceal(cookie_params), conceal(_request_auth)
-        frame = self._frame(header_params, () if _request_auth else auth_settings)
-        headers, cookies = frame.headers, list(frame.cookies)
-        url = frame.host if _host is None else settings.host("_host", conceal(_host))
-        url += serialization.path(resource_path, path_params, collection_formats)
-        url += serialization.query(query_params, collection_formats)
+        method = check_method(method)
+        headers = merge_headers(self.default_headers, header_params or {})
+        cookies = [pop_header(headers, "Cookie"), self._cookie]
+        if cookies[0] and self._cookie and pop_header(dict(header_params or {}), "Cookie"):
+            cookies.pop()  # a Cookie header of the call replaces the client's
         if cookie_params:
-            cookies += [cookie_item(*item) for item in serialization.items(cookie_params)]
-        if _request_auth:
-            place, name, credential = credential_of(_request_auth)
-            if place == "header":
-                headers |= Headers.checked((name, credential)) | header_params
-            elif place == "cookie":
-                cookies.append(cookie_item(name, credential))
-            else:
-                self._check_secure(url)
-                url += ("&" if "?" in url else "?") + urlencode({name: credential.reveal()})
-        if cookie := joined_cookies(cookies):
-            headers |= Headers.checked(("Cookie", cookie))
-        content = None
-        if body is not None or post_params:
-            asked = headers.found("content-type")
-            content, content_type = serialization.content(
-                body, post_params, str(asked) if asked else None
-            )
-            headers |= Headers.checked(("Content-Type", content_type))
-        return method, url, headers, content
+            cookies += [write_cookie(*item) for item in list_items(cookie_params)]
+        queries = list_items(query_params)
+        self.update_params_for_auth(
+            headers, queries, auth_settings, resource_path, method, body, request_auth=_request_auth
+        )
+        cookies.append(headers.pop("Cookie", None))
+        if cookie := "; ".join(map(reveal, filter(None, cookies))):
+            headers["Cookie"] = Secret(cookie)
+        if auth_settings and not (
+            _request_auth or cookie or "authorization" in map(str.lower, headers)
+        ):
+            raise ApiValueError(NO_TOKEN)
+        url = self.configuration.host if _host is None else check_host("_host", _host)
+        url += write_path(resource_path, path_params, collection_formats)
+        if queries and (query := write_query(queries, collection_formats)):
+            url += f"?{query}"
+        if _request_auth and reveal(_request_auth["in"]) == "query":
+            self.rest_client.check_secure(url)
+        if body is not None and not isinstance(body, bytes):
+            body = sanitize("body", body)
+        fields = [(name, sanitize(name, value)) for name, value in list_items(post_params)]
+        return method, url, headers, body, fields + (read_files(files) if files else [])
 
-    def _frame(self, given: Headers, auth_settings: Sequence[str]) -> Frame:
-        """Put together what is the same for every call of an operation; the last frame is kept until something changes.
+    def update_params_for_auth(
+        self,
+        headers: MutableMapping[str, Any],
+        queries: list[tuple[str, Any]],
+        auth_settings: Sequence[str] | None,
+        resource_path: str = "",
+        method: str = "",
+        body: Any = None,
+        request_auth: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add credentials to the headers or the query of a request, in place.
 
         Args:
-            given: The headers of the call.
-            auth_settings: Names of the security schemes.
+            headers: The headers. A credential replaces a header of its name.
+            queries: The parameters of the query.
+            auth_settings: Names of the security schemes, looked up in `Configuration.auth_settings()`.
+            resource_path, method, body: What a subclass may need to sign a request.
+            request_auth: Credentials to use instead of the configuration's.
         """
-        now = (
-            self.configuration,
-            self.configuration.revision,
-            self.default_headers.state,
-            given.state,
-            self._cookie,
-            auth_settings,
-        )
-        frame = self._last_frame
-        if frame is None or not all(map(is_, now, frame.of)):
-            headers = self.default_headers | given
-            token = Configuration.access_token.kept(self.configuration)
-            if "OAuth2PasswordBearer" in auth_settings and token is not None:
-                value = authorization(token) if isinstance(token, Secret) else Bearer(token)
-                headers = self.default_headers | Headers.checked(("Authorization", value)) | given
-            cookies = (headers.found("cookie"), None if "Cookie" in given else self._cookie)
-            frame = Frame(now, self.configuration.host, headers, cookies)
-            self._last_frame = frame
-        return frame
+        settings: list[Any] = [request_auth] if request_auth else []
+        if auth_settings and not request_auth:
+            known = self.configuration.auth_settings()
+            settings = [known[name] for name in auth_settings if name in known]
+        for setting in settings:
+            place, name, value = check_request_auth(setting)
+            if place == "query":
+                queries.append((name, value.reveal()))
+            elif place == "cookie":
+                headers["Cookie"] = write_cookie(name, value)
+            else:
+                pop_header(headers, name)
+                headers[name] = value
 
     def call_api(
         self,
         method: str,
         url: str,
         header_params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
+        body: Any = None,
+        post_params: Any = None,
         _request_timeout: float | tuple[float, float] | None = None,
+        *,
         _preload_content: bool = True,
     ) -> RESTResponse:
         """Send a request; a token source is asked now, and once more if it can renew what was rejected.
@@ -292,7 +268,8 @@ class ApiClient:
             method: The HTTP method, in capitals.
             url: The absolute URL.
             header_params: All headers.
-            body: The body, ready to be sent.
+            body: What to send, as JSON unless a header says otherwise.
+            post_params: The fields of a form.
             _request_timeout: As `Configuration.timeout`, which `None` stands for.
             _preload_content: Whether to read the body before returning.
 
@@ -300,90 +277,101 @@ class ApiClient:
             The response, whatever its status.
 
         Raises:
-            ApiException: There was no response; or a redirect that is not to be followed.
-            ApiTypeError, ApiValueError: An argument is not usable; or credentials would go out unprotected.
+            ApiException: There was no response; or a redirect that is not followed.
+            ApiTypeError, ApiValueError: An argument is not usable; or credentials would go out unencrypted.
         """
-        if not isinstance(header_params, Headers):
-            header_params = Headers(conceal(header_params))
-        headers = header_params.to_dict()
-        if not _SECRET.isdisjoint(map(type, headers.values())):
-            self._check_secure(url)
-        clock = self.rest_client.clock(_request_timeout)
-        bearer = headers.get("Authorization")
-        if not isinstance(bearer, Bearer):
-            return self.rest_client.request(method, url, headers, body, clock, _preload_content)
-
-        token = bearer.ask(self.rest_client, clock)
-        response = self.rest_client.request(
-            method, url, authorized(headers, token), body, clock, _preload_content
-        )
-        if response.status == 401 and token is not None:
-            renewed = bearer.renew(token, self.rest_client, clock)
-            if renewed is not None:
-                response.discard()
-                return self.rest_client.request(
-                    method, url, authorized(headers, renewed), body, clock, _preload_content
-                )
-        return response
+        header_params = seal_headers(header_params or {})
+        options: dict[str, Any] = {} if _preload_content else {"_preload_content": False}
+        if not isinstance(header_params.get("Authorization"), SourcedToken):
+            return self.rest_client.request(
+                method,
+                url,
+                headers=header_params,
+                body=body,
+                post_params=post_params,
+                _request_timeout=_request_timeout,
+                **options,
+            )
+        self.rest_client.check_secure(url)
+        source, rest = self.configuration.access_token, self.rest_client
+        clock = rest.clock(_request_timeout)
+        token = ask_source(source, rest, clock)
+        while True:
+            response = rest.request(
+                method,
+                url,
+                {**header_params, "Authorization": token},
+                body,
+                post_params,
+                clock,
+                **options,
+            )
+            renewed = renew_token(source, token, rest, clock) if response.status == 401 else None
+            if renewed is None:
+                return response
+            response.close()
+            token, source = renewed, None  # the second 401 is the answer
 
     def response_deserialize(
-        self, response_data: RESTResponse, response_types_map: ResponseTypes | None = None
+        self, response_data: Any, response_types_map: ResponseTypes | None = None
     ) -> ApiResponse[Any]:
-        """Make the typed answer of a response, or raise what it stands for.
+        """Make the typed answer from a response, or raise the exception for it.
 
         Args:
-            response_data: The response.
+            response_data: The response: any object with `status`, `reason`, `headers` and `data` or `read()`.
             response_types_map: Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body:
-                any that pydantic knows, `bytes`, `None` for no body, or a function that gives the type.
+                any that pydantic knows, one with a `from_dict` method, the name of a model, `bytes`, or `None`.
 
         Raises:
             ApiDecodeException: The body of a success is not of its type, or the status was not promised.
-            ApiException: Any other status than 200 to 299; the class says which, `data` is the typed body.
+            ApiException: Any other status than 200 to 299; the class depends on it, `data` is the typed body.
         """
-        response_data.read()
-        if not 200 <= response_data.status <= 299:
-            raise error_of(response_data, response_types_map)
-        promised = promised_type(response_data.status, response_types_map)
-        content_type = response_data.headers.get("Content-Type")
-        try:
-            data = None
-            if promised is not None:
-                data = decode(response_data.data or b"", content_type, promised)
-        except DecodeFault as fault:
-            shown = response_data.shown()
-            raise ApiDecodeException(
+        if response_data.data is None:
+            response_data.read()
+        status = response_data.status
+        if not 200 <= status <= 299:
+            shown = redact_response(response_data)
+            ApiException.from_response(
                 http_resp=shown,
-                body=text(shown.data, content_type),
-                message=f"{shown.status} from {shown.source}, but not the promised answer: {fault}.",
-            ) from bare(fault)
-        return ApiResponse(response_data.status, data, response_data.headers, response_data.read())
+                data=decode_error(shown.data.encode(), status, response_types_map),
+                retry_after=parse_retry_after(shown.headers.get("Retry-After"), time.time()),
+            )
+        data = response_data.data
+        raw, headers = data.encode() if isinstance(data, str) else data, headers_of(response_data)
+        try:
+            value = decode(raw, headers, promised_type(status, response_types_map))
+        except DecodeFault as fault:
+            shown = redact_response(response_data)
+            message = f"{status} from {shown.source}, but not the promised answer: {fault}."
+        else:
+            return ApiResponse(status, value, headers, raw)
+        raise ApiDecodeException(http_resp=shown, message=message)
 
-    def _check_secure(self, url: str) -> None:
-        """Refuse to send credentials where anybody can read them.
+    def select_header_accept(self, accepts: Sequence[str]) -> str | None:
+        """Return what to accept: the first media type that is JSON, else the first of all; `None` for none."""
+        return next(filter(is_json, accepts), accepts[0] if accepts else None)
+
+    def select_header_content_type(self, content_types: Sequence[str]) -> str | None:
+        """Return what to send, in the same way."""
+        return self.select_header_accept(content_types)
+
+    def sanitize_for_serialization(self, obj: Any) -> Any:
+        """Reduce a value to what JSON has; anything with a `to_dict` method is written by it."""
+        return sanitize("the value", obj)
+
+    def deserialize(
+        self, response_text: str, response_type: Any, content_type: str | None = JSON
+    ) -> Any:
+        """Make a typed value from the text of a body; a type may be named by a string.
 
         Raises:
-            ApiValueError: The URL is plain http to another machine, and the configuration does not allow it.
+            ApiDecodeException: The text is not JSON, or not of that type.
         """
-        exposed = exposed_host(url)
-        if exposed is not None and not self.configuration.allow_insecure_http:
-            raise ApiValueError(
-                f"host: credentials would go unencrypted to {exposed}; use https, "
-                "or set allow_insecure_http=True if the network in between is safe"
+        try:
+            return decode(
+                response_text.encode("utf-8"), {"Content-Type": content_type or JSON}, response_type
             )
-
-
-def error_of(response: RESTResponse, response_types_map: ResponseTypes | None) -> ApiException:
-    """Make the exception for a response that is no success; a body that cannot be read is no second error."""
-    shown = response.shown()
-    content_type = response.headers.get("Content-Type")
-    try:
-        promised = promised_type(shown.status, response_types_map)
-        data = decode(shown.data, content_type, promised)
-    except (DecodeFault, OSError):  # loading a model takes an open file, which there may not be
-        data = None
-    return ApiException.from_response(
-        http_resp=shown,
-        body=text(shown.data, content_type),
-        data=data,
-        retry_after=parse_retry_after(response.headers.get("Retry-After"), time.time()),
-    )
+        except DecodeFault as fault:
+            raise ApiDecodeException(
+                reason=f"The text is not the promised type: {fault}."
+            ) from None

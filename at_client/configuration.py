@@ -1,225 +1,161 @@
-"""What the user chose: checked when it is assigned, secrets sealed; opens nothing."""
+"""The settings of a client: each with its type and default, checked when it is assigned; opens nothing."""
 
 from __future__ import annotations
 
+import functools
 import os
+import ssl
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from at_client import settings
+import urllib3
+
+from at_client.checks import CHECKS
 from at_client.exceptions import ApiAttributeError, ApiTypeError
-from at_client.locks import ProcessLock
-from at_client.sealed import Secret, conceal
+from at_client.headers import Secret, reveal, reveal_all
 from at_client.version import __version__
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol, TypeAlias
-
-    import urllib3
     from typing_extensions import Self
 
-    class FetchedToken(Protocol):
-        """A token source that fetches its tokens over the client, such as `at_client.auth.PasswordGrant`."""
-
-        def token(self, rest: Any, clock: Any) -> Secret:
-            """Return a token that is good for now."""
-            ...
-
-    TokenSource: TypeAlias = Callable[[], str | None] | FetchedToken
-    """Gives bearer tokens; one that has a method `renew()`, too, can replace a token that was rejected."""
-
-T = TypeVar("T")
+_INSTEAD = {
+    "api_key": "this API has no API keys; set access_token",
+    "username": "set access_token, to a PasswordGrant for a user name and a password",
+    "password": "set access_token, to a PasswordGrant for a user name and a password",
+}
+"""What to use in place of settings that some generated clients have."""
 
 
-class Setting(Generic[T]):
-    """One setting: what it is when nobody says anything, and what it may be.
+class FetchedToken(Protocol):
+    """A source that fetches its tokens over the client, such as `PasswordGrant`."""
 
-    A configuration keeps the value of a plain setting under the setting's own name, where reading it costs nothing;
-    that of a secret one under a private name, so that it is opened only for who asks for it.
+    def fetch_token(self, rest: Any, clock: Any, rejected: Any = None) -> Any:
+        """Return a token that is good for now, and not the rejected one."""
+        ...
 
-    Args:
-        check: Takes the name of the setting and the value given; returns the value to keep, or raises.
-        default: What `None` stands for.
-        secret: Whether a text may be or hold a secret, so that the check is given it sealed.
-    """
 
-    def __init__(
-        self, check: Callable[[str, Any], Any], default: T, *, secret: bool = False
-    ) -> None:
-        self.check = check
-        self.default = default
-        self.secret = secret
+TokenSource = Callable[[], "str | None"] | FetchedToken
+"""Gives bearer tokens. A callable that also has a method `renew()` can replace a token that was rejected."""
+
+
+class SealedAttribute:
+    """An attribute that is stored wrapped, so that only reading it by name shows the value."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-        self.key = f"_{name}" if self.secret else name
+        self._key = f"_{name}"
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: Configuration, owner: type) -> T: ...
-    def __get__(self, instance: Configuration | None, owner: type) -> Self | T:
-        if instance is None:
-            return self
-        kept = self.kept(instance)
-        if isinstance(kept, Secret):
-            kept = kept.reveal()
-        return kept  # type: ignore[no-any-return]  # what the check returned
+    def __get__(self, instance: object, owner: type) -> Any:
+        value = None if instance is None else vars(instance).get(self._key)
+        return reveal_all(value) if isinstance(value, dict) else reveal(value)
 
-    if TYPE_CHECKING:  # at run time, Configuration.__setattr__ does it
-
-        def __set__(self, instance: Configuration, value: T | None) -> None: ...
-
-    def kept(self, configuration: Configuration) -> Any:
-        """Return the value as it is kept: a secret one sealed."""
-        return vars(configuration)[self.key]
+    def __set__(self, instance: object, value: object) -> None:
+        vars(instance)[self._key] = Secret(value) if isinstance(value, str) else value
 
 
+def _sealed() -> Any:
+    return SealedAttribute()
+
+
+@dataclass(repr=False, eq=False)
 class Configuration:
-    """The settings of a client; each may be assigned later and then holds from the next call on.
+    """The settings of a client; each may be assigned later, and `None` stands for its default.
 
-    The attributes below say what each setting is; `None` stands for the default of any.
+    Settings of connections (TLS, proxy, pool) apply to hosts that the client has not talked to yet, and to all after
+    `ApiClient.close()`; every other setting applies from the next call on.
+
+    Args:
+        host: URL of the service, `http` or `https`; a path prefix is allowed. `from_env` reads `AT_CLIENT_HOST`.
+        access_token: The bearer token (RFC 6750): a `str`, a callable that is called for every request, or a
+            `PasswordGrant`. `from_env` reads `ACCESS_TOKEN`.
+        timeout: Seconds for a whole call, every attempt and wait included; or a pair (connect, read) that limits each
+            attempt, where read is the time for the whole response. `math.inf` is no limit.
+        retries: Attempts after the first, 0 or `False` for none; or a `urllib3.Retry`, which is then obeyed.
+        verify_ssl: Whether to verify the certificate of the service. `False` is for tests only.
+        ssl_ca_cert: File of CA certificates (PEM) to trust instead of the system's.
+        ca_cert_data: CA certificates to trust instead of the system's: PEM text or DER bytes.
+        cert_file: File of the client certificate (PEM), its chain included.
+        key_file: File of the client certificate's private key (PEM, unencrypted); `None` if `cert_file` holds it.
+        ssl_context: An `ssl.SSLContext` to use instead of the five settings above.
+        assert_hostname: The name that the certificate must have instead of the host's; `False` accepts any name.
+        tls_server_name: The name to send by SNI and to expect in the certificate, instead of the host's.
+        connection_pool_maxsize: Idle connections to keep per host; more may be open while they are in use.
+        proxy: URL of a proxy: `http`, `https`, or with PySocks `socks4`, `socks4a`, `socks5`, `socks5h`; it may hold
+            a user name and a password. `None` leaves it to `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`.
+        no_proxy: Hosts that need no proxy, separated by commas; `*` for all. `None` leaves it to `NO_PROXY`, which
+            counts only for a proxy from the environment.
+        proxy_headers: Headers for the proxy only.
+        socket_options: Arguments for `socket.setsockopt` instead of TCP_NODELAY, one tuple per call.
+        allow_insecure_http: Whether credentials may go over plain http to another machine.
+        max_response_bytes: Bytes of a decoded body after which the call fails.
+        debug: Whether the line that is logged for each attempt goes to stderr as well.
 
     Raises:
         ApiTypeError: A setting has the wrong type.
         ApiValueError: A setting has a value that is not allowed.
-        ApiAttributeError: There is no setting of that name to assign.
+        ApiAttributeError: There is no such setting.
 
     Examples:
-        >>> configuration = Configuration(access_token="s3cr3t", timeout=10)
-        >>> configuration
+        >>> Configuration(access_token="s3cr3t", timeout=10)
         Configuration(access_token=Secret('***'), timeout=10.0)
     """
 
-    host = Setting(settings.host, "https://api.agenttoolkit.ai", secret=True)
-    """URL of the service, `http` or `https`; a path prefix is allowed."""
-
-    access_token: Setting[str | TokenSource | None] = Setting(
-        settings.access_token, None, secret=True
-    )
-    """The bearer token (RFC 6750): a `str`, or a callable that is asked at every call (see `at_client.auth`). Without
-    one, or with an empty one, none is sent."""
-
-    timeout: Setting[float | tuple[float, float]] = Setting(settings.timeout, 60.0)
-    """Seconds for a whole call, every attempt and wait included; or a pair (connect, read) that bounds each attempt,
-    read being the time for the whole response. `math.inf` is no limit. Default 60."""
-
-    retries: Setting[int | urllib3.Retry] = Setting(settings.retries, 2)
-    """Attempts after the first, default 2; or a `urllib3.Retry`, which is then obeyed."""
-
-    verify_ssl = Setting(settings.flag, default=True)
-    """Whether the service must prove who it is. False is for tests; urllib3 warns at every request."""
-
-    ssl_ca_cert: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
-    """File of CA certificates (PEM) to trust in place of the system's."""
-
-    ca_cert_data: Setting[str | bytes | None] = Setting(settings.certificates, None)
-    """CA certificates to trust in place of the system's: PEM text or DER bytes."""
-
-    cert_file: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
-    """File of the client certificate (PEM), its chain included."""
-
-    key_file: Setting[str | os.PathLike[str] | None] = Setting(settings.readable_file, None)
-    """File of the client certificate's private key (PEM, not encrypted); `None` if `cert_file` holds it."""
-
-    ssl_context: Setting[ssl.SSLContext | None] = Setting(settings.tls_context, None)
-    """An `ssl.SSLContext` of your own, in place of the five settings above."""
-
-    assert_hostname: Setting[str | bool | None] = Setting(settings.asserted_name, None)
-    """The name that the certificate must have in place of the host's; False for any name."""
-
-    tls_server_name: Setting[str | None] = Setting(settings.server_name, None)
-    """The name to ask for by SNI, and to expect in the certificate, in place of the host's."""
-
-    connection_pool_maxsize = Setting(settings.positive, 100)
-    """Idle connections to keep for the next call; more may be open while they are in use."""
-
-    proxy: Setting[str | None] = Setting(settings.proxy, None, secret=True)
-    """URL of a proxy: `http`, `https`, or with PySocks `socks4`, `socks4a`, `socks5`, `socks5h`; user name and
-    password go before the host. `None` leaves it to `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`."""
-
-    no_proxy: Setting[str | None] = Setting(settings.no_proxy, None)
-    """Hosts that need no proxy, separated by commas; `*` for all. `None` leaves it to `NO_PROXY`, which counts only
-    for a proxy from the environment."""
-
-    proxy_headers: Setting[Mapping[str, Any] | None] = Setting(
-        settings.proxy_headers, None, secret=True
-    )
-    """Headers for the proxy alone."""
-
-    socket_options: Setting[Sequence[tuple[Any, ...]] | None] = Setting(
-        settings.socket_options, None
-    )
-    """Arguments for `socket.setsockopt` in place of TCP_NODELAY, one tuple a call."""
-
-    allow_insecure_http = Setting(settings.flag, default=False)
-    """Whether credentials may go over plain http to a host that is not this machine."""
-
-    max_response_bytes = Setting(settings.positive, 10 * 1024 * 1024)
-    """Bytes of a decoded body that are read before the call fails; 10 MiB by default."""
-
-    debug = Setting(settings.flag, default=False)
-    """Whether the line that is logged for each attempt goes to stderr as well."""
-
-    revision = 0
-    """Grows with every assignment, so that what was prepared from the settings knows when it is out of date."""
-
-    renewing: ProcessLock
-    """Held by the one thread that renews the access token, for all clients of this configuration."""
+    host: str = "https://api.agenttoolkit.ai"
+    access_token: str | TokenSource | None = _sealed()
+    _: KW_ONLY
+    timeout: float | tuple[float, float] = 60.0
+    retries: int | urllib3.Retry = 2
+    verify_ssl: bool = True
+    ssl_ca_cert: str | os.PathLike[str] | None = None
+    ca_cert_data: str | bytes | None = None
+    cert_file: str | os.PathLike[str] | None = None
+    key_file: str | os.PathLike[str] | None = None
+    ssl_context: ssl.SSLContext | None = None
+    assert_hostname: str | bool | None = None
+    tls_server_name: str | None = None
+    connection_pool_maxsize: int = 100
+    proxy: str | None = _sealed()
+    no_proxy: str | None = None
+    proxy_headers: Mapping[str, str] | None = _sealed()
+    socket_options: Sequence[tuple[Any, ...]] | None = None
+    allow_insecure_http: bool = False
+    max_response_bytes: int = 10 * 1024 * 1024
+    debug: bool = False
 
     _default: ClassVar[Configuration | None] = None
 
-    def __init__(
-        self,
-        host: str | None = None,
-        access_token: str | TokenSource | None = None,
-        *,
-        timeout: float | tuple[float, float] | None = None,
-        retries: int | urllib3.Retry | None = None,
-        verify_ssl: bool | None = None,
-        ssl_ca_cert: str | os.PathLike[str] | None = None,
-        ca_cert_data: str | bytes | None = None,
-        cert_file: str | os.PathLike[str] | None = None,
-        key_file: str | os.PathLike[str] | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        assert_hostname: str | bool | None = None,
-        tls_server_name: str | None = None,
-        connection_pool_maxsize: int | None = None,
-        proxy: str | None = None,
-        no_proxy: str | None = None,
-        proxy_headers: Mapping[str, Any] | None = None,
-        socket_options: Sequence[tuple[Any, ...]] | None = None,
-        allow_insecure_http: bool | None = None,
-        max_response_bytes: int | None = None,
-        debug: bool | None = None,
-    ) -> None:
-        vars(self).update({setting.key: setting.default for setting in SETTINGS.values()})
-        vars(self)["renewing"] = ProcessLock()
-        access_token, proxy, proxy_headers = map(conceal, (access_token, proxy, proxy_headers))
-        for name, value in list(locals().items()):
-            if name in SETTINGS and value is not None:
-                setattr(self, name, value)
+    if TYPE_CHECKING:
+        from_env: ClassVar[type[Configuration]]  # accepts what the class accepts
+    else:
 
-    @classmethod
-    def from_env(cls, **settings: Any) -> Self:
-        """Make a configuration of the environment: `ACCESS_TOKEN`, and `AT_CLIENT_HOST` for another host.
+        @classmethod
+        def from_env(cls, **settings: Any) -> Self:
+            """Make a configuration from the environment: `ACCESS_TOKEN`, and `AT_CLIENT_HOST` for another host.
 
-        An empty variable counts as unset.
+            An empty variable counts as unset.
 
-        Args:
-            **settings: Further settings; one that is given here goes before its variable.
-        """
-        settings = conceal(settings)
-        chosen = {
-            "access_token": Secret(os.environ.get("ACCESS_TOKEN", "")),
-            "host": os.environ.get("AT_CLIENT_HOST") or None,
-        } | settings
-        configuration = cls()
-        for name, value in chosen.items():
-            setattr(configuration, name, value)
-        return configuration
+            Args:
+                **settings: Further settings; these take precedence over the environment.
+            """
+            environment = {
+                "access_token": os.environ.get("ACCESS_TOKEN"),
+                "host": os.environ.get("AT_CLIENT_HOST") or None,
+            }
+            return cls(**{**environment, **settings})
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in CHECKS:
+                if type(self) is Configuration:
+                    raise _unknown_setting(name)
+                return object.__setattr__(self, name, value)  # a subclass has attributes of its own
+            default = getattr(Configuration, name)
+            if value is None or (value == "" and name not in {"host", "no_proxy"}):
+                value = default
+            if value is not default:
+                value = CHECKS[name](name, value)
+            if value is not default or not isinstance(getattr(type(self), name), property):
+                object.__setattr__(self, name, value)
 
     @classmethod
     def get_default(cls) -> Configuration:
@@ -228,25 +164,24 @@ class Configuration:
             Configuration._default = cls()
         return Configuration._default
 
+    get_default_copy = get_default
+
     @classmethod
     def set_default(cls, default: Configuration | None) -> None:
-        """Choose the configuration that `ApiClient()` uses; `None` for a fresh one."""
+        """Choose the configuration that `ApiClient()` uses; `None` for a new one."""
         Configuration._default = default
 
-    def auth_settings(self) -> dict[str, dict[str, str]]:
-        """Return the credentials by security scheme, as generated clients have them: **unsealed**."""
-        source = self.access_token
-        token = source() if callable(source) else source
-        if not isinstance(token, str) or not token:
+    def auth_settings(self) -> dict[str, dict[str, Any]]:
+        """Return the credentials by security scheme, as generated clients have them, the token in **plain text**.
+
+        The value for a token source is a placeholder: the source is asked when the request is sent.
+        """
+        token = self.access_token
+        if not token:
             return {}
-        return {
-            "OAuth2PasswordBearer": {
-                "type": "oauth2",
-                "in": "header",
-                "key": "Authorization",
-                "value": f"Bearer {token}",
-            }
-        }
+        value = f"Bearer {token}" if isinstance(token, str) else SourcedToken()
+        scheme = {"type": "oauth2", "in": "header", "key": "Authorization", "value": value}
+        return {"OAuth2PasswordBearer": scheme}
 
     def to_debug_report(self) -> str:
         """Return what a bug report needs, without secrets."""
@@ -258,27 +193,12 @@ class Configuration:
             f"SDK Package Version: {__version__}"
         )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        value = conceal(value)
-        setting = SETTINGS.get(name)
-        if setting is None:
-            from difflib import get_close_matches  # only for who mistyped
-
-            near = "".join(
-                f"; did you mean {match!r}?" for match in get_close_matches(name, SETTINGS, n=1)
-            )
-            raise ApiAttributeError(f"Configuration has no setting {name!r}{near}")
-        if isinstance(value, Secret) and not setting.secret:
-            value = value.reveal()
-        kept = setting.default if value is None else setting.check(name, value)
-        vars(self).update({setting.key: kept, "revision": self.revision + 1})
-
     def __repr__(self) -> str:
-        chosen = {name: setting.kept(self) for name, setting in SETTINGS.items()}
+        values = {name: vars(self).get(f"_{name}", vars(self).get(name)) for name in CHECKS}
         shown = ", ".join(
-            f"{name}={_shown(kept)}"
-            for name, kept in chosen.items()
-            if kept != SETTINGS[name].default
+            f"{name}={_shorten(value)}"
+            for name, value in values.items()
+            if value is not None and value != getattr(Configuration, name)
         )
         return f"{type(self).__name__}({shown})"
 
@@ -291,23 +211,51 @@ class Configuration:
         return dict(vars(self))
 
     def __copy__(self) -> Self:
-        # All that is kept is immutable, or (a context, a token source) meant to be shared.
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.__copy__()
+        return self.__copy__()  # a TLS context and a token source are meant to be shared
 
 
-SETTINGS: dict[str, Setting[Any]] = {
-    name: setting for name, setting in vars(Configuration).items() if isinstance(setting, Setting)
-}
-"""Every setting by name."""
+class SourcedToken(Secret):
+    """Stands among the headers for the token of a source, which is asked when the request is sent."""
+
+    __slots__ = ()
+
+    def __init__(self, value: str = "") -> None:
+        super().__init__(value)
 
 
-def _shown(kept: object) -> str:
-    """Write a value for a `repr`; a callable may hold a secret, and a PEM block is long."""
-    if isinstance(kept, Secret | bool | int | float | tuple):
-        return repr(kept)
-    return repr(kept) if isinstance(kept, str) and len(kept) < 200 else f"<{type(kept).__name__}>"
+def _unknown_setting(name: str) -> ApiAttributeError:
+    from difflib import get_close_matches  # only for mistyped names
+
+    near = get_close_matches(name, CHECKS, n=1)
+    advice = _INSTEAD.get(name, f"did you mean {near[0]!r}?" if near else "")
+    return ApiAttributeError(f"Configuration has no setting {name!r}{advice and '; '}{advice}")
+
+
+def _refuse_unknown_settings(init: Callable[..., None]) -> Any:
+    """Say more about a misspelt argument than Python would."""
+
+    @functools.wraps(init)
+    def __init__(self: Configuration, *args: Any, **settings: Any) -> None:  # noqa: N807  # stands in for it
+        for name in settings.keys() - CHECKS.keys():
+            raise _unknown_setting(name)
+        init(self, *args, **settings)
+
+    return __init__
+
+
+Configuration.__init__ = _refuse_unknown_settings(Configuration.__init__)  # type: ignore[method-assign]
+Configuration.from_env.__func__.__wrapped__ = Configuration.__init__  # type: ignore[attr-defined]  # for signatures
+
+
+def _shorten(value: object) -> str:
+    """Write a value for a `repr`: a callable may hold a secret, and a PEM block is long."""
+    if isinstance(value, Secret | bool | int | float | tuple):
+        return repr(value)
+    return (
+        repr(value) if isinstance(value, str) and len(value) < 200 else f"<{type(value).__name__}>"
+    )

@@ -1,51 +1,56 @@
-"""urllib3's connections and pools, with what they lack: a clock over the whole exchange, and strict framing.
+"""urllib3's connections and pools, with what they lack: a deadline over the whole exchange, and strict framing.
 
 The pool sets `timeout` on a connection before it connects and again before it reads; urllib3 and `http.client` then
-hand that number to single socket operations. Here, setting it starts a clock and reading it gives what is left, so
+pass that number to single socket operations. Here, setting it starts a clock and reading it gives what is left, so
 that the same code keeps a deadline.
 """
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
-import queue
+import re
 import socket
 import ssl
-from collections import deque
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util import connection
 
-from at_client.heads import closes, framing, read_head
-from at_client.sealed import opened
+from at_client.headers import reveal_all
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+BUFFER_BYTES = 8192
+"""What a socket is asked for at a time: the head of most responses, and a body such as ours."""
 
-    from urllib3.connection import HTTPConnection
-    from urllib3.connectionpool import HTTPConnectionPool
+CONNECT_SECONDS = 5.0
+"""What one attempt inside a deadline may spend on connecting and sending."""
 
-BUFFER = 8192
-"""Bytes to ask a socket for at a time: the head of most responses, and a body such as ours."""
+RESPONSE_SECONDS = 30.0
+"""What one attempt inside a deadline may spend on waiting for the response and reading it."""
 
-CONNECT_LIMIT = 5.0
-"""Seconds of a deadline that one attempt may spend on connecting and sending."""
+GRACE_SECONDS = 0.001
+"""By how much a socket may wait too long: it was told a moment ago, and telling it again is a system call."""
 
-GRACE = 0.001
-"""Seconds by which a socket may wait too long: it was told a moment ago, and telling it again is a system call."""
+MAX_LINE_BYTES = 65536
+MAX_HEAD_LINES = 102
+"""A status line, 100 fields, and the empty line."""
 
-RESPONSE_LIMIT = 30.0
-"""Seconds of a deadline that one attempt may spend on waiting for the response and reading it."""
+# No part can match what the part after it matches, so no input makes the search go back and forth.
+_HEAD = re.compile(
+    rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?:[ \t]([^\x00\r\n]*))?\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*\r\n)*)\r\n"
+)
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 
 
 class Clock(urllib3.Timeout):
-    """The time of one call, in the form that urllib3 asks for: fresh numbers at every step.
+    """The time of one call, in the form that urllib3 asks for: falling numbers at every step.
+
+    `urllib3.Timeout(total=...)` is not enough: `urlopen` starts its total anew once a tunnel stands.
 
     Args:
         timeout: Seconds for the whole call, or a pair (connect, read) for each attempt; checked before.
@@ -58,7 +63,7 @@ class Clock(urllib3.Timeout):
             self._limits = timeout
         else:
             self.deadline = self._started + timeout
-            self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
+            self._limits = (CONNECT_SECONDS, RESPONSE_SECONDS) if timeout < inf else (inf, inf)
 
     @property
     def left(self) -> float:
@@ -73,27 +78,31 @@ class Clock(urllib3.Timeout):
     @property
     def connect_timeout(self) -> float:
         """Seconds that connecting and sending may take from now on."""
-        return max(0.0, min(self._limits[0], self.deadline - monotonic()))
+        return max(0.0, min(self._limits[0], self.left))
 
     @property
     def read_timeout(self) -> float:
         """Seconds that the whole response may take from now on."""
-        return max(0.0, min(self._limits[1], self.deadline - monotonic()))
+        return max(0.0, min(self._limits[1], self.left))
 
     def clone(self) -> Clock:
         """Return this very clock: the pool asks for copies, but there is one deadline."""
         return self
 
+    def start_connect(self) -> float:
+        """Return when it started: this clock runs from the beginning."""
+        return self._started
+
     def __repr__(self) -> str:
         return f"Clock(left={self.left:.3f}, limits={self._limits})"
 
-    def start_connect(self) -> float:
-        """Say when it started; this clock runs since it was made."""
-        return self._started
-
 
 class StaleConnectionError(ConnectionResetError):
-    """A connection that was kept for reuse had ended: the request was lost before a byte of an answer came."""
+    """An idle connection had ended before it was used again: nobody has read the request."""
+
+
+class NotHTTPError(http.client.HTTPException):
+    """The peer does not speak HTTP/1; the message says what it seems to speak."""
 
 
 class TimedReader(io.RawIOBase):
@@ -106,29 +115,32 @@ class TimedReader(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, end: float) -> None:
         self._sock = sock
-        self._hold = sock.makefile("rb", buffering=0)
-        """Keeps the socket open until the response is read, should its connection be closed before."""
+        self._held: Any = None
         self._end = end
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is a loss."""
         self.touched = False
-        """Whether anything has come."""
+        """Whether anything was received."""
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Make the file that `http.client` asks a socket for."""
-        return io.BufferedReader(self, BUFFER)
+    def makefile(self, *_: Any) -> io.BufferedReader:
+        """Return the file that `http.client` asks a socket for."""
+        return io.BufferedReader(self, BUFFER_BYTES)
+
+    def hold(self) -> None:
+        """Keep the socket open until the response is read, though its connection is closed before."""
+        self._held = self._sock.makefile("rb")
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> Any:
-        """Read what is there, waiting for no longer than the deadline."""
+        """Read what is there, waiting no longer than the deadline."""
         if self._end < inf:
             left = self._end - monotonic()
             if left <= 0.0:
                 raise TimeoutError("timed out")
-            if (self._sock.gettimeout() or inf) > left + GRACE:
+            if (self._sock.gettimeout() or inf) > left + GRACE_SECONDS:
                 self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
         if count == 0 and not self.may_end:
@@ -137,75 +149,177 @@ class TimedReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Let go of the socket."""
-        self._hold.close()
+        """Release the socket."""
+        if self._held is not None:
+            self._held.close()
         super().close()
 
 
 class StrictResponse(http.client.HTTPResponse):
-    """A response that keeps to a deadline, skips interim answers and refuses ambiguous framing.
+    """Keeps to a deadline, skips interim responses, and refuses ambiguous framing.
 
     Args:
         sock: The socket to read from.
+        debuglevel, method: As `http.client` has them.
         end: When the last byte must be there, by `time.monotonic()`.
         reused: Whether the connection has brought a response before.
-        **options: What `http.client` passes.
     """
 
-    def __init__(self, sock: socket.socket, *, end: float, reused: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        *,
+        end: float,
+        reused: bool,
+    ) -> None:
         self._reader = TimedReader(sock, end)
-        super().__init__(self._reader, **options)  # type: ignore[arg-type]  # it wants no more than makefile()
+        super().__init__(self._reader, debuglevel, method)  # type: ignore[arg-type]  # it needs makefile() only
         self._reused = reused
-        self._request_method: str | None = options.get("method")
+        self._bodiless = method == "HEAD"
 
     def begin(self) -> None:
-        """Read the head of the final response; what `http.client` reads by its own laxer rules."""
+        """Read the head of the final response, more strictly than `http.client`."""
         try:
             head = read_head(self.fp)
         except (ConnectionError, ssl.SSLEOFError) as error:
             if self._reused and not self._reader.touched:
                 raise StaleConnectionError("an idle connection had ended") from error
             raise
-        while head.status < 200:  # 100, 102, 103 and their kind (RFC 9110 section 15.2)
-            if head.status == 101:
+        while head[2][:1] == b"1":  # 100, 102, 103 and the like (RFC 9110 section 15.2)
+            if head[2] == b"101":
                 raise http.client.HTTPException("it switched to a protocol that nobody asked for")
             head = read_head(self.fp)
-        self.chunked, self.length = framing(self._request_method, head)
-        self.version, self.status, self.reason = head.version, head.status, head.reason
-        self.code = head.status
-        self.headers = self.msg = head.message()
+        self.version = 10 if head[1] == b"0" else 11
+        self.status = self.code = int(head[2])
+        self.reason = (head[3] or b"").decode("latin-1").strip()
+        self.headers = self.msg = http.client.HTTPMessage()
+        for line in head[4].decode("latin-1").split("\r\n")[:-1]:
+            name, _, value = line.partition(":")
+            self.headers.set_raw(
+                name, value.strip(" \t")
+            )  # as the parsers of the standard library do
+        lengths = self.headers.get_all("content-length", [])
+        self.chunked, self.length = read_framing(
+            self.headers.get_all("transfer-encoding", []), lengths
+        )
+        if self._bodiless or self.status in (204, 304):
+            self.chunked, self.length = False, 0
         self.chunk_left = None
         self._reader.may_end = self.length is None and not self.chunked
-        self.will_close = self._reader.may_end or closes(head)
+        # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
+        self.will_close = (
+            self._reader.may_end or self._check_close() or (self.chunked and self.version == 10)
+        )
+
+    def _read_next_chunk_size(self) -> int:
+        # http.client and urllib3 read it with int(), which accepts 0x7, +7 and 1_0.
+        size = _CHUNK_SIZE.fullmatch(self.fp.readline(MAX_LINE_BYTES))
+        if size is None:
+            raise http.client.HTTPException("the size of a chunk is not a number")
+        return int(size[1], 16)
+
+
+def read_head(file: io.BufferedReader) -> re.Match[bytes]:
+    """Read one head, interim or final, and leave what follows it.
+
+    Most heads arrive in one piece and well-formed: one search reads them. All others are read line by line and tidied
+    as RFC 9112 allows (sections 2.2 and 5.2): line ends without CR or with several, folded lines.
+
+    Returns:
+        A match with the groups: the digit after `HTTP/1.`, the status, the reason, the header lines.
+
+    Raises:
+        RemoteDisconnected: The connection ended before the head was complete.
+        HTTPException: It breaks the rules.
+    """
+    start = file.peek()
+    if head := _HEAD.match(start):
+        file.read(head.end())
+        return head
+    if not b"HTTP/1.".startswith(start[:7]):
+        raise NotHTTPError(guess_protocol(start))
+    lines = []
+    while not lines or lines[-1].strip(b"\r\n"):
+        lines.append(file.readline(MAX_LINE_BYTES + 1))
+        if len(lines[-1]) > MAX_LINE_BYTES:
+            raise http.client.LineTooLong("header line")
+        if len(lines) > MAX_HEAD_LINES:
+            raise http.client.HTTPException("there are more than 100 header lines")
+    tidy = re.sub(
+        rb"\r\n[ \t]+(?=[^\r\n])", b" ", b"".join(line.rstrip(b"\r\n") + b"\r\n" for line in lines)
+    )
+    head = _HEAD.fullmatch(tidy)
+    if head is None:
+        raise http.client.HTTPException("a header line is broken")
+    return head
+
+
+def guess_protocol(start: bytes) -> str:
+    """Return what a peer seems to speak whose first bytes do not begin an HTTP/1 response."""
+    if start[:1] in (b"\x15", b"\x16") and start[1:2] == b"\x03":
+        return "the port speaks TLS. Use https"
+    if start[:6] == b"HTTP/2" or (start[:2] == b"\x00\x00" and start[3:4] == b"\x04"):
+        return "the port speaks HTTP/2 only"
+    if start[:4] in (b"SSH-", b"220 ", b"220-", b"+OK "):
+        return f"the port speaks {'SSH' if start[:4] == b'SSH-' else 'a mail or file protocol'}, not HTTP"
+    if start[:1] in (b"\x00", b"\x05") and len(start) <= 8:
+        return "the port speaks no HTTP; it may be a SOCKS proxy"
+    return "the port does not speak HTTP"
+
+
+def read_framing(codings: list[str], lengths: list[str]) -> tuple[bool, int | None]:
+    """Decide where a body ends (RFC 9112 section 6.3).
+
+    Args:
+        codings: The values of Transfer-Encoding.
+        lengths: The values of Content-Length.
+
+    Returns:
+        Whether the body is chunked; and its length in bytes, `None` if it is chunked or ends with the connection.
+
+    Raises:
+        HTTPException: That is ambiguous.
+    """
+    if codings and lengths:
+        raise http.client.HTTPException("it has both Content-Length and Transfer-Encoding")
+    if codings and (len(codings) > 1 or codings[0].lower() != "chunked"):
+        raise http.client.HTTPException("its Transfer-Encoding is not understood")
+    values = {part.strip(" \t") for value in lengths for part in value.split(",")}
+    if len(values) > 1:
+        raise http.client.HTTPException("it has conflicting Content-Length values")
+    length = values.pop() if values else None
+    if length is not None and not (length.isascii() and length.isdecimal() and len(length) < 20):
+        raise http.client.HTTPException("its Content-Length is not a number")
+    return bool(codings), None if length is None else int(length)
 
 
 if TYPE_CHECKING:
     Mixin = HTTPConnection
-else:  # it must also fit in front of connections that others put into the pools
+else:  # it must also fit in front of urllib3's SOCKS connections
     Mixin = object
 
 
 class TimedConnection(Mixin):
-    """What is mixed into the connection class of a pool: `timeout` is a clock, responses are strict."""
+    """Mixed into a connection class: `timeout` is a clock, responses are strict."""
 
     _end = inf
     _reused = False
 
     @property
     def timeout(self) -> float | None:
-        """Seconds left on the clock, never none: 0 would mean "do not wait"; `None` for no limit."""
+        """Seconds left on the clock, never 0, which would mean "do not wait"; `None` for no limit."""
         left = self._end - monotonic()
         return max(left, 0.001) if left < inf else None
 
     @timeout.setter
-    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # as ever
+    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._end = inf if seconds is None else monotonic() + seconds
 
-    def response_class(  # type: ignore[override]  # a class there, called the same way
-        self, sock: socket.socket, **options: Any
-    ) -> StrictResponse:
-        """Make the response that `http.client` reads; a method, where a class is expected, knows the clock."""
-        response = StrictResponse(sock, end=self._end, reused=self._reused, **options)
+    def response_class(self, *args: Any, **options: Any) -> StrictResponse:  # type: ignore[override]  # a class there
+        """Make the response that `http.client` reads; a method knows the clock."""
+        response = StrictResponse(*args, **options, end=self._end, reused=self._reused)
         self._reused = True
         return response
 
@@ -215,138 +329,41 @@ class TimedConnection(Mixin):
         self._reused = False
 
     def set_tunnel(
-        self,
-        host: str,
-        port: int | None = None,
-        headers: Mapping[str, Any] | None = None,
-        scheme: str = "http",
+        self, host: str, port: int | None = None, headers: Any = None, scheme: str = "http"
     ) -> None:
-        """Prepare the tunnel through a proxy; some versions of Python write sealed headers of it as they show."""
-        super().set_tunnel(host, port, opened(headers or {}), scheme)
+        """Prepare the tunnel through a proxy; `http.client` formats its headers, so it must not get sealed ones."""
+        super().set_tunnel(host, port, reveal_all(headers or {}), scheme)
 
 
 class DialingConnection(TimedConnection):
-    """Connects by itself: each address of the host gets its share of the time, what is left goes to TLS.
+    """Connects by itself, so that each address of a host gets its share of the time, and TLS what is left.
 
-    `_new_conn` is where urllib3's own SOCKS connection steps in, too; there is no public place for it.
+    `_new_conn` is where urllib3's SOCKS connection steps in, too; there is no public place for it.
     """
 
     def _new_conn(self) -> socket.socket:
+        family = connection.allowed_gai_family()
         try:
-            host, family = _as_looked_up(self._dns_host), connection.allowed_gai_family()
-            found = socket.getaddrinfo(host, self.port, family, socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(self._dns_host, self.port, family, socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, None, error) from error  # type: ignore[arg-type]  # only shown
-        failure: OSError | None = None
-        for waiting, (family, kind, protocol, _, address) in zip(
-            range(len(found), 0, -1), found, strict=True
-        ):
+        failure = OSError("the host name has no address")
+        for count, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 left = self.timeout
-                sock.settimeout(None if left is None else left / waiting)
+                sock.settimeout(None if left is None else left / (len(addresses) - count))
                 sock.connect(address)
                 sock.settimeout(self.timeout)
+                return sock
             except OSError as error:
                 sock.close()
                 failure = error
             except BaseException:
                 sock.close()
                 raise
-            else:
-                return sock
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError("no answer to the connect") from failure
         raise NewConnectionError(None, str(failure)) from failure  # type: ignore[arg-type]  # only shown
-
-
-def _as_looked_up(host: str) -> str | bytes:
-    """Give a host, which is ASCII, in the form that Python looks up as it is.
-
-    For a `str` it first loads the tables of IDNA, which is a millisecond of every start. Whatever else stands in the
-    place of `getaddrinfo` gets the `str` that it expects.
-    """
-    return host.encode("ascii") if socket.getaddrinfo.__module__ == "socket" else host
-
-
-class UnsealingConnection(TimedConnection):
-    """What is mixed into a class that others put into the pools: it may look at a request, so it gets plain text."""
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        body: Any = None,
-        headers: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> None:
-        """Send a request, or whatever the class does in its place."""
-        if body is not None:
-            body = b"".join(body) if not isinstance(body, bytes) else body
-        super().request(method, url, body, opened(headers or {}), **options)
-
-
-class IdleConnections:
-    """The idle connections of a pool, the last one used on top; needs no lock, so a fork cannot find it held.
-
-    Args:
-        maxsize: How many to keep; one more is closed quietly.
-    """
-
-    def __init__(self, maxsize: int) -> None:
-        self._maxsize = maxsize
-        self._stack: deque[HTTPConnection] = deque()
-
-    def put(self, conn: HTTPConnection | None, block: bool = True) -> None:  # noqa: ARG002  # as queue.Queue
-        """Keep a connection; `None` stands for one that is gone."""
-        if conn is not None and len(self._stack) < self._maxsize:
-            self._stack.append(conn)
-        elif conn is not None:
-            conn.close()
-
-    def get(self, block: bool = True, timeout: float | None = None) -> HTTPConnection:  # noqa: ARG002  # the same
-        """Take the connection that was used last.
-
-        Raises:
-            queue.Empty: There is none; the pool makes a new one.
-        """
-        try:
-            return self._stack.pop()
-        except IndexError:
-            raise queue.Empty from None
-
-
-def use_timed_connections(manager: urllib3.PoolManager, *, dial: bool) -> None:
-    """Have the pools of a manager make timed connections.
-
-    Args:
-        manager: A manager that has no pools yet.
-        dial: Whether the connections connect by themselves; a SOCKS connection does it in its own way.
-    """
-    mixin = DialingConnection if dial else TimedConnection
-    manager.pool_classes_by_scheme = {
-        scheme: _timed_pool(pool, mixin) for scheme, pool in manager.pool_classes_by_scheme.items()
-    }
-
-
-@functools.cache
-def _timed_pool(base: type[HTTPConnectionPool], mixin: Any) -> type[HTTPConnectionPool]:
-    """Derive a pool class that asks `base` at every new connection which class it has just then."""
-
-    class TimedPool(base):  # type: ignore[valid-type,misc]
-        QueueCls = IdleConnections
-
-        @property
-        def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]  # urllib3's, read alike
-            return _timed_connection(super().ConnectionCls, mixin)
-
-    return TimedPool
-
-
-@functools.cache
-def _timed_connection(base: type[HTTPConnection], mixin: Any) -> type[HTTPConnection]:
-    if not base.__module__.startswith("urllib3."):
-        mixin = UnsealingConnection
-    return type(f"Timed{base.__name__}", (mixin, base), {})

@@ -6,71 +6,91 @@ import codecs
 import functools
 import json
 import re
-from collections.abc import Mapping
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
+from at_client import models
+from at_client.models.base import ApiModel
 from at_client.serialization import is_json
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CHARSET = r'(?i)charset="?([\w.:-]+)'
 
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
-"""Codecs of Python that make text of bytes, but are no charset of the web; one takes hours for a long body."""
+"""Codecs of Python that turn bytes into text, but are no charset of the web; one takes hours for a long body."""
 
 ResponseTypes = Mapping[str, Any]
-"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows,
-`bytes`, or `None` for no body; or a function that gives the type, called when such a body has come."""
+"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows, one
+with a `from_dict` method, the name of a model, `bytes`, or `None` for no body."""
 
 
 class Unpromised:
-    """Stands for the type of a status that an operation says nothing about."""
+    """The type of a status that an operation does not mention."""
 
 
 class DecodeFault(Exception):
-    """The body is not what was promised; the message tells why, and shows none of it."""
+    """The body is not what was promised; the message says why, and shows none of it."""
 
 
 def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
-    """Look up the type of the body that goes with a status: by itself, by its class, by default."""
+    """Look up the type of the body for a status: by itself, by its class, then the default."""
     if not response_types_map:
         return None
     exact = str(status)
     key = exact if exact in response_types_map else f"{exact[0]}XX"
-    kind = response_types_map.get(key, response_types_map.get("default", Unpromised))
-    return kind() if isinstance(kind, FunctionType) else kind
+    return response_types_map.get(key, response_types_map.get("default", Unpromised))
 
 
-def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
-    """Make a typed value of a body.
+def decode_error(body: bytes, status: int, response_types_map: ResponseTypes | None) -> Any:
+    """Read the body of an error as the model for its status, else as any other error model of the operation.
+
+    Returns:
+        The model; `None` if the body is none of them.
+    """
+    others = [kind for key, kind in (response_types_map or {}).items() if key[0] in "45d"]
+    for kind in [promised_type(status, response_types_map), *others]:
+        try:
+            data = decode(body, None, kind)
+        except DecodeFault:
+            continue
+        # A model whose fields are all optional reads any object; one that found no field of its own does not fit.
+        if not isinstance(data, BaseModel) or not data.model_fields_set.isdisjoint(
+            type(data).model_fields
+        ):
+            return data
+    return None
+
+
+def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
+    """Make a typed value from a body.
 
     Args:
         body: The body, decompressed.
-        content_type: The header of that name, or `None`.
-        kind: The promised type: any that pydantic knows; `bytes` for the body as it is.
+        headers: The headers of the response, or `None`.
+        kind: The promised type, see `ResponseTypes`.
 
     Raises:
-        DecodeFault: The body is no JSON, or not of that type.
+        DecodeFault: The body is not JSON, or not of that type.
     """
-    if kind is bytes:
+    if kind is None:
+        return None
+    if kind is bytes or kind == "bytearray":
         return body
     if kind is Unpromised:
         raise DecodeFault("nothing was promised for this status")
-    if kind is str and not is_json(content_type):
-        return text(body, content_type)
+    if (kind is str or kind == "str") and not is_json(content_type_of(headers)):
+        return decode_text(body, headers)
     try:
-        value = _validated(_validator(kind), body, content_type)
-        # pydantic reads these; RFC 8259 section 6 knows no such numbers.
+        value = _validate(_validator(kind), body, headers)
+        # pydantic reads these; RFC 8259 section 6 has no such numbers.
         if b"NaN" in body or b"Infinity" in body:
             json.loads(body, parse_constant=_refuse)
     except ValidationError as error:
-        fault = _explain(error, body, content_type)
+        fault = _explain(error, body, content_type_of(headers))
     except ValueError as error:
         fault = str(error)
     else:
@@ -78,57 +98,61 @@ def decode(body: bytes, content_type: str | None, kind: Any) -> Any:
     raise DecodeFault(fault)  # not from the error above, which holds the body
 
 
-def _validated(validate: Callable[[bytes], Any], body: bytes, content_type: str | None) -> Any:
-    """Read JSON as the UTF-8 that it should be, and only what is not as something else."""
+def _validate(
+    validate: Callable[[bytes], Any], body: bytes, headers: Mapping[str, str] | None
+) -> Any:
+    """Read JSON as UTF-8, and only if that fails as something else."""
     try:
         return validate(body)
-    except ValidationError:
-        converted = utf8(body, content_type)
+    except ValueError:
+        converted = convert_to_utf8(body, content_type_of(headers))
         if converted == body:
             raise
     return validate(converted)
 
 
-def text(body: bytes, content_type: str | None) -> str:
-    """Show a body as text in its declared charset; what does not fit is marked, never an error."""
+def content_type_of(headers: Any) -> str | None:
+    """Return the content type among headers of any kind; `None` if there is none."""
+    if not hasattr(headers, "get"):
+        return None
+    value = headers.get("Content-Type") or headers.get("content-type")
+    return value if isinstance(value, str) else None
+
+
+def decode_text(body: bytes, headers: Any) -> str:
+    """Read a body as text in its declared charset; what does not fit is marked, never an error."""
     try:
-        return body.decode(_charset(content_type), "replace")
+        return body.decode(_charset(content_type_of(headers)), "replace")
     except (UnicodeError, LookupError):  # a codec that is no charset, or takes no replacements
         return body.decode("utf-8", "replace")
 
 
-def utf8(body: bytes, content_type: str | None) -> bytes:
-    """Bring JSON text into UTF-8 (RFC 8259 section 8.1), whatever it came in.
+def convert_to_utf8(body: bytes, content_type: str | None) -> bytes:
+    """Convert JSON text to UTF-8 (RFC 8259 section 8.1).
 
     A byte-order mark is dropped, UTF-16 and UTF-32 are recognized; a declared charset counts only where the body is
     not UTF-8.
 
     Raises:
-        DecodeFault: The body is no text in any of them.
+        DecodeFault: The body is not text in any of them.
     """
     if body.startswith(codecs.BOM_UTF8):
         return body[len(codecs.BOM_UTF8) :]
     encoding: str = json.detect_encoding(body)
     if encoding == "utf-8":
-        if _is_utf8(body):
+        try:
+            body.decode("utf-8")
             return body
-        encoding = _charset(content_type)
+        except UnicodeDecodeError:
+            encoding = _charset(content_type)
     try:
         return body.decode(encoding).encode("utf-8")
     except (UnicodeError, LookupError) as error:
         raise DecodeFault(f"the body is not valid {encoding} text") from error
 
 
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _charset(content_type: str | None) -> str:
-    """Name the declared charset, if Python knows it; else UTF-8."""
+    """Return the declared charset if Python knows it, else UTF-8."""
     match = re.search(_CHARSET, content_type or "")
     try:
         name = codecs.lookup(match[1]).name if match else "utf-8"
@@ -138,17 +162,18 @@ def _charset(content_type: str | None) -> str:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _explain(error: ValidationError, body: bytes, content_type: str | None) -> str:
-    """Say what is wrong with a body: not JSON at all, or which field."""
+    """Return what is wrong with a body: not JSON at all, or which field."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] != "json_invalid":
-        shown = "; ".join(
+        lines = [
             f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]
-        )
-        return shown if len(faults) <= 3 else f"{shown}; and {len(faults) - 3} more"
+        ]
+        more = [f"and {len(faults) - 3} more"] if len(faults) > 3 else []
+        return "; ".join(lines + more)
     if not body.strip():
         return "the body is empty"
     if not is_json(content_type):
@@ -158,9 +183,13 @@ def _explain(error: ValidationError, body: bytes, content_type: str | None) -> s
 
 
 def _validator(kind: Any) -> Callable[[bytes], Any]:
-    """Return the function that makes a promised type of JSON."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    """Return the function that makes a value of a type from JSON."""
+    if isinstance(kind, str):
+        kind = _resolve(kind)
+    if isinstance(kind, type) and issubclass(kind, ApiModel):
         return kind.model_validate_json
+    if hasattr(kind, "from_dict"):  # of a generated client: it may choose between classes
+        return functools.partial(_read_from_dict, kind)
     try:
         return _adapter(kind)
     except TypeError:  # an annotation that cannot be hashed
@@ -172,3 +201,28 @@ def _adapter(kind: Any) -> Callable[[bytes], Any]:
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
     return TypeAdapter(kind).validate_json
+
+
+def _read_from_dict(kind: Any, body: bytes) -> Any:
+    value = json.loads(body)
+    try:
+        return kind.from_dict(value)
+    except Exception as error:
+        raise DecodeFault(f"{kind.__name__}.from_dict failed: {type(error).__name__}") from error
+
+
+def _resolve(name: str) -> Any:
+    """Return the type that generated code names by a string, such as `List[CreditResponse]`."""
+    import datetime
+    import typing
+
+    names = {
+        **vars(typing),
+        **vars(datetime),
+        "object": Any,
+        **{name: getattr(models, name) for name in models.__all__},
+    }
+    try:
+        return get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]
+    except Exception as error:
+        raise DecodeFault(f"{name!r} is not a type") from error

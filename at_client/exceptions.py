@@ -23,36 +23,10 @@ from __future__ import annotations
 
 import copyreg
 import json
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Protocol
-
-    class Response(Protocol):
-        """What an exception reads of the response that it tells about."""
-
-        @property
-        def status(self) -> int:
-            """The HTTP status."""
-            ...
-
-        @property
-        def reason(self) -> str | None:
-            """The reason phrase."""
-            ...
-
-        @property
-        def headers(self) -> Mapping[str, str]:
-            """The headers."""
-            ...
-
-        @property
-        def data(self) -> bytes | None:
-            """The body."""
-            ...
-
+from typing import Any, NoReturn
 
 MAX_DETAIL = 300
 """Characters of the service's own explanation that a message may quote."""
@@ -130,14 +104,11 @@ class ApiException(OpenApiException):
         message: What `str()` shows; `None` makes it from the parts above.
     """
 
-    hint: ClassVar[str] = ""
-    """What a person can do about this kind of failure."""
-
     def __init__(
         self,
         status: int | None = None,
         reason: str | None = None,
-        http_resp: Response | None = None,
+        http_resp: Any = None,
         *,
         body: str | None = None,
         data: Any = None,
@@ -145,51 +116,54 @@ class ApiException(OpenApiException):
         retry_after: float | None = None,
         message: str | None = None,
     ) -> None:
+        phrase = reason
         if http_resp is not None:
             status = http_resp.status if status is None else status
             reason = http_resp.reason if reason is None else reason
-            headers = http_resp.headers if headers is None else headers
-            body = (http_resp.data or b"").decode("utf-8", "replace") if body is None else body
+            headers = headers_of(http_resp) if headers is None else headers
+            body = _text(http_resp.data) if body is None else body
+            phrase = None  # the registered one, not whatever the server wrote
         self.status: int = status or 0
         """The HTTP status; 0 when there was no response."""
         self.reason: str | None = reason
         """The reason phrase of the response, or why there is none."""
         self.headers: Mapping[str, str] | None = headers
-        """The headers of the response, looked up without regard to case; `None` without a response."""
+        """The headers of the response, looked up case-insensitively; `None` without a response."""
         self.body: str | None = body
         """The body as text; `None` without a response."""
         self.data: Any = data
         """The parsed error model (`ErrorResponse`, `HTTPValidationError`); `None` if the body is not one."""
         self.retry_after: float | None = retry_after
         """Seconds that the service asked to wait (RFC 9110 section 10.2.3); `None` if it did not."""
-        super().__init__(message or self._describe(getattr(http_resp, "source", None)))
+        super().__init__(message or self._describe(phrase, getattr(http_resp, "source", None)))
 
     @classmethod
-    def from_response(cls, *, http_resp: Response, **parts: Any) -> ApiException:
-        """Make the exception that stands for the status of a response.
+    def from_response(
+        cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any
+    ) -> NoReturn:
+        """Raise the exception that stands for the status of a response, as generated clients do.
 
         Args:
-            http_resp: The response.
-            **parts: Further arguments of the exception, such as `body` and `data`.
-
-        Returns:
-            The exception, to be raised by the caller.
+            http_resp: The response: any object with `status`, `reason`, `headers` and `data`.
+            body: The body as text; `None` to take it from the response.
+            data: The parsed error model.
+            **parts: Further arguments of the exception.
         """
-        return exception_class(http_resp.status)(http_resp=http_resp, **parts)
+        raise exception_class(http_resp.status)(http_resp=http_resp, body=body, data=data, **parts)
 
-    def _describe(self, source: str | None) -> str:
-        """Say in one line what was answered, by whom, why, and what to do."""
+    def _describe(self, phrase: str | None, source: str | None) -> str:
+        """Return one line: what was answered, by whom, why, and what to do."""
         if not self.status:
             return self.reason or "The call failed"
-        answer = f"{self.status} {_phrase(self.status)}".rstrip()
-        if source:
-            answer += f" from {source}"
+        line = f"{self.status} {phrase or _phrase(self.status)}".rstrip()
+        if isinstance(source, str):
+            line += f" from {source}"
         if detail := _detail(self.body):
-            answer += f": {detail}"
-        advice = [self.hint] if self.hint else []
+            line += f": {detail}"
+        advice = _ADVICE.get(self.status, _ADVICE[500] if 500 <= self.status <= 599 else "")
         if self.retry_after is not None:
-            advice.append(f"The service asks to wait {self.retry_after:g} s.")
-        return ". ".join([answer, " ".join(advice)]) if advice else answer
+            advice = f"{advice} The service asks to wait {self.retry_after:g} s.".strip()
+        return f"{line}. {advice}" if advice else line
 
 
 class BadRequestException(ApiException):
@@ -199,19 +173,13 @@ class BadRequestException(ApiException):
 class UnauthorizedException(ApiException):
     """401: no access token, or one that the service does not accept."""
 
-    hint = "Set Configuration.access_token to a valid token; this one is missing, wrong or expired."
-
 
 class ForbiddenException(ApiException):
     """403: the access token is good, but not for this."""
 
-    hint = "The access token does not permit this; use one of an account that may."
-
 
 class NotFoundException(ApiException):
     """404: the service has nothing at this path."""
-
-    hint = "Check Configuration.host and its path prefix."
 
 
 class ConflictException(ApiException):
@@ -219,19 +187,15 @@ class ConflictException(ApiException):
 
 
 class UnprocessableEntityException(ApiException):
-    """422: the service refused a parameter; `data` is an `HTTPValidationError`."""
+    """422: the service refused a parameter."""
 
 
 class TooManyRequestsException(ApiException):
     """429: too many requests; `retry_after` says for how long to wait, if the service said so."""
 
-    hint = "Call less often."
-
 
 class ServiceException(ApiException):
     """500 to 599: the service, or something in front of it, failed."""
-
-    hint = "The service failed; try again later."
 
 
 class ApiConnectionException(ApiException):
@@ -257,8 +221,21 @@ _BY_STATUS: dict[int, type[ApiException]] = {
 }
 
 
+_ADVICE = {
+    401: "Set ACCESS_TOKEN or Configuration.access_token to a valid token; this one is missing, wrong or expired.",
+    402: "Buy credits, or wait for the reset.",
+    403: "The access token does not permit this; use one of an account that may.",
+    404: "Check AT_CLIENT_HOST or Configuration.host, its path prefix included.",
+    409: "Something else changed the account meanwhile; look at its present state, then try again.",
+    422: "Correct the parameter that it names.",
+    429: "Call less often.",
+    500: "The service failed; try again later.",
+}
+"""What a person can do about a status; 500 stands for every 5xx."""
+
+
 def exception_class(status: int) -> type[ApiException]:
-    """Name the class that stands for a status.
+    """Return the class that stands for a status.
 
     Args:
         status: An HTTP status that is not a success.
@@ -269,13 +246,13 @@ def exception_class(status: int) -> type[ApiException]:
     return _BY_STATUS.get(status, ServiceException if 500 <= status <= 599 else ApiException)
 
 
-def bare(cause: BaseException) -> BaseException:
-    """Strip a cause, and its own causes, of their frames: variables there may hold what a server sent."""
-    below: BaseException | None = cause
+def strip_tracebacks(error: BaseException) -> BaseException:
+    """Remove the frames of an error and its causes: variables there may hold secrets, and they do not pickle."""
+    below: BaseException | None = error
     while below is not None:
         below.__traceback__ = None
         below = below.__cause__ or below.__context__
-    return cause
+    return error
 
 
 def render_path(path_to_item: Sequence[str | int]) -> str:
@@ -284,22 +261,32 @@ def render_path(path_to_item: Sequence[str | int]) -> str:
 
 
 def _phrase(status: int) -> str:
-    """Name a status by its registered phrase, not by whatever the server wrote."""
+    """Return the registered phrase of a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
 
 
+def _text(data: Any) -> str | None:
+    return data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+
+
+def headers_of(response: Any) -> Any:
+    """Return the headers of any kind of response."""
+    return response.headers if hasattr(response, "headers") else response.getheaders()
+
+
 def _detail(body: str | None) -> str:
-    """Take the service's explanation out of an error body, as one printable line; empty if there is none."""
+    """Return the explanation in an error body as one printable line: its `detail`, or the title of an HTML page."""
     try:
         detail = json.loads(body or "")["detail"]
         if isinstance(detail, list):
             first = detail[0]
             detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, TypeError, LookupError, RecursionError):
-        return ""
+        title = re.search(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])
+        detail = title[1] if title else None
     if not isinstance(detail, str):
         return ""
     line = " ".join("".join(c if c.isprintable() else " " for c in detail).split()).rstrip(".")

@@ -6,100 +6,92 @@ import http.client
 import re
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from urllib3 import exceptions as lower
-from urllib3.connection import HTTPConnection
+from urllib3.connection import BaseSSLError, HTTPConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from at_client.connections import StaleConnectionError
-from at_client.exceptions import ApiConnectionException, ApiTimeoutException
+from at_client.connections import NotHTTPError, StaleConnectionError
+from at_client.exceptions import ApiConnectionException, ApiTimeoutException, strip_tracebacks
+from at_client.headers import HeaderValue, redact
 from at_client.retries import RETRY_STATUSES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from at_client.sealed import Secret
-
-
-class Peer:
-    """Whom a call talks to, as a message may say it.
-
-    Args:
-        address: Host and port.
-        proxy: URL of the proxy in between, without user name and password.
-        secrets: What the proxy is sent, and an error must not repeat.
-    """
-
-    def __init__(
-        self, address: str, proxy: str | None = None, secrets: tuple[Secret, ...] = ()
-    ) -> None:
-        self.address = address
-        self.proxy = proxy
-        self.secrets = secrets
-
-
-class Failure:
-    """An attempt that brought no response.
-
-    Args:
-        error: What the caller gets if this is the end; its cause is the error from below.
-        lost: Whether another attempt may do better.
-        stale: Whether it was lost on an idle connection that had ended, so that nobody has read the request.
-    """
-
-    def __init__(self, error: ApiConnectionException, *, lost: bool, stale: bool = False) -> None:
-        self.error = error
-        self.lost = lost
-        self.stale = stale
-
-
-class Rule:
-    """What some errors from below mean.
-
-    Args:
-        types: The rule holds if one of these is among the errors that led to the failure.
-        text: Says of the error found what happened, to go after the peer's name.
-        lost: Whether another attempt may do better.
-        error: Our class for it.
-    """
-
-    def __init__(
-        self,
-        types: tuple[type[BaseException], ...],
-        text: Callable[[BaseException], str],
-        *,
-        lost: bool = False,
-        error: type[ApiConnectionException] = ApiConnectionException,
-    ) -> None:
-        self.types = types
-        self.text = text
-        self.lost = lost
-        self.error = error
-
 
 PROXY_AUTHENTICATION = 407
 """The status of a proxy that wants a password (RFC 9110 section 15.5.8)."""
 
 
+class Peer(NamedTuple):
+    """The other side, for error messages."""
+
+    address: str
+    """Host and port."""
+
+    proxy: str | None = None
+    """URL of the proxy in between, without user name and password."""
+
+    secrets: tuple[HeaderValue, ...] = ()
+    """What the proxy is sent, and an error must not repeat."""
+
+
+class Failure(NamedTuple):
+    """An attempt that brought no response."""
+
+    error: ApiConnectionException
+    """What the caller gets if no other attempt is made; its cause is the error from below."""
+
+    lost: bool = False
+    """Whether another attempt may do better."""
+
+    stale: bool = False
+    """Whether it was lost on an idle connection that had ended, so that nobody has read the request."""
+
+
+class Rule(NamedTuple):
+    """What some errors from below mean."""
+
+    types: tuple[type[BaseException], ...]
+    """The rule applies if one of these is among the errors that led to the failure."""
+
+    describe: Callable[[Any], str]
+    """Returns what happened, to follow the name of the peer."""
+
+    lost: bool = False
+    """Whether another attempt may do better."""
+
+    error: type[ApiConnectionException] = ApiConnectionException
+    """Our class for it."""
+
+
 def _system_reason(error: BaseException) -> str:
-    """Take the operating system's words out of an error that wraps them."""
-    for cause in causes(error):
+    """Return the operating system's words from an error that wraps them."""
+    for cause in find_causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
     return type(error).__name__
 
 
-def _certificate(error: BaseException) -> str:
-    reason = getattr(error, "verify_message", None) or str(error)
-    advice = "Check Configuration.host, or name the CA with ssl_ca_cert"
-    return f"the TLS certificate is refused: {reason.rstrip('.')}. {advice}"
+def _describe_certificate(error: BaseException) -> str:
+    reason = str(getattr(error, "verify_message", None) or error).rstrip(".")
+    if "expired" in reason or "not yet valid" in reason:
+        advice = "Check the clock of this machine; else the service needs a new certificate"
+    elif "ostname" in reason or "IP address" in reason:
+        advice = "Check Configuration.host (AT_CLIENT_HOST)"
+    else:
+        advice = (
+            "If you trust its issuer, name the CA with Configuration.ssl_ca_cert (SSL_CERT_FILE)"
+        )
+    return f"the TLS certificate is refused: {reason}. {advice}"
 
 
-def _tls(error: BaseException) -> str:
+def _describe_tls(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or _system_reason(error)
     if reason in _PLAIN_HTTP:
-        return "the port speaks no TLS, perhaps plain http. Check the scheme and the port of Configuration.host"
+        return (
+            "the port does not speak TLS, perhaps plain http. "
+            "Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)"
+        )
     return f"TLS failed: {reason}. Check the certificates and the TLS versions of both sides"
 
 
@@ -112,17 +104,16 @@ _PLAIN_HTTP = (
 )
 
 
-def _own_words(error: BaseException) -> str:
-    """Quote what our own strict response says; what others say may hold bytes of the peer."""
-    return (
-        f"no valid HTTP response: {error}"
-        if type(error) is http.client.HTTPException
-        else "no valid HTTP response"
-    )
+def _describe_http(error: BaseException) -> str:
+    """Quote our own strict response; what others say may hold bytes of the peer."""
+    own = type(error) is http.client.HTTPException
+    return f"no valid HTTP response: {error}" if own else "no valid HTTP response"
 
+
+_CLOSED = "the connection was closed before the response was complete. Check the service and what is in between"
 
 RULES = (
-    Rule((ssl.SSLCertVerificationError, CertificateError), _certificate),
+    Rule((ssl.SSLCertVerificationError, CertificateError), _describe_certificate),
     Rule(
         (ssl.SSLEOFError, ssl.SSLZeroReturnError),
         lambda _: "the connection was closed during TLS",
@@ -134,6 +125,12 @@ RULES = (
         lost=True,
     ),
     Rule(
+        (lower.ConnectTimeoutError,),
+        lambda _: "no connection in time",
+        lost=True,
+        error=ApiTimeoutException,
+    ),
+    Rule(
         (lower.NewConnectionError,),
         lambda e: (
             f"no connection ({_system_reason(e)}). Check that the service runs there and can be reached"
@@ -141,18 +138,12 @@ RULES = (
         lost=True,
     ),
     Rule(
-        (lower.ConnectTimeoutError,),
-        lambda _: "no connection in time",
-        lost=True,
-        error=ApiTimeoutException,
-    ),
-    Rule(
         (lower.ReadTimeoutError, lower.TimeoutError, TimeoutError),
         lambda _: "no complete response in time",
         lost=True,
         error=ApiTimeoutException,
     ),
-    Rule((ssl.SSLError, lower.SSLError), _tls),
+    Rule((BaseSSLError, ssl.SSLError, lower.SSLError), _describe_tls),
     Rule(
         (
             ConnectionError,
@@ -160,8 +151,12 @@ RULES = (
             lower.IncompleteRead,
             lower.InvalidChunkLength,
         ),
-        lambda _: "the connection was closed before the response was complete",
+        lambda _: _CLOSED,
         lost=True,
+    ),
+    Rule(
+        (NotHTTPError,),
+        lambda e: f"{e}. Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)",
     ),
     Rule(
         (
@@ -170,7 +165,7 @@ RULES = (
             lower.HeaderParsingError,
             lower.ResponseNotChunked,
         ),
-        _own_words,
+        _describe_http,
     ),
     Rule((lower.ClosedPoolError,), lambda _: "the client was closed during the call", lost=True),
     Rule(
@@ -197,66 +192,83 @@ RULES = (
         lambda e: f"the request failed ({type(e).__name__})",
     ),
 )
-"""The table: the first rule that fits counts, so the most special come first."""
+"""The table: the first rule that applies wins, so the most specific come first."""
 
 
-def failure(error: BaseException, peer: Peer, spent: float) -> Failure:
+def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Failure:
     """Translate an error from below.
 
     Args:
-        error: What urllib3 raised.
-        peer: Whom the attempt was made to.
+        error: What urllib3 raised; it loses its frames, which hold secrets, and stays the cause.
+        peer: The other side.
         spent: Seconds since the call began.
-
-    Returns:
-        Our error, and whether another attempt may do better.
+        attempts: How many attempts were made, this one included.
     """
-    chain = list(causes(error))
-    if refused := next(filter(None, map(_tunnel_status, chain)), None):
-        problem = proxy_refusal(peer, refused)
-        lost = refused in RETRY_STATUSES
+    chain = list(find_causes(error))
+    at_proxy, lost, kind = (
+        any(isinstance(cause, lower.ProxyError) for cause in chain),
+        False,
+        ApiConnectionException,
+    )
+    if tunnel := next((cause for cause in chain if _tunnel_refusal(cause)), None):
+        status, words = _tunnel_refusal(tunnel)
+        at_proxy, lost, text = True, status in RETRY_STATUSES, _describe_refusal(status, words)
+    elif socks := next((cause for cause in chain if type(cause).__module__ == "socks"), None):
+        at_proxy, lost = type(socks).__name__ not in ("SOCKS5Error", "SOCKS4Error"), True
+        reason = re.sub(r"^0x[0-9a-f]+: ", "", str(socks.args[0] if socks.args else socks))
+        text = f"{reason}. Check {'Configuration.proxy' if at_proxy else 'the service, and that the proxy may reach it'}"
     else:
-        rule, found = next(
+        rule, cause = next(
             (rule, cause)
             for rule in RULES
             for cause in reversed(chain)
             if isinstance(cause, rule.types)
         )
-        at_proxy = any(isinstance(cause, lower.ProxyError) for cause in chain)
-        text = rule.text(found)
-        if rule.error is ApiTimeoutException:
-            text += f"; the call took {spent:.1f} s. Check the service, or allow more with timeout"
-        problem = rule.error(reason=f"{_name(peer, at_proxy=at_proxy)}: {text}.")
-        lost = rule.lost
+        kind, lost, text = rule.error, rule.lost, rule.describe(cause)
+    if kind is ApiTimeoutException:
+        text += f"; the call took {spent:.1f} s. Check the service, or allow more with timeout"
+    if attempts > 1:
+        text += f" ({attempts} attempts were made)"
+    problem = kind(reason=f"{name_peer(peer, at_proxy)}: {redact(text, peer.secrets)}.")
     for cause in chain:
-        # Frames from below hold headers and what the peer sent, and keep sockets open; a connection among the
-        # arguments does not pickle, and Dask pickles causes. What is kept are the words.
+        # A connection among the arguments does not pickle, and Dask pickles causes; a broken status line is the peer's.
+        quotes = isinstance(cause, http.client.BadStatusLine)
+        cause.args = (
+            ()
+            if quotes
+            else tuple(arg for arg in cause.args if not isinstance(arg, HTTPConnection))
+        )
         cause.__traceback__ = None
-        cause.args = tuple(arg for arg in cause.args if not isinstance(arg, HTTPConnection))
-    problem.__cause__ = error
-    stale = any(isinstance(cause, StaleConnectionError) for cause in chain)
-    return Failure(problem, lost=lost, stale=stale)
+    problem.__cause__ = strip_tracebacks(error)
+    return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
 
 
-def proxy_refusal(peer: Peer, status: int) -> ApiConnectionException:
-    """Make the error for a proxy that does not let a request through."""
-    wanted = (
-        "it wants a user name and a password"
-        if status == PROXY_AUTHENTICATION
-        else "it refused the tunnel"
-    )
-    advice = (
-        "Put them into Configuration.proxy"
-        if status == PROXY_AUTHENTICATION
-        else "Check Configuration.proxy"
-    )
-    return ApiConnectionException(
-        reason=f"{_name(peer, at_proxy=True)}: {wanted} ({status}). {advice}."
+def refuse_by_proxy(peer: Peer, status: int) -> Failure:
+    """Return the failure for a proxy that answers itself instead of forwarding a request."""
+    return Failure(
+        ApiConnectionException(reason=f"{name_peer(peer, True)}: {_describe_refusal(status, '')}.")
     )
 
 
-def _name(peer: Peer, *, at_proxy: bool) -> str:
-    """Name the side that failed."""
+def _describe_refusal(status: int, words: str) -> str:
+    answer = f"{status} {words}".strip()
+    if status == PROXY_AUTHENTICATION:
+        return f"it wants a user name and a password ({answer}). Put them into Configuration.proxy"
+    if status >= 500:
+        return f"it could not reach the service ({answer}). Check the service, and that the proxy may reach it"
+    return f"it refused the tunnel ({answer}). Check Configuration.proxy, and what it allows"
+
+
+def _tunnel_refusal(error: BaseException) -> tuple[int, str] | None:
+    """Read status and reason from the `OSError` that `http.client` makes of a refused CONNECT."""
+    if type(error) is not OSError:
+        return None
+    match = re.search(r"Tunnel connection failed: ([0-9]{3}) ?(.{0,100})", str(error))
+    return (int(match[1]), "".join(filter(str.isprintable, match[2]))) if match else None
+
+
+def name_peer(peer: Peer, at_proxy: bool) -> str:
+    """Return the name of the side that failed."""
     if peer.proxy is None:
         return peer.address
     return (
@@ -264,15 +276,7 @@ def _name(peer: Peer, *, at_proxy: bool) -> str:
     )
 
 
-def _tunnel_status(error: BaseException) -> int | None:
-    """Read the status out of the `OSError` that `http.client` makes of a refused CONNECT."""
-    if type(error) is not OSError:
-        return None
-    match = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
-    return int(match[1]) if match else None
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
+def find_causes(error: BaseException) -> Iterator[BaseException]:
     """Walk an error and all that it wraps, from the outside in."""
     seen: set[int] = set()
     waiting: list[object] = [error]
@@ -281,4 +285,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            waiting += [cause.__cause__, getattr(cause, "reason", None), *cause.args]
+            waiting += [
+                cause.__cause__ or cause.__context__,
+                getattr(cause, "reason", None),
+                *cause.args,
+            ]

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
 
-from at_client import settings
+from at_client.api_response import RESTResponse, redact_response
+from at_client.checks import check_timeout
 from at_client.connections import Clock
-from at_client.exceptions import ApiException, bare
-from at_client.exchange import Request, RESTResponse
-from at_client.failures import PROXY_AUTHENTICATION, Failure, failure, proxy_refusal
-from at_client.redirects import RedirectFault, follow
+from at_client.exceptions import (
+    ApiException,
+    ApiTypeError,
+    ApiValueError,
+    OpenApiException,
+    strip_tracebacks,
+)
+from at_client.failures import PROXY_AUTHENTICATION, Failure, explain, refuse_by_proxy
+from at_client.headers import HeaderValue, Secret, check_headers, merge_headers, reveal, reveal_all
+from at_client.pools import PoolManager, Route, split_origin
 from at_client.retries import (
     IDEMPOTENT_METHODS,
-    Attempt,
-    ObeyedRetry,
-    RetryBudget,
-    RetryPolicy,
+    REDIRECT_STATUSES,
+    RETRY_STATUSES,
+    Backoff,
+    next_attempt,
     parse_retry_after,
+    resolve_redirect,
 )
-from at_client.routes import Routes, split_url, transport_settings
+from at_client.serialization import write_body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from at_client.configuration import Configuration
-    from at_client.exchange import SealedBody
-    from at_client.fields import HeaderValue
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse", "RESTResponseType"]
 
@@ -49,25 +54,31 @@ class RESTClientObject:
     """Sends requests: safe to share between threads, starts anew after a fork, keeps no response.
 
     Args:
-        configuration: The settings; what changes in them holds from the next request on.
+        configuration: The settings.
     """
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self.sleep = time.sleep
-        """Waits before a retry; takes seconds."""
-        self.jitter = random.random
-        """Gives the numbers from 0.0 to 1.0 that spread the waits."""
-        self._routes = Routes(configuration)
-        self._budget = RetryBudget()
+        self.pool_manager: urllib3.PoolManager = PoolManager(configuration)
+        """Where requests go. One that is assigned takes over; its connections then keep their own time."""
+        self._inherited: list[PoolManager] = []
+        self._start()
+
+    def _start(self) -> None:
+        """Begin without connections: at first, after `close()`, and in a child process."""
+        self._pid = os.getpid()
+        self.renewing = threading.Lock()
+        """Held by the thread that renews the access token."""
+        self._service_down = False
+        """Whether the last call was lost in spite of its retries."""
 
     def close(self) -> None:
         """Close every idle connection; a later request opens new ones."""
-        routes, self._routes = self._routes, Routes(self.configuration)
-        routes.close()
+        self._start()
+        self.pool_manager.clear()
 
-    def clock(self, timeout: float | tuple[float, float] | None) -> Clock:
-        """Start the clock of one call.
+    def clock(self, timeout: float | tuple[float, float] | Clock | None) -> Clock:
+        """Start the clock of one call, or return one that runs already.
 
         Args:
             timeout: As `Configuration.timeout`, which `None` stands for.
@@ -75,17 +86,23 @@ class RESTClientObject:
         Raises:
             ApiTypeError, ApiValueError: The timeout is not usable.
         """
-        if timeout is None:
-            return Clock(self.configuration.timeout)
-        return Clock(settings.timeout("_request_timeout", timeout))
+        if isinstance(timeout, Clock):
+            return timeout
+        return Clock(
+            self.configuration.timeout
+            if timeout is None
+            else check_timeout("_request_timeout", timeout)
+        )
 
     def request(
         self,
         method: str,
         url: str,
-        headers: Mapping[str, HeaderValue] | None = None,
-        body: bytes | SealedBody | None = None,
+        headers: Mapping[str, Any] | None = None,
+        body: Any = None,
+        post_params: Any = None,
         _request_timeout: float | tuple[float, float] | Clock | None = None,
+        *,
         _preload_content: bool = True,
     ) -> RESTResponse:
         """Send a request until it is answered, within the deadline and the retries of the configuration.
@@ -94,9 +111,10 @@ class RESTClientObject:
             method: The HTTP method, in capitals.
             url: The absolute URL.
             headers: All headers.
-            body: The body, ready to be sent.
+            body: What to send, written as the `Content-Type` header says, JSON by default; bytes are sent as they are.
+            post_params: The fields of a form, instead of a body.
             _request_timeout: As `Configuration.timeout`, which `None` stands for; or a clock that runs already.
-            _preload_content: Whether to read the body; if not, the deadline still holds while it is read later.
+            _preload_content: Whether to read the body; if not, the deadline still applies while it is read later.
 
         Returns:
             The response, whatever its status.
@@ -105,141 +123,193 @@ class RESTClientObject:
             ApiConnectionException: No attempt brought a complete response.
             ApiDecodeException: The body is too large, or not encoded as its headers say.
             ApiException: A redirect leads out of the origin, nowhere, or in a circle.
-            ApiTypeError, ApiValueError: The timeout, the URL or a file of the configuration is not usable.
+            ApiTypeError, ApiValueError: An argument or a file of the configuration is not usable, or credentials
+                would go out unencrypted.
         """
-        clock = (
-            _request_timeout
-            if isinstance(_request_timeout, Clock)
-            else self.clock(_request_timeout)
-        )
-        retries = self.configuration.retries
-        policy = RetryPolicy(retries) if isinstance(retries, int) else ObeyedRetry(retries)
-        request = Request(method, url, headers or {}, body)
-        redirects, reconnected = 0, False
+        clock = self.clock(_request_timeout)
+        headers = check_headers(headers or {})
+        if isinstance(body, Secret):
+            content: Any = body
+        elif body is not None or post_params:
+            content, content_type = write_body(body, post_params, _content_type(headers))
+            headers = merge_headers(headers, {"Content-Type": content_type})
+        else:
+            content = None
+        retry: urllib3.Retry | None = None
+        attempts, redirects, reconnected = 1, 0, False
         while True:
-            outcome = self._attempt(request, clock, preload=_preload_content)
+            outcome = self._attempt(
+                method, url, headers, content, clock, attempts, _preload_content
+            )
             if isinstance(outcome, RESTResponse):
                 if 200 <= outcome.status <= 299:
-                    self._budget.refund()
+                    self._service_down = False
                     return outcome
-                following = redirected(request, outcome, redirects)
-                if following is not None:
-                    outcome.discard()
-                    request, redirects = following, redirects + 1
+                if (target := follow_redirect(method, url, outcome, redirects)) is not None:
+                    outcome.close()
+                    url, redirects = target, redirects + 1
                     continue
-            elif outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
-                reconnected = True  # the one silent reconnect
-                continue
-            step = policy.next(describe(request, outcome), self.jitter)
-            if (
-                step is None
-                or step[1] > clock.left
-                or (policy.budgeted and not self._budget.take())
-            ):
+                failed, retry_after = (
+                    outcome.status in RETRY_STATUSES,
+                    outcome.getheader("Retry-After"),
+                )
+            else:
+                if outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
+                    reconnected = True  # the one silent reconnect
+                    continue
+                failed, retry_after = outcome.lost, None
+            if retry is None:
+                retries = self.configuration.retries
+                retry = (
+                    Backoff(0 if self._service_down else retries)
+                    if isinstance(retries, int)
+                    else retries
+                )
+            step = None
+            if failed or isinstance(outcome, RESTResponse):
+                end = (
+                    outcome.response
+                    if isinstance(outcome, RESTResponse)
+                    else outcome.error.__cause__
+                )
+                step = next_attempt(retry, method, end, parse_retry_after(retry_after, time.time()))
+            if step is None or step[1] > clock.left:
+                self._service_down = failed
                 break
             if isinstance(outcome, RESTResponse):
-                outcome.discard()
-            policy, wait = step
-            self.sleep(wait)
+                outcome.close()
+            retry, wait = step
+            attempts += 1
+            time.sleep(wait)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
 
-    def _attempt(self, request: Request, clock: Clock, *, preload: bool) -> RESTResponse | Failure:
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, HeaderValue],
+        body: Any,
+        clock: Clock,
+        attempts: int,
+        preload: bool,
+    ) -> RESTResponse | Failure:
         """Send the request once."""
         started = time.monotonic()
-        origin, target = split_url(request.url)
-        route = self._current_routes().to(origin)
+        route = self._route(url)
+        if route.exposed and any(isinstance(value, Secret) for value in (*headers.values(), body)):
+            self.check_secure(url)
         response = None
         try:
-            response = route.pool.urlopen(
-                request.method,
-                request.url if route.absolute else target,
-                request.body,
-                request.headers,  # type: ignore[arg-type]  # http.client alone opens the sealed ones
-                _ONE_ATTEMPT,
-                redirect=False,
-                assert_same_host=False,
+            response = self._send(
+                route,
+                method,
+                url,
+                body=reveal(body),
+                headers=reveal_all(headers),
                 timeout=clock,
+                retries=_ONE_ATTEMPT,
                 preload_content=False,
             )
-            answer = RESTResponse(
+            request = (method, url, headers, body)
+            outcome: RESTResponse | Failure = RESTResponse(
                 response, request, route.peer, clock, self.configuration.max_response_bytes
             )
-            outcome: RESTResponse | Failure = answer
             if response.status == PROXY_AUTHENTICATION and route.absolute:
                 response.close()
-                outcome = Failure(proxy_refusal(route.peer, response.status), lost=False)
+                outcome = refuse_by_proxy(route.peer, response.status)
             elif preload:
-                answer.load()
-        except ApiException as error:
-            self._log(request, error, started)
-            raise
+                outcome.load()
+        except OpenApiException as error:
+            self._log(method, url, type(error).__name__, started)
+            raise strip_tracebacks(error)
         except Exception as error:  # noqa: BLE001  # the table has a place for every one
             if response is not None:
                 response.close()
-            outcome = failure(error, route.peer, clock.spent)
-        except BaseException:  # Ctrl-C: the connection is in the middle of something
+            outcome = explain(error, route.peer, clock.spent, attempts)
+            if outcome.lost and isinstance(self.pool_manager, PoolManager):
+                self.pool_manager.forget(split_origin(url))
+        except BaseException as error:  # Ctrl-C: the connection is in the middle of something
             if response is not None:
                 response.close()
-            raise
-        self._log(request, outcome.error if isinstance(outcome, Failure) else outcome, started)
+            raise strip_tracebacks(error)
+        end = type(outcome.error).__name__ if isinstance(outcome, Failure) else outcome.status
+        self._log(method, url, end, started)
         return outcome
 
-    def _current_routes(self) -> Routes:
-        """Return the routes for the settings as they are now, in the process that this is."""
-        routes = self._routes
-        if routes.pid == os.getpid() and routes.revision == self.configuration.revision:
-            return routes
-        if routes.pid == os.getpid() and routes.settings == transport_settings(self.configuration):
-            routes.revision = self.configuration.revision
-            return routes
-        # A child must not talk over its parent's connections, and lets go of them without a word.
-        self._routes = Routes(self.configuration)
-        return self._routes
+    def _send(
+        self, route: Route, method: str, url: str, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request the short way, unless somebody has put a manager or a mock in the place of ours."""
+        manager = self.pool_manager
+        if isinstance(manager, PoolManager) and not manager.is_patched():
+            return route.urlopen(method, url, **options)
+        return manager.request(method, url, redirect=False, **options)
 
-    def _log(self, request: Request, came: RESTResponse | ApiException, started: float) -> None:
+    def check_secure(self, url: str) -> None:
+        """Refuse to send credentials where anybody could read them.
+
+        Raises:
+            ApiValueError: The URL is plain http to another machine, and the configuration does not allow it.
+        """
+        exposed = self._route(url).exposed
+        if exposed is not None and not self.configuration.allow_insecure_http:
+            raise ApiValueError(
+                f"host: credentials would go unencrypted to {exposed}; use https, "
+                "or Configuration(allow_insecure_http=True) if the network in between is safe"
+            )
+
+    def _route(self, url: str) -> Route:
+        """Return how a request goes, in the process that this is."""
+        manager = self.pool_manager
+        if not isinstance(manager, PoolManager):  # assigned
+            return PoolManager(self.configuration).route_for(split_origin(url))
+        if self._pid != os.getpid():
+            # Keep what a child inherits: closing it could take a lock that was held during the fork.
+            self._inherited.append(manager)
+            self._start()
+            self.pool_manager = manager = PoolManager(self.configuration)
+        return manager.route_for(split_origin(url))
+
+    def _log(self, method: str, url: str, end: int | str, started: float) -> None:
         """Write one line about an attempt: method, path, status or error, milliseconds."""
         debug = self.configuration.debug
         if not debug and not logger.isEnabledFor(logging.DEBUG):
             return
-        path = urlsplit(request.url).path or "/"
-        end = came.status if isinstance(came, RESTResponse) else type(came).__name__
-        line = f"{request.method} {path} {end} {(time.monotonic() - started) * 1000.0:.1f} ms"
+        path = urlsplit(url).path or "/"
+        line = f"{method} {path} {end} {(time.monotonic() - started) * 1000.0:.1f} ms"
         logger.debug("%s", line)
         if debug:
             sys.stderr.write(f"at_client: {line}\n")
 
 
-def redirected(request: Request, response: RESTResponse, redirects: int) -> Request | None:
-    """Make the request that a redirect asks for; `None` if the response is no redirect.
+def _content_type(headers: Mapping[str, HeaderValue]) -> str | None:
+    return next(
+        (str(value) for name, value in headers.items() if name.lower() == "content-type"), None
+    )
+
+
+def follow_redirect(method: str, url: str, response: RESTResponse, redirects: int) -> str | None:
+    """Return where a response sends a request; `None` if it is not a redirect.
 
     Args:
-        request: What was sent.
-        response: What came.
-        redirects: Redirects that this call has followed already.
+        method: The method of the request.
+        url: Its URL.
+        response: The response.
+        redirects: Redirects that the call has followed so far.
 
     Raises:
-        ApiException: The redirect is not followed.
+        ApiException: It leads nowhere, out of the origin or in a circle, or the method must not be sent again.
     """
-    try:
-        url = follow(
-            request.method, request.url, response.status, response.getheader("Location"), redirects
-        )
-    except RedirectFault as fault:
-        shown = response.shown()
-        message = f"{shown.status} from {shown.source}: {fault}. Check Configuration.host."
-        raise ApiException(http_resp=shown, message=message) from bare(fault)
-    return None if url is None else Request(request.method, url, request.headers, request.body)
-
-
-def describe(request: Request, outcome: RESTResponse | Failure) -> Attempt:
-    """Reduce what came of an attempt to what decides about the next."""
-    if isinstance(outcome, Failure):
-        return Attempt(request.method, lost=outcome.lost, below=outcome.error.__cause__)
-    return Attempt(
-        request.method,
-        status=outcome.status,
-        retry_after=parse_retry_after(outcome.headers.get("Retry-After"), time.time()),
-        below=outcome.response,
+    if response.status not in REDIRECT_STATUSES:
+        return None
+    target, fault = resolve_redirect(method, url, response.getheader("Location"), redirects)
+    if not fault:
+        return target
+    response.close()
+    shown = redact_response(response)
+    advice = "Check Configuration.host (AT_CLIENT_HOST)."
+    raise ApiException(
+        http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}"
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import mimetypes
+import os
 import re
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import urllib3
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from at_client.exceptions import ApiTypeError, ApiValueError
@@ -16,128 +19,141 @@ from at_client.exceptions import ApiTypeError, ApiValueError
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 """Parameters by name, or pairs where a name may come more than once."""
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""What nearly every method is, and needs no look at its letters."""
-
 DELIMITERS = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 """What joins the items of a list, by collection format; `multi` repeats the name instead."""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 BYTES = "application/octet-stream"
 
 _PLACEHOLDER = r"\{([^{}]*)\}"
 
 
-def plain(field: str, value: Any) -> Any:
-    """Reduce a value to what JSON knows: models, dates, UUIDs, enumerations, decimals and the like.
+def sanitize(field: str, value: Any) -> Any:
+    """Reduce a value to what JSON has: models, dates, UUIDs, enumerations, decimals and the like.
+
+    Anything with a `to_dict` method is written by it, inside lists and dictionaries too.
 
     Raises:
         ApiTypeError: There is no way to write it.
     """
+    with _naming(field, value):
+        return _reduce(value)
+
+
+def _reduce(value: Any) -> Any:
     if value is None or type(value) in (str, int, float, bool):
         return value
     if hasattr(value, "to_dict"):
-        value = value.to_dict()
-    elif hasattr(value, "get_secret_value"):
-        value = value.get_secret_value()
-    with _written_for(field, value):
-        return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
+        return _reduce(value.to_dict())
+    if hasattr(value, "get_secret_value"):
+        return _reduce(value.get_secret_value())
+    if isinstance(value, Mapping):
+        return {_reduce(key): _reduce(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_reduce(item) for item in value]
+    return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
 
 
-def text(field: str, value: Any) -> str:
-    """Write one value the way paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object.
+def write_text(field: str, value: Any) -> str:
+    """Write one value as paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object.
 
     Raises:
         ApiTypeError: There is no way to write it.
     """
-    value = plain(field, value)
+    value = sanitize(field, value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    with _written_for(field, value):
-        written = (
+    with _naming(field, value):
+        text = (
             json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
         )
-        written.encode("utf-8")  # half a surrogate pair is no character
-    return written
+        text.encode("utf-8")  # half a surrogate pair is no character
+    return text
 
 
 @contextmanager
-def _written_for(field: str, value: object) -> Generator[None, None, None]:
-    """Turn the failure to write a value into an error that names the parameter."""
+def _naming(field: str, value: object) -> Generator[None, None, None]:
+    """Name the parameter in the error if a value cannot be written."""
     try:
         yield
-    except (PydanticSerializationError, ValueError) as error:
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise ApiTypeError(f"{field} cannot be written as JSON: {type(value).__name__}") from error
 
 
-def pairs(
+def write_pairs(
     params: Params | None, collection_formats: Mapping[str, str] | None = None
-) -> list[tuple[str, str]]:
-    """Write parameters as pairs of texts; a `None` is left out, a list repeats its name or is joined.
+) -> list[tuple[str, list[str], str]]:
+    """Write parameters as text; a `None` is left out.
 
     Args:
         params: The parameters.
         collection_formats: Name -> `multi` (the default), `csv`, `ssv`, `tsv` or `pipes`.
 
+    Returns:
+        One entry per `name=value` to write: the name, the items of the value, and what joins them.
+
     Raises:
         ApiValueError: A collection format is none of these.
 
     Examples:
-        >>> pairs({"id": [1, 2], "all": True, "page": None})
-        [('id', '1'), ('id', '2'), ('all', 'true')]
-        >>> pairs({"id": [1, 2]}, {"id": "csv"})
-        [('id', '1,2')]
+        >>> write_pairs({"id": [1, 2], "all": True, "page": None})
+        [('id', ['1'], ''), ('id', ['2'], ''), ('all', ['true'], '')]
+        >>> write_pairs({"id": [1, 2]}, {"id": "csv"})
+        [('id', ['1', '2'], ',')]
     """
-    written: list[tuple[str, str]] = []
-    for name, value in items(params):
-        if not isinstance(value, list | tuple | set | frozenset):
-            if value is not None:
-                written.append((name, text(name, value)))
-            continue
-        texts = [text(name, item) for item in value if item is not None]
-        style = (collection_formats or {}).get(name, "multi")
+    pairs: list[tuple[str, list[str], str]] = []
+    for name, value in list_items(params):
+        several = isinstance(value, list | tuple | set | frozenset)
+        items = [
+            write_text(name, item) for item in (value if several else [value]) if item is not None
+        ]
+        style = (collection_formats or {}).get(name, "multi") if several else "multi"
         if style == "multi":
-            written += [(name, item) for item in texts]
+            pairs += [(name, [item], "") for item in items]
         elif style in DELIMITERS:
-            written.append((name, DELIMITERS[style].join(texts)))
+            pairs.append((name, items, DELIMITERS[style]))
         else:
-            raise ApiValueError(
-                f"collection format of {name} must be multi, {', '.join(DELIMITERS)}; not {style!r}"
-            )
-    return written
+            allowed = f"multi, {', '.join(DELIMITERS)}"
+            raise ApiValueError(f"collection format of {name} must be {allowed}; not {style!r}")
+    return pairs
 
 
-def items(params: Any) -> list[tuple[str, Any]]:
-    """List parameters as pairs.
+def list_items(params: Any) -> list[tuple[str, Any]]:
+    """Return parameters as pairs; `None` gives none.
 
     Raises:
-        ApiTypeError: They are neither a mapping nor pairs, or a name is no `str`.
+        ApiTypeError: They are neither a mapping nor pairs, or a name is not a `str`.
     """
+    if params is None:
+        return []
     try:
-        given = params.items() if isinstance(params, Mapping) else params or ()
-        found = [(name, value) for name, value in given]
+        items = [
+            (name, value)
+            for name, value in (params.items() if isinstance(params, Mapping) else params)
+        ]
     except (TypeError, ValueError):
         raise ApiTypeError(
             f"parameters must be a mapping or pairs, not {type(params).__name__}"
         ) from None
-    for name, _ in found:
+    for name, _ in items:
         if not isinstance(name, str):
             raise ApiTypeError(f"a parameter name must be a str, not {type(name).__name__}")
-    return found
+    return items
 
 
-def path(
+def write_path(
     template: str, params: Params | None, collection_formats: Mapping[str, str] | None = None
 ) -> str:
-    """Fill the placeholders of a path, every character encoded that could mean something else (RFC 3986 section 2).
+    """Fill the placeholders of a path, percent-encoding whatever could mean something else (RFC 3986 section 2).
 
     Raises:
         ApiValueError: The path does not start with a slash; or a placeholder has no value, or one that would lead
-            elsewhere: empty, `.` or `..`.
+            elsewhere: an empty string, `.` or `..`.
 
     Examples:
-        >>> path("/teams/{team}/credits", {"team": "a/b"})
+        >>> write_path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
     if not isinstance(template, str):
@@ -146,15 +162,15 @@ def path(
         raise ApiValueError("resource_path must start with a slash")
     if "?" in template or "#" in template:
         raise ApiValueError("resource_path must be a path alone; the query goes into query_params")
-    if "{" not in template and not params:
+    if "{" not in template:
         return template
-    formats = {
-        **dict.fromkeys(re.findall(_PLACEHOLDER, template), "csv"),
-        **(collection_formats or {}),
+    # A path has one place for each name, so a list cannot be repeated.
+    styles = {
+        name: (collection_formats or {}).get(name, "csv")
+        for name in re.findall(_PLACEHOLDER, template)
     }
-    # A path has one place for each name, so there is nothing to repeat.
-    formats = {name: "csv" if style == "multi" else style for name, style in formats.items()}
-    values = dict(pairs(params, formats))
+    styles = {name: "csv" if style == "multi" else style for name, style in styles.items()}
+    values = {name: mark.join(items) for name, items, mark in write_pairs(params, styles)}
 
     def fill(placeholder: re.Match[str]) -> str:
         name = placeholder[1]
@@ -167,37 +183,43 @@ def path(
     return re.sub(_PLACEHOLDER, fill, template)
 
 
-def checked_method(method: object) -> str:
+def check_method(method: object) -> str:
     """Return a method in capitals (RFC 9110 section 9.1).
 
     Raises:
-        ApiTypeError: It is no `str`.
-        ApiValueError: It is no token.
+        ApiTypeError: It is not a `str`.
+        ApiValueError: It is not a single word.
     """
     if not isinstance(method, str):
         raise ApiTypeError(f"method must be a str, not {type(method).__name__}")
-    if method in METHODS:
-        return method
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", method):
+    if not (method.isascii() and method.replace("-", "").isalnum()):
         raise ApiValueError("method must be a single word, such as GET")
     return method.upper()
 
 
-def query(params: Params | None, collection_formats: Mapping[str, str] | None = None) -> str:
-    """Write a query with its question mark; empty for no parameters."""
-    written = (
-        urlencode(pairs(params, collection_formats), quote_via=quote, safe="") if params else ""
+def write_query(params: Params | None, collection_formats: Mapping[str, str] | None = None) -> str:
+    """Write a query without its question mark. The comma between the items of a `csv` list stays as it is.
+
+    Examples:
+        >>> write_query({"id": ["a,b", "c"]}, {"id": "csv"})
+        'id=a%2Cb,c'
+    """
+    return "&".join(
+        f"{quote(name, safe='')}={quote(mark, safe=',').join(quote(item, safe='') for item in items)}"
+        for name, items, mark in write_pairs(params, collection_formats)
     )
-    return f"?{written}" if written else ""
 
 
-def content(body: Any, post_params: Params | None, content_type: str | None) -> tuple[bytes, str]:
+def write_body(
+    body: Any, post_params: Params | None, content_type: str | None
+) -> tuple[bytes | str, str]:
     """Write the body of a request that has one.
 
     Args:
-        body: What to send: JSON, unless it is bytes or the content type says that it is a text of another kind.
-        post_params: The fields of a form.
-        content_type: The content type asked for, or `None`.
+        body: What to send: as JSON, unless it is bytes, or a `str` with another content type.
+        post_params: The fields of a form; in a `multipart/form-data` form a value may be a tuple
+            `(file name, data, media type)`.
+        content_type: The content type from the headers; `None` for the one that fits.
 
     Returns:
         The body and its content type.
@@ -208,24 +230,43 @@ def content(body: Any, post_params: Params | None, content_type: str | None) -> 
     """
     if body is not None and post_params:
         raise ApiValueError("body and post_params exclude each other; give one of them")
+    if post_params and (content_type or "").startswith(MULTIPART):
+        fields = [
+            (name, value if isinstance(value, tuple) else write_text(name, value))
+            for name, value in post_params
+        ]
+        return urllib3.encode_multipart_formdata(fields)
     if post_params:
         if content_type not in (None, FORM):
-            raise ApiValueError(f"a form is sent as {FORM}, not as {content_type}")
-        return urlencode(pairs(post_params)).encode("ascii"), FORM
+            raise ApiValueError(f"a form is sent as {FORM} or {MULTIPART}, not as {content_type}")
+        pairs = [(name, mark.join(items)) for name, items, mark in write_pairs(post_params)]
+        return urlencode(pairs), FORM
     if isinstance(body, bytes):
         return body, content_type or BYTES
     if content_type is None or is_json(content_type):
-        with _written_for("body", body):
-            written = to_json(plain("body", body), inf_nan_mode="constants")
-        return written, content_type or JSON
+        return to_json(sanitize("body", body), inf_nan_mode="constants"), content_type or JSON
     if isinstance(body, str):
-        return text("body", body).encode("utf-8"), content_type
+        return write_text("body", body).encode("utf-8"), content_type
     raise ApiValueError(
         f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes"
     )
 
 
+def read_files(files: Mapping[str, Any]) -> list[tuple[str, tuple[str, bytes, str]]]:
+    """Return the fields of a multipart form for files: each a path, bytes, `(file name, bytes)`, or a list of these."""
+    fields = []
+    for field, value in files.items():
+        for file in value if isinstance(value, list) else [value]:
+            name, data = file if isinstance(file, tuple) else (field, file)
+            if isinstance(data, str):
+                name = os.path.basename(data)
+                with open(data, "rb") as opened:
+                    data = opened.read()
+            fields.append((field, (name, data, mimetypes.guess_type(name)[0] or BYTES)))
+    return fields
+
+
 def is_json(content_type: str | None) -> bool:
-    """Say whether a media type is JSON, by name or by suffix (RFC 6839 section 3.1)."""
+    """Return whether a media type is JSON, by name or by suffix (RFC 6839 section 3.1)."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class ApiModel(BaseModel):
-    """A JSON object of the API; what the service adds to it later is kept.
+    """A JSON object of the API; fields that the service adds later are kept.
 
-    Values are checked strictly, as JSON Schema would: a string is no number. pydantic's `ValidationError` names the
-    field at fault.
+    Values are checked strictly, as JSON Schema would: a string is not a number. pydantic's `ValidationError` names the
+    field at fault. Whatever writes the model speaks the names on the wire.
     """
 
     model_config = ConfigDict(
@@ -23,6 +24,7 @@ class ApiModel(BaseModel):
         strict=True,
         validate_assignment=True,
         populate_by_name=True,
+        serialize_by_alias=True,
         # A body may echo what a caller sent, and that may be a secret.
         hide_input_in_errors=True,
     )
@@ -35,7 +37,7 @@ class ApiModel(BaseModel):
             if name in self.model_fields_set or getattr(self, name) is not None
         }
         return {
-            name: _plain(value) for name, value in {**known, **(self.model_extra or {})}.items()
+            name: _write(value) for name, value in {**known, **(self.model_extra or {})}.items()
         }
 
     def to_json(self) -> str:
@@ -44,13 +46,19 @@ class ApiModel(BaseModel):
 
     def to_str(self) -> str:
         """Return `to_dict()` laid out for reading."""
-        from pprint import pformat  # for who asks for it
+        from pprint import pformat  # few need it
 
         return pformat(self.to_dict())
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; `update` accepts the names on the wire as well."""
+        names = {field.serialization_alias: name for name, field in type(self).model_fields.items()}
+        renamed = {names.get(name, name): value for name, value in (update or {}).items()}
+        return super().model_copy(update=renamed, deep=deep)
+
     @classmethod
     def from_dict(cls, obj: dict[str, Any] | None) -> Self | None:
-        """Make the model of a dictionary by wire names or attribute names.
+        """Make the model from a dictionary by names on the wire or attribute names.
 
         Args:
             obj: The dictionary; `None` gives `None`.
@@ -61,22 +69,22 @@ class ApiModel(BaseModel):
         return None if obj is None else cls.model_validate(obj)
 
     @classmethod
-    def from_json(cls, json_str: str | bytes) -> Self:
-        """Make the model of JSON text.
+    def from_json(cls, json_str: str | bytes) -> Self | None:
+        """Make the model from JSON text; `null` gives `None`.
 
         Raises:
-            pydantic.ValidationError: This is no JSON, or a field is missing or has the wrong type.
+            pydantic.ValidationError: This is not JSON, or a field is missing or has the wrong type.
         """
-        return cls.model_validate_json(json_str)
+        return None if json_str.strip() in ("null", b"null") else cls.model_validate_json(json_str)
 
 
-def _plain(value: Any) -> Any:
+def _write(value: Any) -> Any:
     """Copy a value, models inside it as dictionaries."""
     if isinstance(value, ApiModel):
         return value.to_dict()
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {name: _write(item) for name, item in value.items()}
+    return [_write(item) for item in value] if isinstance(value, list) else value
 
 
 def _integral(value: float) -> int:

@@ -1,0 +1,308 @@
+"""From an origin to urllib3's pool of connections: TLS, proxies, and our connection classes."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import importlib.util
+import os
+import ssl
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from at_client.checks import check_proxy, check_url, is_loopback
+from at_client.connections import DialingConnection, TimedConnection
+from at_client.exceptions import ApiTypeError, ApiValueError
+from at_client.failures import Peer
+from at_client.headers import Secret, check_headers
+from at_client.retries import PORTS
+
+if TYPE_CHECKING:
+    from at_client.configuration import Configuration
+
+
+_CLASS = urllib3.PoolManager
+_METHODS = _CLASS.request, _CLASS.urlopen
+
+
+class TimedHTTPConnection(DialingConnection, HTTPConnection):
+    """A plain connection with a deadline."""
+
+
+class TimedHTTPSConnection(DialingConnection, HTTPSConnection):
+    """A TLS connection with a deadline."""
+
+
+class TimedHTTPPool(urllib3.HTTPConnectionPool):
+    """A pool of plain connections with deadlines, or of a recorder's own while one is at work."""
+
+    @property
+    def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The class of new connections."""
+        present = urllib3.HTTPConnectionPool.ConnectionCls
+        return TimedHTTPConnection if present is HTTPConnection else present
+
+
+class TimedHTTPSPool(urllib3.HTTPSConnectionPool):
+    """A pool of TLS connections with deadlines, or of a recorder's own while one is at work."""
+
+    @property
+    def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The class of new connections."""
+        present = urllib3.HTTPSConnectionPool.ConnectionCls
+        return TimedHTTPSConnection if present is HTTPSConnection else present
+
+
+class Route(NamedTuple):
+    """How requests to one origin go."""
+
+    origin: str
+    """Scheme, host and port as a URL."""
+
+    pool: urllib3.HTTPConnectionPool
+    """The connections."""
+
+    peer: Peer
+    """The other side, for error messages."""
+
+    exposed: str | None
+    """The host that reads the request unencrypted; `None` if it is encrypted or stays on this machine."""
+
+    absolute: bool
+    """Whether a proxy forwards the request, and may answer it itself (RFC 9112 section 3.2.2)."""
+
+    def urlopen(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Send a request; urllib3's way from a manager to a pool takes a tenth of a call."""
+        target = url.partition("#")[0]
+        if not self.absolute:
+            target = target[len(self.origin) :]
+            target = target if target.startswith("/") else f"/{target}"
+        return self.pool.urlopen(method, target, redirect=False, assert_same_host=False, **options)
+
+
+class PoolManager(urllib3.PoolManager):
+    """urllib3's manager of pools, with the TLS settings and the proxies of a configuration.
+
+    A pool is opened when an origin is first asked for, and again after `clear()` or a lost connection; settings of
+    connections are read then.
+
+    Args:
+        configuration: The settings.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        options: dict[str, Any] = {"maxsize": configuration.connection_pool_maxsize}
+        if configuration.socket_options is not None:
+            options["socket_options"] = configuration.socket_options
+        super().__init__(**options)
+        self.pool_classes_by_scheme = {"http": TimedHTTPPool, "https": TimedHTTPSPool}
+        self._configuration = configuration
+        self._routes: dict[str, Route] = {}
+
+    def urlopen(  # type: ignore[override]  # urllib3 spells out that it returns what a pool returns
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
+        if redirect or self.is_patched():
+            return super().urlopen(method, url, redirect, **options)
+        return self.route_for(split_origin(url)).urlopen(method, url, **options)
+
+    def is_patched(self) -> bool:
+        """Return whether a test has put something in the place of urllib3's methods."""
+        mine = self.__dict__
+        return (
+            "request" in mine or "urlopen" in mine or (_CLASS.request, _CLASS.urlopen) != _METHODS
+        )
+
+    def route_for(self, origin: str) -> Route:
+        """Return the route to an origin: scheme, host and port as a URL.
+
+        Raises:
+            ApiValueError: The origin or a file of the configuration is not usable.
+        """
+        route = self._routes.get(origin)
+        return route or self._routes.setdefault(origin, self._open_route(origin))
+
+    def forget(self, origin: str) -> None:
+        """Let the next request to an origin connect anew, instead of taking another idle connection of the same age.
+
+        The pool is not closed, because other threads may be using it; its idle connections are closed with it when
+        the last of them is done.
+        """
+        self._routes.pop(origin, None)
+        self.pools.clear()
+
+    def clear(self) -> None:
+        """Close every idle connection; those in use are closed when their response ends."""
+        self._routes.clear()
+        super().clear()
+
+    def connection_from_host(
+        self,
+        host: str | None,
+        port: int | None = None,
+        scheme: str | None = "http",
+        pool_kwargs: Any = None,
+    ) -> urllib3.HTTPConnectionPool:
+        """Return the pool for a host, with the TLS settings of the configuration."""
+        if scheme == "https":
+            pool_kwargs = {**self._tls_options(), **self.connection_pool_kw, **(pool_kwargs or {})}
+        return super().connection_from_host(host, port, scheme, pool_kwargs)
+
+    def _open_route(self, origin: str) -> Route:
+        parts = check_url("url", origin, ("https", "http"))
+        host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
+        exposed = None if parts.scheme == "https" or is_loopback(host) else host
+        literal = f"[{host}]" if ":" in host else host
+        proxy = choose_proxy(parts.scheme, host, port, self._configuration)
+        if not proxy:
+            pool = self.connection_from_host(literal, port, parts.scheme)
+            return Route(origin, pool, Peer(f"{host}:{port}"), exposed, absolute=False)
+        bare, user, password = split_proxy(proxy)
+        options = {
+            **(self._tls_options() if parts.scheme == "https" else {}),
+            **self.connection_pool_kw,
+        }
+        if bare.startswith("socks"):
+            manager = _open_socks_manager(bare, user, password)
+        else:
+            headers = check_headers(self._configuration.proxy_headers or {})
+            if user is not None:
+                pair = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
+                headers["Proxy-Authorization"] = Secret(f"Basic {pair}")  # RFC 7617
+            tls = self._tls_context if bare.startswith("https") else None
+            options = {"ssl_context": tls, **options} if tls else options
+            manager = urllib3.ProxyManager(bare, proxy_headers=headers, proxy_ssl_context=tls)  # type: ignore[arg-type]
+            manager.pool_classes_by_scheme = self.pool_classes_by_scheme
+        pool = manager.connection_from_host(literal, port, parts.scheme, options)
+        sent = [
+            value
+            for value in (*pool.proxy_headers.values(), Secret(password or ""))
+            if isinstance(value, Secret)
+        ]
+        absolute = parts.scheme == "http" and not bare.startswith("socks")
+        return Route(origin, pool, Peer(f"{host}:{port}", bare, tuple(sent)), exposed, absolute)
+
+    @functools.cached_property
+    def _tls_context(self) -> ssl.SSLContext:
+        return open_tls_context(self._configuration)
+
+    def _tls_options(self) -> dict[str, Any]:
+        options = {
+            "ssl_context": self._tls_context,
+            "assert_hostname": self._configuration.assert_hostname,
+            "server_hostname": self._configuration.tls_server_name,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def _open_socks_manager(url: str, user: str | None, password: str | None) -> urllib3.PoolManager:
+    """Make a manager for a SOCKS proxy, whose connections keep a deadline but connect in their own way.
+
+    Raises:
+        ApiValueError: PySocks is not installed.
+    """
+    if importlib.util.find_spec("socks") is None:
+        raise ApiValueError("proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'")
+    from urllib3.contrib.socks import SOCKSProxyManager
+
+    manager = SOCKSProxyManager(url, username=user, password=password)
+    manager.pool_classes_by_scheme = {
+        scheme: type(
+            pool.__name__,
+            (pool,),
+            {"ConnectionCls": type("Timed", (TimedConnection, pool.ConnectionCls), {})},
+        )
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+    return manager
+
+
+def split_origin(url: str) -> str:
+    """Return scheme, host and port of an absolute URL, as they are written.
+
+    Raises:
+        ApiTypeError, ApiValueError: It is not an absolute `http` or `https` URL.
+
+    Examples:
+        >>> split_origin("https://api.example.com/v1?page=2")
+        'https://api.example.com'
+    """
+    if not isinstance(url, str):
+        raise ApiTypeError(f"url must be a str, not {type(url).__name__}")
+    scheme, mark, rest = url.partition("://")
+    authority = rest.replace("?", "/").replace("#", "/").partition("/")[0]
+    if scheme.lower() not in PORTS or not authority:
+        raise ApiValueError("url must be an absolute http or https URL")
+    return f"{scheme}{mark}{authority}"
+
+
+def choose_proxy(scheme: str, host: str, port: int, configuration: Configuration) -> str:
+    """Return the URL of the proxy in front of a host: the configuration's, else the environment's; "" for none."""
+    proxy, no_proxy = configuration.proxy, configuration.no_proxy
+    if proxy is None and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return ""
+    from urllib.request import (
+        getproxies_environment,
+        proxy_bypass_environment,
+    )  # takes 10 ms to import
+
+    if proxy is None:
+        proxies = getproxies_environment()
+        proxy = proxies.get(scheme) or proxies.get("all")
+        no_proxy = proxies.get("no") if no_proxy is None else no_proxy
+        if proxy:
+            proxy = check_proxy(f"{scheme}_proxy in the environment", proxy)
+    bypassed = no_proxy and proxy_bypass_environment(f"{host}:{port}", {"no": no_proxy})
+    return "" if bypassed else proxy or ""
+
+
+def split_proxy(url: str) -> tuple[str, str | None, str | None]:
+    """Return the URL of a proxy without credentials, its user name and its password."""
+    parts = urlsplit(url)
+    user, password = (value and unquote(value) for value in (parts.username, parts.password))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", user, password
+
+
+def open_tls_context(configuration: Configuration) -> ssl.SSLContext:
+    """Make the TLS context that all connections of a client share, or return the user's own.
+
+    Without CA settings OpenSSL's defaults are trusted, `SSL_CERT_FILE` and `SSL_CERT_DIR` included.
+
+    Raises:
+        ApiValueError: A file cannot be read, holds no certificate or no fitting key, or two settings contradict.
+    """
+    files = {
+        name: getattr(configuration, name)
+        for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")
+    }
+    if configuration.ssl_context is not None:
+        others = [name for name, value in files.items() if value is not None]
+        if others or not configuration.verify_ssl:
+            raise ApiValueError(
+                f"ssl_context decides whom to trust; leave {', '.join(others or ['verify_ssl'])} unset"
+            )
+        return configuration.ssl_context
+    ca_file, ca_data, cert_file, key_file = files.values()
+    if key_file is not None and cert_file is None:
+        raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
+    try:
+        context = ssl.create_default_context(cafile=ca_file, cadata=ca_data)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        source = "ca_cert_data" if ca_file is None else f"ssl_ca_cert {ca_file!r}"
+        raise ApiValueError(f"{source} holds no usable CA certificate: {error}") from error
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if cert_file is not None:
+        try:
+            # An empty password instead of OpenSSL's prompt on the terminal, at which a cron job would hang.
+            context.load_cert_chain(cert_file, key_file, password="")
+        except (OSError, ValueError) as error:
+            raise ApiValueError(
+                f"cert_file and key_file hold no certificate with its unencrypted private key: {error}"
+            ) from error
+    return context
