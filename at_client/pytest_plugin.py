@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator  # noqa: TC003  # annotations resolve at run time, too
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+import at_client
 
-    from at_client.sandbox import Sandbox
+if TYPE_CHECKING:
+    import at_client.sandbox  # noqa: TC004  # at run time, `at_client` loads it on first use
 
 
 @pytest.fixture
-def at_sandbox() -> Iterator[Sandbox]:
+def at_sandbox() -> Iterator[at_client.sandbox.Sandbox]:
     """Yield the credits API, running on a loopback port with one account, until the test ends."""
-    # Not at the top: every run of pytest imports this file, and few tests need the sandbox.
-    from at_client.sandbox import Sandbox
-
-    with Sandbox() as sandbox:
+    # Every run of pytest imports this file, and few need the sandbox; only this line loads it.
+    with at_client.sandbox.Sandbox() as sandbox:
         yield sandbox

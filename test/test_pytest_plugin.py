@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
-import threading
+import typing
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def run_pytest(tmp_path: Path) -> Callable[[str], str]:
-    """Run tests as their author would, with this plugin and no other; gives what pytest prints."""
+def run_pytest(tmp_path: Path) -> Callable[..., str]:
+    """Run test files as their author would, with this plugin only; gives what pytest prints."""
 
-    def run(code: str) -> str:
-        (tmp_path / "test_theirs.py").write_text(code, encoding="utf-8")
+    def run(*files: str) -> str:
+        for number, code in enumerate(files):
+            (tmp_path / f"test_{number}.py").write_text(code, encoding="utf-8")
         command = [
             sys.executable,
             "-m",
@@ -61,7 +64,7 @@ def test_pytest_finds_the_plugin() -> None:
     assert found.load() is pytest_plugin
 
 
-def test_fixture_is_a_new_sandbox_each_time(run_pytest: Callable[[str], str]) -> None:
+def test_fixture_is_a_new_sandbox_each_time(run_pytest: Callable[..., str]) -> None:
     """`at_sandbox` is running in the test, gone after it, and another one in the next."""
     shown = run_pytest(
         """
@@ -93,7 +96,7 @@ def test_nothing_is_left():
     assert "3 passed" in shown
 
 
-def test_plugin_costs_nothing(run_pytest: Callable[[str], str]) -> None:
+def test_plugin_costs_nothing(run_pytest: Callable[..., str]) -> None:
     """A run of pytest that does not use the fixture loads neither HTTP nor models."""
     shown = run_pytest(
         """
@@ -107,7 +110,7 @@ def test_loaded():
     assert "1 passed" in shown
 
 
-def test_fixture_explains_itself(run_pytest: Callable[[str], str], tmp_path: Path) -> None:
+def test_fixture_explains_itself(run_pytest: Callable[..., str], tmp_path: Path) -> None:
     """`pytest --fixtures` has a line about it."""
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --fixtures\n", encoding="utf-8")
     shown = run_pytest("")
@@ -116,18 +119,29 @@ def test_fixture_explains_itself(run_pytest: Callable[[str], str], tmp_path: Pat
     )
 
 
-def test_tests_of_the_guide_pass(run_pytest: Callable[[str], str], project: Path) -> None:
-    """Every test that the guide shows passes as it stands on the page."""
+def test_blocks_of_the_guide_run_alone(run_pytest: Callable[..., str], project: Path) -> None:
+    """Each Python block of the guide is a file that passes as it stands on the page."""
     page = (project / "docs" / "sandbox.md").read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
-    shown = set(
-        re.findall(r"^test_theirs\.py::(test_\w+)\S* PASSED", run_pytest(code), re.MULTILINE)
-    )
-    assert shown == set(re.findall(r"^def (test_\w+)", code, re.MULTILINE))
+    files = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    printed = run_pytest(*files)
+    passed = set(re.findall(r"^test_(\d+)\.py::(test_\w+)\S* PASSED", printed, re.MULTILINE))
+    shown = {
+        (str(number), name)
+        for number, code in enumerate(files)
+        for name in re.findall(r"^def (test_\w+)", code, re.MULTILINE)
+    }
+    assert passed == shown
     assert len(shown) > 10
 
 
 def test_fixture_here(at_sandbox: Sandbox) -> None:
     """The fixture is there in this very run, too, since the package is installed."""
-    assert at_sandbox.url
-    assert any(thread.name == "at-sandbox" for thread in threading.enumerate())
+    assert at_sandbox.url.startswith("http://127.0.0.1:")
+
+
+def test_annotations_are_true_at_run_time() -> None:
+    """What the fixture yields can be asked for."""
+    from at_client.sandbox import Sandbox
+
+    fixture = inspect.unwrap(pytest_plugin.at_sandbox)
+    assert typing.get_type_hints(fixture) == {"return": Iterator[Sandbox]}

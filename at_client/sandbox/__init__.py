@@ -6,15 +6,9 @@ Examples:
     ...     sandbox.fail(status=503, times=2, retry_after=1)
     ...     sandbox.url.startswith("http://127.0.0.1:")
     True
-
-The way of a request: `server` reads it, `sandbox` logs it, `trouble` may have something scripted
-for it, `service` answers it (`grants` if a token is asked for) from what `accounts` holds, and
-`server` sends the answer.
 """
 
-from at_client.sandbox.accounts import Account
-from at_client.sandbox.messages import Answer, Headers, Request
-from at_client.sandbox.sandbox import Sandbox
-from at_client.sandbox.trouble import Trouble
+from at_client.sandbox.server import Fault, Sandbox
+from at_client.sandbox.service import Account, Request
 
-__all__ = ["Account", "Answer", "Headers", "Request", "Sandbox", "Trouble"]
+__all__ = ["Account", "Fault", "Request", "Sandbox"]
