@@ -315,23 +315,20 @@ def test_watch_until_too_few(
 # ---- On a terminal
 
 
-def test_terminal_has_colours_where_they_are_wanted(account: Sandbox) -> None:
-    """On a terminal the bar has its colour, unless `NO_COLOR` is set, and the width that there is."""
-    for colour, end, variables in (("\x1b[32m", "\x1b[0m", {}), ("", "", {"NO_COLOR": "1"})):
-        account.delay(0.5)
-        with on_terminal("credits", **variables) as terminal:
-            terminal.resize(40, 24)
-            terminal.read("Resets")
-        assert f"\n  {colour}{'█' * 7}{end}{'░' * 20}  25 % used" in terminal.shown
-
-
-@pytest.mark.usefixtures("account")
-def test_dumb_terminal_gets_lines() -> None:
-    """On a terminal that knows no escape sequences, `--watch` prints line by line."""
-    with on_terminal("credits", "--watch", "0.01", TERM="dumb") as terminal:
-        terminal.read(f"{LINE % (250, 750)}\n{LINE % (250, 750)}\n")
-        assert terminal.end() == 130
-    assert "\x1b[" not in terminal.shown
+@pytest.mark.parametrize(
+    ("variables", "start", "end"),
+    [({}, "\x1b[32m", "\x1b[0m"), ({"NO_COLOR": "1"}, "", ""), ({"TERM": "dumb"}, "", "")],
+)
+def test_terminal_has_colours(
+    variables: dict[str, str], start: str, end: str, account: Sandbox
+) -> None:
+    """On a terminal the bar has the width that there is, and its colour, where that is wanted."""
+    account.delay(0.5)
+    with on_terminal("credits", **variables) as terminal:
+        terminal.resize(40, 24)
+        terminal.read("Resets")
+    assert f"\n  {start}{'█' * 7}{end}{'░' * 20}  25 % used" in terminal.shown
+    assert ("\x1b" in terminal.shown) == bool(start)
 
 
 def test_watch_draws_on_the_alternate_screen(account: Sandbox) -> None:

@@ -93,13 +93,6 @@ def test_colours(used: int, colour: int) -> None:
     assert f"  {min(used // 10, 100)} % used" in shown
 
 
-@pytest.mark.parametrize(("width", "cells"), [(200, 40), (53, 40), (40, 27), (20, 7), (5, 0)])
-def test_bar_fits(width: int, cells: int) -> None:
-    """The bar takes the room there is, 40 cells at most."""
-    bar = render_text(LEAST, width=width, blocks=False).splitlines()[2]
-    assert bar.count("#") + bar.count("-") == cells
-
-
 @given(st.integers(0, 10_000), st.integers(1, 10_000), st.integers(2, 60))
 def test_bar_is_honest(used: int, total: int, cells: int) -> None:
     """A bar is always as long as asked, empty only at 0 and full only at 1."""
