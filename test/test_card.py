@@ -32,7 +32,7 @@ def test_a_card_shows_what_the_service_said() -> None:
     """What remains, a labelled bar, plan and reset are shown, and what the service did not say is not."""
     card = parse(250, plan_tier="pro", reset_date="2026-12-01")
     used = "250 of 1,000 used (25 %)"
-    text = f"Agent Toolkit credits, pro plan750 left{used}, resets 2026-12-01"
+    text = f"Agent Toolkit credits, pro plan750 left{used}Resets 2026-12-01"
     assert "".join(card.itertext()) == text
     assert [bar.get("aria-label") for bar in card.iter() if bar.get("role") == "img"] == [used]
     least = parse(0)

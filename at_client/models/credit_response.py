@@ -121,7 +121,7 @@ class CreditResponse(ApiModel):
             "#d64545" if fraction >= ALARM_AT else "#d99a00" if fraction >= WARN_AT else "#2e9e5b"
         )
         plan = f", {escape(self.plan_tier)} plan" if self.plan_tier else ""
-        reset = f", resets {escape(self.reset_date)}" if self.reset_date else ""
+        reset = f"<br/>Resets {escape(self.reset_date)}" if self.reset_date else ""
         # Rounded down: what is not quite used up must not read 100 %.
         used = f"{self.used:,} of {self.total:,} used ({int(fraction * 100)} %)"
         return (
