@@ -1,251 +1,249 @@
-"""The command line: `at-client`, or `python -m at_client`."""
+"""The command line of at_client: `at-client`, or `python -m at_client`.
 
-from __future__ import annotations
+Environment of `credits`:
+  ACCESS_TOKEN    the access token; required unless --sandbox is given
+  AT_CLIENT_HOST  the host (default: https://api.agenttoolkit.ai)
+  NO_COLOR        if set, no colours
 
+Exit status:
+  0  success                          5    the service was not reached
+  1  any other failure                127  the command for the sandbox could not be started
+  2  wrong usage or settings          130  interrupted by Ctrl-C
+  3  fewer credits than --fail-below  141  nobody reads the output
+  4  not authorized (401 or 403)      143  terminated
+
+Examples:
+  at-client credits --sandbox                        # try it out, without an account
+  at-client credits --watch 60                       # fetch and show them every minute
+  at-client credits --fail-below 500 && ./big-job    # only if there are credits for it
+  at-client credits --format json | jq .remaining_credits
+  at-client sandbox --port 8765                      # prints AT_CLIENT_HOST and ACCESS_TOKEN
+  at-client sandbox -- python my_script.py           # runs a command with both of them set
+"""
+
+import argparse
 import contextlib
+import difflib
 import os
-import re
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TextIO
+from typing import Any
 
-from at_client.arguments import make_parser
+import at_client
+from at_client import display
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Sequence
+DONE, FAILED, WRONG_USAGE, TOO_FEW, NOT_AUTHORIZED, NOT_REACHED = range(6)
+"""Exit statuses; argparse, too, exits with 2 after wrong usage."""
 
-    from at_client.display import Screen
-    from at_client.exceptions import ApiException
-    from at_client.models.credit_response import CreditResponse
-    from at_client.sandbox import Request, Sandbox
+CANNOT_RUN, INTERRUPTED, BROKEN_PIPE, TERMINATED = 127, 130, 141, 143
+"""Exit statuses with the meaning that shells give them."""
 
-DONE, FAILED, TOO_FEW = 0, 1, 3
-"""Exit statuses; 2 is argparse's own, for wrong usage."""
-
-INTERRUPTED, NOBODY_READS = 130, 141
-"""What a shell reports of a process that SIGINT or SIGPIPE has ended."""
-
-OUR_WORDS = {
-    r"(Configuration\.)?access_token": "ACCESS_TOKEN",
-    r"Configuration\.host": "AT_CLIENT_HOST or --host",
-    r"Configuration\.proxy": "HTTPS_PROXY",
-    r"ssl_ca_cert": "SSL_CERT_FILE",
-    # There is no such option: who wants that should have to write a program.
-    r", or set allow_insecure_http=True[^.;]*": "",
-}
-"""What the library's messages advise (a pattern), in the words of the command line."""
+ENTER_SCREEN, LEAVE_SCREEN, CLEAR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H\x1b[J"
+"""Escape sequences for the alternate screen of a terminal (xterm), which has no scrollback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: Its arguments, without the name of the program; `None` means those of the process.
+        argv: The arguments, without the name of the program; `None` means those of the process.
 
     Returns:
         The exit status.
 
     Raises:
-        SystemExit: As argparse has it, after `--help`, `--version` and wrong usage.
+        SystemExit: After `--help`, `--version` and wrong usage, as with argparse.
     """
+    if sys.stdout is None:
+        return _print_error("cannot write the output: stdout is closed")
     try:
         try:
-            arguments = make_parser().parse_args(argv)
-            command = show_credits if arguments.command == "credits" else run_sandbox
-            return command(arguments)
+            arguments = _parse(sys.argv[1:] if argv is None else argv)
+            return _credits(arguments) if arguments.command == "credits" else _sandbox(arguments)
         finally:
-            # A pipe that nobody reads any more shows here, and not after the last line of Python.
-            sys.stdout.flush()
+            sys.stdout.flush()  # a full disk or a broken pipe shows here, not when Python exits
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the terminal has shown ^C
         return INTERRUPTED
-    except BrokenPipeError:
-        # What is still buffered must go somewhere when the interpreter ends.
+    except OSError as error:
+        # What is still buffered is written when Python exits, and would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        broken = isinstance(error, BrokenPipeError)
+        return BROKEN_PIPE if broken else _print_error(f"cannot write the output: {error.strerror}")
 
 
-def show_credits(arguments: argparse.Namespace) -> int:
-    """Carry out `at-client credits`.
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; completion tools such as shtab read it too."""
+    layout = argparse.RawDescriptionHelpFormatter
+    settings: dict[str, Any] = {"epilog": __doc__, "formatter_class": layout, "allow_abbrev": False}
+    parser = argparse.ArgumentParser("at-client", **settings)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {at_client.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    command = commands.add_parser("credits", help="show the credits of an account", **settings)
+    add = command.add_argument
+    add("--format", choices=("text", "json", "prometheus"), default="text", help="default: text")
+    add("--watch", metavar="SECONDS", type=_seconds, help="fetch and show them again and again")
+    add("--fail-below", metavar="N", type=int, default=-sys.maxsize, help="exit with 3 below N")
+    add("--timeout", metavar="SECONDS", type=_seconds, help="for the whole call (default: 60)")
+    add("--retries", metavar="N", type=int, help="attempts after the first (default: 2)")
+    add("--verbose", action="store_true", help="log every attempt to stderr")
+    add = command.add_mutually_exclusive_group().add_argument
+    add("--host", metavar="URL", help="takes precedence over AT_CLIENT_HOST")
+    add("--sandbox", action="store_true", help="ask a sandbox on this machine; needs no token")
+    add = commands.add_parser("sandbox", help="run the credits API here", **settings).add_argument
+    add("--port", metavar="N", type=int, default=0, help="the port (default: any free one)")
+    add("--total", metavar="N", type=int, default=1000, help="credits (default: 1000)")
+    add("--used", metavar="N", type=int, default=250, help="credits spent (default: 250)")
+    add("--token", help="the access token to accept (default: a random one)")
+    add("argv", metavar="COMMAND", nargs="*", help="run this, and end with it; put -- before it")
+    return parser
 
-    Args:
-        arguments: Its arguments.
 
-    Returns:
-        The exit status.
-    """
-    from at_client.exceptions import OpenApiException
-
-    try:
-        return _show_credits(arguments)
-    except OpenApiException as error:
-        return _complain(str(error))
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments; unless they start with a command, show the commands and suggest one."""
+    parser, commands = make_parser(), ("credits", "sandbox")
+    if not argv or argv[0] not in (*commands, "-h", "--help", "--version"):
+        parser.print_help(sys.stderr)
+        close = difflib.get_close_matches(argv[0], commands, 1) if argv else []
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        parser.exit(WRONG_USAGE, f"\nat-client: no command {argv[0]!r}{hint}\n" if argv else None)
+    return parser.parse_args(argv)
 
 
-def _show_credits(arguments: argparse.Namespace) -> int:
-    from at_client.api.credits_api import CreditsApi
-    from at_client.api_client import ApiClient
-    from at_client.configuration import Configuration
+def _seconds(text: str) -> float:
+    if 0 < float(text) < 1e9:
+        return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
 
+
+def _credits(arguments: argparse.Namespace) -> int:
     chosen = {name: getattr(arguments, name) for name in ("host", "timeout", "retries")}
     settings = {name: value for name, value in chosen.items() if value is not None}
-    with contextlib.ExitStack() as opened:
-        sandbox = _open_sandbox(opened) if arguments.sandbox else None
-        if sandbox is not None:
-            # What the environment says of proxies is not for a server on this machine.
-            settings |= {"host": sandbox.url, "access_token": sandbox.token, "no_proxy": "*"}
-        configuration = Configuration.from_env(debug=arguments.verbose, **settings)
-        if not configuration.access_token:
-            return _complain(
-                "ACCESS_TOKEN is not set. Set it to your access token (export ACCESS_TOKEN=...), "
-                "or try at-client credits --sandbox"
-            )
-        api = CreditsApi(opened.enter_context(ApiClient(configuration)))
-        return _fetch_and_show(api.get_credits, arguments, sandbox)
+    note = "From a sandbox on this machine; not your credits" if arguments.sandbox else ""
+    try:
+        with contextlib.ExitStack() as stack:
+            if arguments.sandbox:
+                from at_client.sandbox import Sandbox
+
+                sandbox = stack.enter_context(Sandbox())
+                settings |= {"host": sandbox.url, "access_token": sandbox.token, "no_proxy": "*"}
+            configuration = at_client.Configuration.from_env(debug=arguments.verbose, **settings)
+            if not configuration.access_token:
+                return _print_error(
+                    "ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE
+                )
+            client = stack.enter_context(at_client.ApiClient(configuration))
+            return _show(at_client.CreditsApi(client), arguments, note)
+    except at_client.OpenApiException as error:
+        statuses = {401: NOT_AUTHORIZED, 403: NOT_AUTHORIZED, 0: NOT_REACHED, None: WRONG_USAGE}
+        return _print_error(str(error), statuses.get(getattr(error, "status", None), FAILED))
 
 
-def _open_sandbox(opened: contextlib.ExitStack) -> Sandbox:
-    from at_client.sandbox import Sandbox
-
-    return opened.enter_context(Sandbox())
-
-
-def _fetch_and_show(
-    fetch: Callable[[], CreditResponse], arguments: argparse.Namespace, sandbox: Sandbox | None
-) -> int:
-    """Fetch and show once, or until interrupted with `--watch`."""
-    from at_client.exceptions import ApiException
-
-    while True:
-        pause = arguments.watch or 0.0
-        try:
-            credits = fetch()
-        except ApiException as error:
-            if not arguments.watch or _is_final(error):
-                raise
-            _complain(str(error))
-            pause = max(pause, error.retry_after or 0.0)
-        else:
-            _show(credits, arguments)
-            if sandbox is not None:
-                _tell_of(sandbox, arguments)
-                sandbox = None  # once is enough
-            if arguments.fail_below is not None and credits.remaining < arguments.fail_below:
-                _complain(f"{credits.remaining} credits remain, fewer than {arguments.fail_below}")
-                return TOO_FEW
-            if not arguments.watch:
+def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace, note: str) -> int:
+    """Show credits, again and again with `--watch`, and return the exit status."""
+    form, pause, limit = arguments.format, arguments.watch, arguments.fail_below
+    redraw = form == "text" and pause and _can_redraw()
+    lasting = redraw or (form == "text" and not pause)
+    samples: display.Samples = []
+    if note and not lasting:
+        print(note, file=sys.stderr)
+    if redraw:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        print(ENTER_SCREEN if redraw else "", end="", flush=True)
+        while True:
+            problem, wait = _fetch(api, samples, pause)
+            now, credits = samples[-1]
+            if redraw:
+                status = f"As of {now:%H:%M:%S} UTC, every {pause:g} s; Ctrl-C ends it"
+                text = display.render_text(samples, _screen(fit=True), note, problem, status)
+                print(f"{CLEAR}{text}", end="", flush=True)
+            elif problem:
+                _print_error(problem)
+            elif not lasting:
+                print(display.render_line(credits, now, form), flush=True)
+            if credits.remaining < limit:
+                break
+            if not pause:
                 return DONE
-        time.sleep(pause)
+            time.sleep(wait)
+    finally:
+        print(LEAVE_SCREEN if redraw else "", end="", flush=True)
+        if lasting and samples:
+            print(display.render_text(samples, _screen(), note))
+    return _print_error(f"{credits.remaining} credits left, fewer than {limit}", TOO_FEW)
 
 
-def _is_final(error: ApiException) -> bool:
-    """Say whether asking again later is pointless: the request itself was refused."""
-    return 400 <= error.status < 500 and error.status not in {408, 429}
-
-
-def _show(credits: CreditResponse, arguments: argparse.Namespace) -> None:
-    from at_client import display
-
-    now = datetime.now(timezone.utc)
-    if arguments.format == "json":
-        text = credits.to_json()
-    elif arguments.format == "prometheus":
-        text = display.render_prometheus(credits)
-    elif not arguments.watch:
-        text = display.render_text(credits, screen_of(sys.stdout))
-    elif can_redraw(sys.stdout):
-        screen = screen_of(sys.stdout)
-        status = f"  {now:%H:%M:%S} UTC, every {arguments.watch:g} s, Ctrl-C ends it"
-        painted = screen.paint(status, display.DIM)
-        text = f"{display.CLEAR}{display.render_text(credits, screen)}\n\n{painted}"
-    else:
-        text = display.render_line(credits, now)
-    print(text, flush=True)
-
-
-def _tell_of(sandbox: Sandbox, arguments: argparse.Namespace) -> None:
-    # Only text is read by people; other formats stay what they are.
-    stream = sys.stdout if arguments.format == "text" and not arguments.watch else sys.stderr
-    answered = sandbox.requests[-1]
-    print(
-        f"\n  From a sandbox on this machine, over a real socket; not your credits:"
-        f"\n  {answered.method} {sandbox.url}{answered.path} {answered.status}",
-        file=stream,
-    )
-
-
-def can_redraw(stream: TextIO) -> bool:
-    """Say whether a stream is a terminal that knows escape sequences.
-
-    Args:
-        stream: The stream.
-    """
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def screen_of(stream: TextIO) -> Screen:
-    """Find out what a stream can show; `NO_COLOR` is honoured (no-color.org).
-
-    Args:
-        stream: The stream.
-    """
-    from at_client.display import Screen
-
+def _fetch(api: Any, samples: display.Samples, pause: float) -> tuple[str, float]:
+    """Add a sample; return what went wrong, if it may pass, and for how long to wait."""
     try:
-        "█░".encode(stream.encoding or "ascii")
-        blocks = True
-    except (UnicodeEncodeError, LookupError):
-        blocks = False
-    return Screen(
-        width=shutil.get_terminal_size().columns,
-        colour=can_redraw(stream) and not os.environ.get("NO_COLOR"),
-        blocks=blocks,
-    )
+        # Those of the last hour, with `--watch 60`.
+        samples[:] = [*samples[-60:], (datetime.now(timezone.utc), api.get_credits())]
+    except at_client.ApiException as error:
+        if not samples or (400 <= error.status < 500 and error.status not in {408, 429}):
+            raise
+        return display.printable(str(error)), max(pause, min(error.retry_after or 0, 3600))
+    return "", pause
 
 
-def run_sandbox(arguments: argparse.Namespace) -> int:
-    """Carry out `at-client sandbox`, until interrupted.
+def _can_redraw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
-    Args:
-        arguments: Its arguments.
 
-    Returns:
-        The exit status.
-    """
+def _screen(*, fit: bool = False) -> display.Screen:
+    """Return what stdout can show; no colours if `NO_COLOR` is set (no-color.org)."""
+    width, rows = shutil.get_terminal_size()
+    colour = _can_redraw() and not os.environ.get("NO_COLOR")
+    blocks = b"?" not in "█░".encode(sys.stdout.encoding or "utf-8", "replace")
+    return display.Screen(width, rows if fit else None, colour, blocks)
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
     from at_client.sandbox import Sandbox
 
-    port, total, used = arguments.port, arguments.total, arguments.used
+    port, total, used, command = arguments.port, arguments.total, arguments.used, arguments.argv
     try:
-        sandbox = Sandbox(port, total=total, used=used, on_request=_log)
-    except ValueError as error:
-        return _complain(str(error))
-    sandbox.account.token = arguments.token or sandbox.token
-    try:
+        sandbox = Sandbox(port, total=total, used=used, on_request=None if command else _log)
+        sandbox.account.token = arguments.token or sandbox.token
         sandbox.start()
-    except (OSError, OverflowError) as error:
-        return _complain(f"cannot open port {port}: {error}. Choose another one with --port")
+    except (ValueError, OSError, OverflowError) as error:
+        return _print_error(f"cannot start the sandbox on port {port}: {error}")
     with contextlib.closing(sandbox):
-        print("# The sandbox is running, until Ctrl-C. To point a client at it:")
-        print(f"export AT_CLIENT_HOST={sandbox.url}")
-        print(f"export ACCESS_TOKEN={shlex.quote(sandbox.token)}", flush=True)
+        variables = {"AT_CLIENT_HOST": sandbox.url, "ACCESS_TOKEN": sandbox.token}
+        if command:
+            return _run(command, variables)
+        print("# The sandbox runs until Ctrl-C. To point a client at it:")
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}", flush=True)
         while True:
             time.sleep(3600)
 
 
-def _log(request: Request) -> None:
-    from at_client.display import printable
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    """Run a command to its end, and return its exit status as a shell would."""
+    # Ctrl-C reaches the command as well, which decides; unlike SIG_IGN, it does not inherit a handler.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = subprocess.call(command, env=os.environ | variables)  # noqa: S603  # as asked
+    except OSError as error:
+        return _print_error(f"cannot run {command[0]}: {error.strerror}", CANNOT_RUN)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status
 
-    with contextlib.suppress(OSError):  # the sandbox answers, whether its log is read or not
-        print(f"{request.time.astimezone():%H:%M:%S} {printable(str(request))}", file=sys.stderr)
+
+def _log(request: Any) -> None:
+    with contextlib.suppress(OSError):  # requests are answered whether or not they can be logged
+        print(f"{request.time.astimezone():%X}", display.printable(str(request)), file=sys.stderr)
 
 
-def _complain(message: str) -> int:
-    from at_client.display import printable
-
-    for theirs, ours in OUR_WORDS.items():
-        message = re.sub(theirs, ours, message)
-    print(f"at-client: {printable(message)}", file=sys.stderr)
-    return FAILED
+def _print_error(message: str, status: int = FAILED) -> int:
+    print(f"at-client: {display.printable(message)}", file=sys.stderr)
+    return status

@@ -1,54 +1,36 @@
 """Credits as text: for a person, for a log, for Prometheus. Nothing here opens, reads or prints."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+import contextlib
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from textwrap import shorten, wrap
+from typing import NamedTuple
 
-from at_client.exceptions import ApiValueError
-from at_client.models.card import ALARM_AT, WARN_AT
+import at_client  # each of its names is imported on first use: `--help` needs none of them
 
-if TYPE_CHECKING:
-    from at_client.models.credit_response import CreditResponse
+Samples = list[tuple[datetime, "at_client.CreditResponse"]]
+"""Credits with the times they were fetched at (UTC), oldest first."""
 
-BAR_WIDTH = 40
-"""Cells of the usage bar, where there is room."""
-
-GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
-
-CLEAR = "\x1b[H\x1b[J"
-"""Goes to the top of the terminal and wipes what is below."""
+GREEN, YELLOW, RED, NORMAL = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 
 
-@dataclass(frozen=True)
-class Screen:
+class Screen(NamedTuple):
     """What the place that the text goes to can show."""
 
     width: int = 80
-    """Columns."""
+
+    rows: int | None = None
+    """Rows to fit into, by leaving out lines and cutting long ones; `None` means that there is no limit."""
 
     colour: bool = False
     """Whether it shows colours."""
 
     blocks: bool = True
-    """Whether it shows block characters; the bar is of `#` and `-` if not."""
-
-    def paint(self, text: str, code: str) -> str:
-        """Put text between the escape sequences of a colour, if there are colours.
-
-        Args:
-            text: The text.
-            code: Parameter of the sequence (ECMA-48, SGR).
-        """
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+    """Whether it shows block characters; if not, the bar is made of `#` and `-`."""
 
 
 def printable(text: str) -> str:
     r"""Return text as one line without control characters, which could take over a terminal.
-
-    Args:
-        text: Text that somebody else wrote.
 
     Examples:
         >>> printable("pro\x1b[2J\nplan")
@@ -58,12 +40,7 @@ def printable(text: str) -> str:
 
 
 def render_bar(fraction: float, cells: int, screen: Screen) -> str:
-    """Draw a bar; only what is empty looks empty, and only what is full looks full.
-
-    Args:
-        fraction: The part to fill, from 0 to 1.
-        cells: Its length.
-        screen: Where it goes.
+    """Return a bar with a fraction (0 to 1) filled; it looks empty at 0 only, and full at 1 only.
 
     Examples:
         >>> render_bar(0.25, 8, Screen(blocks=False))
@@ -71,62 +48,94 @@ def render_bar(fraction: float, cells: int, screen: Screen) -> str:
         >>> render_bar(0.999, 8, Screen(blocks=False))
         '#######-'
     """
+    from at_client.models.credit_response import ALARM_AT, WARN_AT
+
     filled = round(fraction * cells)
-    if 0 < fraction < 1:
+    if cells and 0 < fraction < 1:
         filled = min(max(filled, 1), cells - 1)
     full, empty = "█░" if screen.blocks else "#-"
-    code = RED if fraction >= ALARM_AT else YELLOW if fraction >= WARN_AT else GREEN
-    return screen.paint(full * filled, code) + screen.paint(empty * (cells - filled), DIM)
+    colour = RED if fraction >= ALARM_AT else YELLOW if fraction >= WARN_AT else GREEN
+    start, end = (colour, NORMAL) if screen.colour else ("", "")
+    return f"{start}{full * filled}{end}{empty * (cells - filled)}"
 
 
-def render_text(credits: CreditResponse, screen: Screen) -> str:
-    """Show credits to a person.
+def render_text(samples: Samples, screen: Screen, note: str = "", *more: str) -> str:
+    """Return credits as a person reads them.
 
     Args:
-        credits: The credits.
+        samples: The last one is shown; all of them tell how fast credits are being spent.
         screen: Where the text goes.
+        note: What the reader must know; wrapped, and left out last.
+        *more: What else there is to say.
 
     Examples:
         >>> from at_client.models import CreditResponse
         >>> credits = CreditResponse(total=1000, used=250, remaining=750, plan_tier="pro")
-        >>> print(render_text(credits, Screen(width=40, blocks=False)))
+        >>> print(render_text([(datetime.now(), credits)], Screen(width=40, blocks=False)))
         Agent Toolkit credits, pro plan
         <BLANKLINE>
-          ######------------------  25 % used
+          #######--------------------  25 % used
         <BLANKLINE>
           Total      1,000
           Used         250
           Remaining    750
     """
-    title = screen.paint("Agent Toolkit credits", BOLD)
-    if credits.plan_tier:
-        title += f", {printable(credits.plan_tier)} plan"
+    credits = samples[-1][1]
+    plan = f", {printable(credits.plan_tier)} plan" if credits.plan_tier else ""
+    title = f"Agent Toolkit credits{plan}"
     # Rounded down: what is not quite used up must not read 100 %.
     percent = f"{int(credits.used_fraction * 100)} % used"
-    cells = max(1, min(BAR_WIDTH, screen.width - len(percent) - 7))
-    numbers = [f"{number:,}" for number in (credits.total, credits.used, credits.remaining)]
-    width = max(map(len, numbers))
-    total, used, remaining = (number.rjust(width) for number in numbers)
-    lines = [
-        title,
-        "",
-        f"  {render_bar(credits.used_fraction, cells, screen)}  {percent}",
-        "",
-        f"  Total      {total}{_sources(credits)}",
-        f"  Used       {used}",
-        f"  Remaining  {screen.paint(remaining, BOLD)}",
-    ]
-    if reset := _reset(credits):
-        lines += ["", f"  {reset}"]
-    return "\n".join(lines)
+    cells = max(0, min(40, screen.width - len(percent) - 4))
+    bar = f"  {render_bar(credits.used_fraction, cells, screen)}  {percent}"
+    width = max(len(f"{n:,}") for n in (credits.total, credits.used, credits.remaining))
+    parts = (("free", credits.free_credits), ("purchased", credits.purchased_credits))
+    sources = ", ".join(f"{number:,} {kind}" for kind, number in parts if number)
+    total = f"  Total      {credits.total:>{width},}{sources and f'  ({sources})'}"
+    used = f"  Used       {credits.used:>{width},}"
+    remaining = f"  Remaining  {credits.remaining:>{width},}"
+    texts = (note, _reset(credits), render_spending(samples), *more)
+    notes = [f"  {line}" for text in texts for line in wrap(text, max(1, screen.width - 2))]
+    lines = [title, "", bar, "", total, used, remaining, "", *notes]
+    if screen.rows is not None:
+        spare = ["", "", "", title, used, total, bar, *reversed(notes)]
+        for line in spare[: max(0, len(lines) - screen.rows)]:
+            lines.remove(line)
+        lines = [line if cells and line == bar else _shorten(line, screen.width) for line in lines]
+    return "\n".join(lines).rstrip()
 
 
-def render_line(credits: CreditResponse, now: datetime) -> str:
-    """Show credits in one line, for a log.
+def render_spending(samples: Samples) -> str:
+    """Return how fast credits are being spent, and when they run out at that rate.
+
+    Args:
+        samples: Credits with the times they were fetched at, oldest first.
+
+    Returns:
+        One line; empty if there are fewer than two samples.
+
+    Examples:
+        >>> from at_client.models import CreditResponse
+        >>> before = CreditResponse(total=1000, used=250, remaining=750)
+        >>> after = CreditResponse(total=1000, used=300, remaining=700)
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+        >>> render_spending([(noon, before), (noon.replace(minute=20), after)])
+        'Spending 150.0 credits per hour; used up in 4 h 40 min'
+    """
+    spent = sum(max(0, after.used - before.used) for (_, before), (_, after) in pairwise(samples))
+    hours = (samples[-1][0] - samples[0][0]).total_seconds() / 3600
+    if not spent or not hours:
+        return f"None spent since {samples[0][0]:%H:%M:%S} UTC" if hours else ""
+    left, minutes = divmod(round(max(0, samples[-1][1].remaining) / spent * hours * 60), 60)
+    return f"Spending {spent / hours:,.1f} credits per hour; used up in {left:,} h {minutes} min"
+
+
+def render_line(credits: "at_client.CreditResponse", now: datetime, form: str = "text") -> str:
+    """Return credits for a log or a program.
 
     Args:
         credits: The credits.
-        now: When they were asked for; aware.
+        now: When they were fetched, in UTC.
+        form: `text` or `json` for one line, or `prometheus`.
 
     Examples:
         >>> from at_client.models import CreditResponse
@@ -134,15 +143,16 @@ def render_line(credits: CreditResponse, now: datetime) -> str:
         >>> render_line(CreditResponse(total=1000, used=250, remaining=750), noon)
         '2026-11-22T12:00:00Z total=1000 used=250 remaining=750'
     """
-    time = f"{now.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-    return f"{time} total={credits.total} used={credits.used} remaining={credits.remaining}"
+    if form == "json":
+        return credits.to_json()
+    if form == "prometheus":
+        return render_prometheus(credits)
+    numbers = f"total={credits.total} used={credits.used} remaining={credits.remaining}"
+    return f"{now:%Y-%m-%dT%H:%M:%SZ} {numbers}"
 
 
-def render_prometheus(credits: CreditResponse) -> str:
-    """Show credits in Prometheus' text exposition format, version 0.0.4.
-
-    Args:
-        credits: The credits.
+def render_prometheus(credits: "at_client.CreditResponse") -> str:
+    """Return credits in Prometheus' text exposition format, version 0.0.4.
 
     Examples:
         >>> from at_client.models import CreditResponse
@@ -150,62 +160,35 @@ def render_prometheus(credits: CreditResponse) -> str:
         >>> text.splitlines()[-1]
         'agent_toolkit_credits_purchased 0'
     """
-    gauges: list[tuple[str, str, float | None]] = [
-        ("credits_granted", "Credits of the period, purchased ones included.", credits.total),
-        ("credits_used", "Credits spent in the period.", credits.used),
-        ("credits_remaining", "Credits left in the period.", credits.remaining),
-        ("credits_free", "Credits that come with the plan.", credits.free_credits),
-        ("credits_purchased", "Credits bought on top of the plan.", credits.purchased_credits),
-        ("credits_reset_timestamp_seconds", "When the next period starts.", _reset_time(credits)),
-    ]
-    plan = f'{{plan="{_label(credits.plan_tier)}"}}' if credits.plan_tier else ""
+    resets_at = _resets_at(credits)
+    reset = None if resets_at is None else int(resets_at.timestamp())
+    names = ("granted", "used", "remaining", "free", "purchased", "reset_timestamp_seconds")
+    numbers = (credits.total, credits.used, credits.remaining)
+    values = (*numbers, credits.free_credits, credits.purchased_credits, reset)
+    plan = printable(credits.plan_tier or "").replace("\\", r"\\").replace('"', r"\"")
+    label = f'{{plan="{plan}"}}' if plan else ""
     return "\n".join(
-        f"# HELP agent_toolkit_{name} {meaning}\n"
-        f"# TYPE agent_toolkit_{name} gauge\n"
-        f"agent_toolkit_{name}{plan} {value}"
-        for name, meaning, value in gauges
+        f"# TYPE agent_toolkit_credits_{name} gauge\nagent_toolkit_credits_{name}{label} {value}"
+        for name, value in zip(names, values, strict=True)
         if value is not None
     )
 
 
-def _sources(credits: CreditResponse) -> str:
-    parts: list[str] = []
-    if credits.free_credits is not None:
-        parts.append(f"{credits.free_credits:,} free")
-    if credits.purchased_credits:
-        parts.append(f"{credits.purchased_credits:,} purchased")
-    return f"  ({', '.join(parts)})" if parts else ""
+def _shorten(line: str, width: int) -> str:
+    """Cut a line that is too long, never within a number, and mark it."""
+    return line if len(line) <= width else shorten(line, width, placeholder=" >"[-width:])
 
 
-def _reset(credits: CreditResponse) -> str:
-    days = credits.days_until_reset
+def _reset(credits: "at_client.CreditResponse") -> str:
+    when, days = printable(credits.reset_date or ""), credits.days_until_reset
+    if resets_at := _resets_at(credits):
+        when = f"{resets_at:%Y-%m-%d %H:%M} UTC".replace(" 00:00 UTC", "")
     left = "" if days is None else "in 1 day" if days == 1 else f"in {days:,} days"
-    when = _reset_date(credits)
-    if when and left:
-        return f"Resets {when} ({left})"
-    return f"Resets {when or left}" if when or left else ""
+    return f"Resets {', '.join(filter(None, (when, left)))}" if when or left else ""
 
 
-def _reset_date(credits: CreditResponse) -> str:
-    resets_at = _resets_at(credits)
-    if resets_at is None:
-        return printable(credits.reset_date or "")
-    return f"{resets_at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC".replace(" 00:00 UTC", "")
-
-
-def _reset_time(credits: CreditResponse) -> int | None:
-    resets_at = _resets_at(credits)
-    return None if resets_at is None else int(resets_at.timestamp())
-
-
-def _resets_at(credits: CreditResponse) -> datetime | None:
-    """Return when the period ends; a date that cannot be read is no reason to show nothing."""
-    try:
-        return credits.resets_at
-    except ApiValueError:
-        return None
-
-
-def _label(value: str) -> str:
-    """Escape the value of a label, as the exposition format asks."""
-    return printable(value).replace("\\", r"\\").replace('"', r"\"")
+def _resets_at(credits: "at_client.CreditResponse") -> datetime | None:
+    """Return when the period ends, in UTC; a date that cannot be read is no reason to show nothing."""
+    with contextlib.suppress(at_client.ApiValueError, OverflowError):
+        return credits.resets_at and credits.resets_at.astimezone(timezone.utc)
+    return None

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import select
+import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from typing import IO, TYPE_CHECKING, Any
@@ -17,17 +22,29 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from at_client import cli
-from at_client.arguments import make_parser
 from at_client.version import __version__
 from support.facts import TOKEN
+from support.pages import PROJECT, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from at_client.sandbox import Sandbox
 
+Output = pytest.CaptureFixture[str]
+PROGRAM = [sys.executable, "-m", "at_client"]
+NOTE = "From a sandbox on this machine; not your credits"
 LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ total=1000 used=%d remaining=%d"
+TEXT = r"""Agent Toolkit credits, free plan
+
+  BAR  25 % used
+
+  Total      1,000  \(1,000 free\)
+  Used         250
+  Remaining    750
+
+  Resets \d{4}-\d\d-01, in \d+ days?
+"""
 
 
 @pytest.fixture
@@ -55,9 +72,14 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @contextlib.contextmanager
 def running(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Run the command line as a process of its own."""
-    command = [sys.executable, "-m", "at_client", *arguments]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    with subprocess.Popen(command, **options) as process:
+    # A child inherits an ignored SIGINT, such as that of a test run in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen([*PROGRAM, *arguments], **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             yield process
         finally:
@@ -76,228 +98,210 @@ def lines_of(stream: IO[str] | None, count: int) -> list[str]:
     return [stream.readline() for _ in range(count)]
 
 
-def test_credits_as_text(account: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without options, `credits` shows plan, bar, numbers and reset, in plain text in a pipe."""
-    account.account.plan_tier = "pro"
-    assert cli.main(["credits"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    assert "\x1b" not in out
-    assert out.startswith("Agent Toolkit credits, pro plan\n\n  ██████████░░░")
-    for part in ("25 % used", "Total      1,000", "Used         250", "Remaining    750"):
-        assert part in out
-    assert re.search(r"Resets \d{4}-\d\d-01 \(in \d+ days?\)\n$", out)
+class Terminal:
+    """A pseudo-terminal with a command on it; `shown` is everything that it has been sent."""
+
+    def __init__(self, near: int, process: subprocess.Popen[str]) -> None:
+        self._near = near
+        self.process = process
+        self.shown = ""
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._near, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read(self, until: str) -> None:
+        """Read until a pattern is found in what is new."""
+        start, deadline = len(self.shown), time.monotonic() + 20
+        while not re.search(until, self.shown[start:]):
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self._near], [], [], 0.1)[0]:
+                self.shown += os.read(self._near, 65536).decode().replace("\r\n", "\n")
+
+    def draw(self) -> list[str]:
+        """Return the lines of the next whole picture."""
+        self.read(r"(?s)\x1b\[H\x1b\[J.*\x1b\[H\x1b\[J")
+        return re.sub(r"\x1b\[\d+m", "", self.shown.split("\x1b[H\x1b[J")[-2]).split("\n")
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal, read what is left, and return the exit status."""
+        self.process.send_signal(number)
+        with contextlib.suppress(OSError):  # the end, on Linux
+            while more := os.read(self._near, 65536):
+                self.shown += more.decode().replace("\r\n", "\n")
+        return self.process.wait(10)
 
 
-def test_credits_as_json(account: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--format json` prints one line with the names of the wire."""
-    assert cli.main(["credits", "--format", "json"]) == 0
-    out = capsys.readouterr().out
-    assert json.loads(out) == account.account.to_dict()
-    assert out.count("\n") == 1
+@contextlib.contextmanager
+def on_terminal(*arguments: str, **variables: str) -> Iterator[Terminal]:
+    """Run the command line on a pseudo-terminal of 80 columns and 24 rows."""
+    near, far = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", **variables}
+    environment = {k: v for k, v in environment.items() if k not in {"COLUMNS", "LINES"}}
+    try:
+        with running(*arguments, stdin=far, stdout=far, stderr=far, env=environment) as process:
+            os.close(far)
+            terminal = Terminal(near, process)
+            terminal.resize(80, 24)
+            yield terminal
+    finally:
+        os.close(near)
 
 
-def test_credits_for_prometheus(account: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--format prometheus` prints gauges, the last line ended as Prometheus wants it."""
-    account.account.plan_tier = None
-    assert cli.main(["credits", "--format", "prometheus"]) == 0
-    assert capsys.readouterr().out.endswith("Z\n") is False
-    account.account.used = 999
-    assert cli.main(["credits", "--format", "prometheus"]) == 0
-    assert "\nagent_toolkit_credits_remaining 1\n" in capsys.readouterr().out
+# ---- Credits once
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█{10}░{30}"), ("ascii", "#{10}-{30}")])
+def test_credits_as_text(encoding: str, bar: str) -> None:
+    """Without options, `credits` shows plan, bar, numbers and reset, as plain as the pipe needs it."""
+    status, out, err = run("credits", env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (status, err) == (0, "")
+    assert re.fullmatch(TEXT.replace("BAR", bar), out)
 
 
 @pytest.mark.parametrize(
-    ("form", "where"), [("text", "out"), ("json", "err"), ("prometheus", "err")]
+    ("form", "line", "where"),
+    [
+        ("text", "  Remaining    750", 0),
+        ("json", r'{"total_credits":1000,"used_credits":250,"remaining_credits":750,.*}', 1),
+        ("prometheus", 'agent_toolkit_credits_remaining{plan="free"} 750', 1),
+    ],
 )
 def test_sandbox_needs_nothing(
-    form: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    form: str, line: str, where: int, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """`--sandbox` needs no token, heeds neither host nor proxies, and says what it did."""
+    """`--sandbox` needs no token, heeds neither host nor proxies, and says whose credits it shows."""
     for name in ("AT_CLIENT_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert cli.main(["credits", "--sandbox", "--format", form]) == 0
-    said = getattr(capsys.readouterr(), where)
-    assert "From a sandbox on this machine, over a real socket; not your credits:\n" in said
-    assert re.search(r"\n  GET http://127\.0\.0\.1:\d+/api/v1/credits 200\n$", said)
-
-
-@pytest.mark.parametrize("token", [None, ""])
-def test_missing_token_says_what_to_set(
-    token: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without a token nothing is sent, and one line says which variable to set."""
-    if token is not None:
-        monkeypatch.setenv("ACCESS_TOKEN", token)
-    assert cli.main(["credits"]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err == (
-        "at-client: ACCESS_TOKEN is not set. Set it to your access token "
-        "(export ACCESS_TOKEN=...), or try at-client credits --sandbox\n"
-    )
+    shown = capsys.readouterr()
+    assert re.search(f"^{line}$", shown.out, re.MULTILINE)
+    assert NOTE in shown[where]
+    assert form != "json" or shown.out.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("trouble", "said"),
+    ("trouble", "status", "said"),
     [
-        (lambda s: s.expire(s.token), "401 Unauthorized"),
-        (lambda s: s.fail(404), "404 Not Found"),
-        (lambda s: s.fail(429, retry_after=3600), "asks to wait 3600 s"),
-        (lambda s: s.fail(500, times=None), "500 Internal Server Error"),
-        (lambda s: s.drop(times=None), "127.0.0.1"),
-        (lambda s: s.answer(b"<html>"), "JSON"),
-        (lambda s: s.answer({"used": 1}), "total"),
-        (lambda s: s.fail(400, body={"detail": "a\x1b[2J\nb"}), "400 Bad Request"),
+        (lambda s: s.expire(s.token), 4, "401 Unauthorized"),
+        (lambda s: s.fail(403), 4, "403 Forbidden"),
+        (lambda s: s.drop(times=None), 5, "127.0.0.1"),
+        (lambda s: s.delay(30, times=None), 5, "127.0.0.1"),
+        (lambda s: s.fail(404), 1, "404 Not Found"),
+        (lambda s: s.fail(429, retry_after=3600), 1, "3600 s"),
+        (lambda s: s.fail(500, times=None), 1, "500 Internal Server Error"),
+        (lambda s: s.answer(b"<html>"), 1, "JSON"),
+        (lambda s: s.answer({"used": 1}), 1, "total"),
+        (lambda s: s.fail(400, body={"detail": "a\x1b[2J\nb"}), 1, "400 Bad Request"),
     ],
 )
 def test_failures_are_one_line(
-    trouble: Callable[[Sandbox], None],
-    said: str,
-    account: Sandbox,
-    capsys: pytest.CaptureFixture[str],
+    trouble: Callable[[Sandbox], None], status: int, said: str, account: Sandbox, capsys: Output
 ) -> None:
-    """Whatever goes wrong: exit 1, nothing on stdout, one plain line on stderr, and no secret."""
-    token = account.token
+    """A failure has its exit status, nothing on stdout, one plain line on stderr, and no secret."""
+    token, start = account.token, time.monotonic()
     trouble(account)
-    assert cli.main(["credits", "--retries", "0"]) == 1
+    assert cli.main(["credits", "--retries", "0", "--timeout", "1"]) == status
+    assert time.monotonic() - start < 5
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("at-client: ")
-    assert err.endswith("\n")
-    assert err[:-1].isprintable()
+    assert (out, err[:11], err[-1], err[:-1].isprintable()) == ("", "at-client: ", "\n", True)
     assert said in err
     assert token not in err
 
 
-def test_advice_is_for_the_command_line(
-    account: Sandbox, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("options", "variables", "said"),
+    [
+        ("", {"ACCESS_TOKEN": ""}, "ACCESS_TOKEN"),
+        ("", {"AT_CLIENT_HOST": "nonsense"}, "host"),
+        ("--host ftp://x", {}, "host"),
+        ("--host http://credits.example", {}, "https"),
+        ("--retries -1", {}, "retries"),
+    ],
+)
+def test_wrong_settings(
+    options: str, variables: dict[str, str], said: str, account: Sandbox, capsys: Output
 ) -> None:
-    """Advice names the variables that the command line reads, not the library's attributes."""
-    account.fail(401)
-    account.fail(404)
-    for options in ([], [], ["--host", "http://credits.example"]):
-        assert cli.main(["credits", *options]) == 1
-    unauthorized, not_found, unencrypted = capsys.readouterr().err.splitlines()
-    assert "Set ACCESS_TOKEN to a valid token" in unauthorized
-    assert "Check AT_CLIENT_HOST or --host" in not_found
-    assert unencrypted.endswith("unencrypted to credits.example; use https")
-    for line in (unauthorized, not_found, unencrypted):
-        assert not re.search(r"Configuration|access_token|_http", line)
-
-
-def test_host_option_wins(
-    account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`--host` goes before the variable."""
-    monkeypatch.setenv("AT_CLIENT_HOST", "http://127.0.0.1:9")
-    assert cli.main(["credits", "--host", account.url, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["total_credits"] == 1000
-
-
-def test_wrong_host_in_the_environment(
-    account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A variable that is no URL is told in one line."""
-    monkeypatch.setenv("AT_CLIENT_HOST", "nonsense")
-    assert cli.main(["credits"]) == 1
-    assert re.fullmatch(r"at-client: host must be a URL.*\n", capsys.readouterr().err)
+    """What cannot work exits with 2 and a line that says what is wrong; nothing is sent."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        assert cli.main(["credits", *options.split()]) == 2
+    assert re.fullmatch(f"at-client: .*{said}.*\n", capsys.readouterr().err)
     assert account.requests == []
-
-
-def test_timeout_option(account: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--timeout` bounds the whole call."""
-    account.delay(30, times=None)
-    start = time.monotonic()
-    assert cli.main(["credits", "--timeout", "0.2"]) == 1
-    assert time.monotonic() - start < 5
-    assert capsys.readouterr().err.startswith("at-client: ")
 
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize(("options", "attempts"), [([], 3), (["--retries", "1"], 2)])
-def test_retries_option(options: list[str], attempts: int, account: Sandbox) -> None:
-    """`--retries` is the number of attempts after the first."""
+def test_host_retries_and_verbose(
+    options: list[str], attempts: int, account: Sandbox, capsys: Output
+) -> None:
+    """`--host` takes precedence, `--retries` follow the first attempt, `--verbose` logs each of them."""
     account.fail(503, times=None)
-    assert cli.main(["credits", *options]) == 1
-    assert len(account.requests) == attempts
-
-
-def test_verbose(account: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--verbose` logs each attempt to stderr, without the token, and stdout stays as it is."""
-    account.fail(503, retry_after=0)
-    assert cli.main(["credits", "--format", "json", "--verbose"]) == 0
+    options = [*options, "--host", account.url, "--verbose"]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AT_CLIENT_HOST", "http://127.0.0.1:9")
+        assert cli.main(["credits", *options]) == 1
     out, err = capsys.readouterr()
-    assert json.loads(out)["total_credits"] == 1000
-    assert [status in line for status, line in zip(["503", "200"], err.splitlines(), strict=True)]
-    assert account.token not in err
-    assert cli.main(["credits", "--format", "json"]) == 0
-    assert capsys.readouterr().err == ""
+    assert len(account.requests) == attempts
+    assert ["503" in line for line in err.splitlines()] == [True] * (attempts + 1)
+    assert (out, account.token in err) == ("", False)
 
 
 @pytest.mark.parametrize(("limit", "status"), [(0, 0), (750, 0), (751, 3)])
-def test_fail_below(
-    limit: int, status: int, account: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fail_below(limit: int, status: int, account: Sandbox, capsys: Output) -> None:
     """`--fail-below N` shows the credits, and exits with 3 when fewer than N remain."""
     assert cli.main(["credits", "--fail-below", str(limit)]) == status
     out, err = capsys.readouterr()
     assert "Remaining    750" in out
-    assert err == ("at-client: 750 credits remain, fewer than 751\n" if status else "")
+    assert err == ("at-client: 750 credits left, fewer than 751\n" if status else "")
     assert len(account.requests) == 1
 
 
-def test_watch_in_a_pipe(
-    account: Sandbox, naps: list[float], capsys: pytest.CaptureFixture[str]
-) -> None:
+# ---- Credits again and again
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--sandbox"]])
+def test_watch_in_a_pipe(options: list[str], naps: list[float], capsys: Output) -> None:
     """In a pipe, `--watch` prints a line each time; Ctrl-C ends it quietly with 130."""
-    assert cli.main(["credits", "--watch", "7.5"]) == 130
+    assert cli.main(["credits", "--watch", "7.5", *options]) == 130
     out, err = capsys.readouterr()
-    assert re.fullmatch((LINE % (250, 750) + "\n") * 4, out)
-    assert (err, naps) == ("", [7.5] * 4)
-    assert len(account.requests) == 4
+    line = r"\{.*\"remaining_credits\":750.*\}" if "json" in options else LINE % (250, 750)
+    assert re.fullmatch(f"({line}\n){{4}}", out)
+    assert (err, naps) == (f"{NOTE}\n" if "--sandbox" in options else "", [7.5] * 4)
 
 
-def test_watch_as_json(
-    account: Sandbox, naps: list[float], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With `--format json`, `--watch` prints an object a line."""
-    assert cli.main(["credits", "--watch", "1", "--format", "json"]) == 130
-    lines = capsys.readouterr().out.splitlines()
-    assert [json.loads(line) for line in lines] == [account.account.to_dict()] * len(naps)
-
-
-def test_watch_outlives_trouble(
-    account: Sandbox, naps: list[float], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_watch_outlives_trouble(account: Sandbox, naps: list[float], capsys: Output) -> None:
     """A watch goes on after what may pass, waits as long as the service asks, and tells each time."""
+    account.answer(account.account.to_dict())
     account.fail(503)
     account.fail(429, retry_after=90)
-    account.drop(
-        times=2
-    )  # the first on a connection that was used before, which is replaced in silence
+    account.fail(429, retry_after=10**12)
     assert cli.main(["credits", "--watch", "5", "--retries", "0"]) == 130
     out, err = capsys.readouterr()
     assert re.fullmatch(LINE % (250, 750) + "\n", out)
-    assert naps == [5, 90, 5, 5]
-    first, second, _ = err.splitlines()
-    assert "503" in first
-    assert "429" in second
+    assert naps == [5, 5, 90, 3600]
+    assert re.fullmatch("at-client: 503 .*\n(at-client: 429 .*\n){2}", err)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize(
+    ("good", "bad", "status"), [(0, 503, 1), (1, 400, 1), (1, 401, 4), (1, 403, 4), (1, 404, 1)]
+)
 def test_watch_ends_with_what_will_not_pass(
-    status: int, account: Sandbox, naps: list[float], capsys: pytest.CaptureFixture[str]
+    good: int, bad: int, status: int, account: Sandbox, naps: list[float], capsys: Output
 ) -> None:
-    """A watch ends when the request itself is refused: asking again would not help."""
-    account.fail(status)
-    assert cli.main(["credits", "--watch", "5"]) == 1
-    assert str(status) in capsys.readouterr().err
-    assert naps == []
+    """A watch ends when its first call fails, and when the service refuses the request itself."""
+    for _ in range(good):
+        account.answer(account.account.to_dict())
+    account.fail(bad)
+    assert cli.main(["credits", "--watch", "5", "--retries", "0"]) == status
+    assert capsys.readouterr().err.startswith(f"at-client: {bad} ")
+    assert naps == [5.0] * good
 
 
 def test_watch_until_too_few(
-    account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """A watch with `--fail-below` ends with 3 as soon as fewer remain."""
     monkeypatch.setattr("at_client.cli.time.sleep", lambda _: account.account.spend(300))
@@ -305,244 +309,219 @@ def test_watch_until_too_few(
     out, err = capsys.readouterr()
     lines = [LINE % pair for pair in ((250, 750), (550, 450), (850, 150))]
     assert re.fullmatch("\n".join([*lines, ""]), out)
-    assert err == "at-client: 150 credits remain, fewer than 200\n"
+    assert err == "at-client: 150 credits left, fewer than 200\n"
 
 
-def test_watch_of_a_sandbox(naps: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    """A watched sandbox is told of once, and not among the lines."""
-    assert cli.main(["credits", "--watch", "1", "--sandbox"]) == 130
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == len(naps)
-    assert err.count("From a sandbox") == 1
+# ---- On a terminal
+
+
+@pytest.mark.parametrize(
+    ("variables", "start", "end"),
+    [({}, "\x1b[32m", "\x1b[0m"), ({"NO_COLOR": "1"}, "", ""), ({"TERM": "dumb"}, "", "")],
+)
+def test_terminal_has_colours(
+    variables: dict[str, str], start: str, end: str, account: Sandbox
+) -> None:
+    """On a terminal the bar has the width that there is, and its colour, where that is wanted."""
+    account.delay(0.5)
+    with on_terminal("credits", **variables) as terminal:
+        terminal.resize(40, 24)
+        terminal.read("Resets")
+    assert f"\n  {start}{'█' * 7}{end}{'░' * 20}  25 % used" in terminal.shown
+    assert ("\x1b" in terminal.shown) == bool(start)
+
+
+def test_watch_draws_on_the_alternate_screen(account: Sandbox) -> None:
+    """`--watch` draws on the alternate screen, and leaves the last state and a free line on the other."""
+    with on_terminal("credits", "--watch", "0.05", "--retries", "0") as terminal:
+        assert terminal.draw()[0] == "Agent Toolkit credits, free plan"
+        account.account.spend(50)
+        terminal.read(r"Spending [\d,]+\.\d credits per hour; used up in 0 h \d min\n")
+        account.fail(429, retry_after=0)
+        terminal.read("  429 Too Many Requests")
+        assert terminal.end() == 130
+    before, rest = terminal.shown.split("\x1b[?1049h")
+    drawn, after = rest.split("\x1b[?1049l")
+    assert re.search(
+        r"\n  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it\x1b\[H\x1b\[J", drawn
+    )
+    assert (before, after.count("Remaining    700\n"), after.count("Spending")) == ("", 1, 1)
+    assert after.endswith(" min\n\n")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (60, 8), (30, 6), (20, 5), (8, 2), (1, 1)])
+def test_watch_fits_the_window(columns: int, rows: int) -> None:
+    """A watch fits the window as it is now, and keeps what remains and whose credits they are."""
+    with on_terminal("credits", "--watch", "0.05", "--sandbox") as terminal:
+        terminal.draw()
+        terminal.resize(columns, rows)
+        terminal.draw()
+        lines = terminal.draw()
+    assert len(lines) <= rows
+    assert max(map(len, lines)) <= columns
+    text = " ".join(" ".join(lines).split())
+    assert columns < 20 or f"Remaining 750 {NOTE}" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, 0])
+def test_watch_leaves_the_alternate_screen(number: int, account: Sandbox) -> None:
+    """However a watch ends, the terminal is left as it was, and a failure is told after that."""
+    with on_terminal("credits", "--watch", "0.05", "--retries", "0") as terminal:
+        terminal.draw()
+        if not number:
+            account.fail(403)
+        assert terminal.end(number) == (128 + number if number else 4)
+    _, after = terminal.shown.split("\x1b[?1049l")
+    assert bool(re.search("\nat-client: 403 .*\n$", after)) is not bool(number)
+
+
+# ---- Endings
+
+
+def test_interrupt_is_quiet(account: Sandbox) -> None:
+    """Ctrl-C while waiting for an answer exits with 130, at once; a terminal gets a new line."""
+    account.delay(60, times=2)
+    with running("credits") as process, on_terminal("credits") as terminal:
+        while len(account.requests) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=10), process.returncode) == (("", ""), 130)
+        assert (terminal.end(), terminal.shown) == (130, "\n")
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("arguments", ["credits", "credits --watch 0.01", "sandbox", "--help"])
+def test_unwritable_output(arguments: str) -> None:
+    """A full disk and a closed stdout end with one line; a reader that has gone, without one."""
+    said = "at-client: cannot write the output: "
+    # Without a buffer, argparse itself does not mind.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # what a shell does
+        status, _, err = run(*arguments.split(), stdout=full, env=environment)
+    assert (status, err) == (1, f"{said}No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    status, _, err = run(*arguments.split(), stdout=writing, env=environment)
+    os.close(writing)
+    assert (status, err) == (141, "")
+    shell = ["/bin/sh", "-c", f"{shlex.join(PROGRAM)} {arguments} >&-"]
+    done = subprocess.run(shell, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (1, f"{said}stdout is closed\n")
+
+
+# ---- The sandbox
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN} $HOME", ""])
+def test_sandbox_in_the_foreground(token: str) -> None:
+    """`sandbox` prints lines that a shell can evaluate, answers, logs to stderr, and ends on Ctrl-C."""
+    with running("sandbox", "--total", "100", "--used", "90", "--token", token) as process:
+        printed = "".join(lines_of(process.stdout, 3))
+        shell = f'{printed}\nprintf "%s\\n" "$AT_CLIENT_HOST" "$ACCESS_TOKEN"'
+        evaluated = subprocess.check_output(["/bin/sh", "-c", shell], text=True)
+        host, accepted = evaluated.splitlines()
+        assert accepted == token or re.fullmatch("at-sandbox-token-[0-9a-f]{24}", accepted)
+        request = urllib.request.Request(f"{host}/api/v1/credits")
+        request.add_header("Authorization", f"Bearer {accepted}")
+        with urllib.request.urlopen(request, timeout=5) as response:
+            assert json.load(response)["remaining_credits"] == 10
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{host}/%1B%5B2Jnowhere", timeout=5)
+        logged = "".join(lines_of(process.stderr, 2))
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=10), process.returncode) == (("", ""), 130)
+    time = r"\d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"{time} GET /api/v1/credits 200\n{time} GET / \[2Jnowhere 404\n", logged)
+
+
+def test_sandbox_that_cannot_run(sandbox: Sandbox, capsys: Output) -> None:
+    """A taken or impossible port and impossible numbers are told in one line."""
+    taken = sandbox.url.rpartition(":")[2]
+    for options in (["--port", taken], ["--port", "65536"], ["--used", "2000"]):
+        assert cli.main(["sandbox", *options]) == 1
+        err = capsys.readouterr().err
+        assert re.fullmatch(r"at-client: cannot start the sandbox on port \d+: .+\n", err)
+
+
+def test_sandbox_runs_a_command() -> None:
+    """`sandbox -- COMMAND` runs it with both variables set, and exits with its status."""
+    assert run("sandbox", "--", *PROGRAM, "credits", "--fail-below", "1000")[0] == 3
+    shell = ("sandbox", "--", "/bin/sh", "-c")
+    assert run(*shell, "echo $1 $2", "x", "--", "-q") == (0, "-- -q\n", "")
+    assert run(*shell, "kill -9 $$") == (128 + 9, "", "")
+    err = "at-client: cannot run /no/such: No such file or directory\n"
+    assert run("sandbox", "--", "/no/such") == (127, "", err)
+
+
+def test_ctrl_c_is_for_the_command_of_a_sandbox() -> None:
+    """Ctrl-C reaches the command as well, which decides whether and how to end."""
+    script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done"
+    # A group of their own, as a shell would give them.
+    with running("sandbox", "--", "/bin/sh", "-c", script, start_new_session=True) as process:
+        assert lines_of(process.stdout, 1) == ["ready\n"]
+        os.killpg(process.pid, signal.SIGINT)
+        assert (process.communicate(timeout=10), process.returncode) == (("caught\n", ""), 5)
+
+
+# ---- Usage
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["debits"], "invalid choice: 'debits'"),
-        (["credits", "--watch", "0"], "--watch: must be a number of seconds above 0, not '0'"),
-        (["credits", "--watch", "inf"], "--watch: must be a number of seconds above 0, not 'inf'"),
-        (["credits", "--timeout", "soon"], "--timeout: must be a number of seconds above 0"),
-        (["credits", "--timeout", "nan"], "--timeout: must be a number of seconds above 0"),
-        (["credits", "--retries", "-1"], "--retries: must be a whole number, 0 or more, not '-1'"),
-        (["credits", "--fail-below", "1.5"], "--fail-below: must be a whole number, 0 or more"),
-        (["credits", "--format", "xml"], "--format: invalid choice: 'xml'"),
-        (["credits", "--host", "ftp://x"], "--host: it must be a URL"),
-        (["credits", "--host", "http://x", "--sandbox"], "not allowed with argument"),
-        (["credits", "--form", "json"], "unrecognized arguments: --form json"),
-        (["sandbox", "--port", "-1"], "--port: must be a whole number"),
+        ("credits --watch 0", "--watch: must be a number of seconds above 0, not '0'"),
+        ("credits --watch inf", "--watch: must be a number of seconds above 0, not 'inf'"),
+        ("credits --timeout nan", "--timeout: must be a number of seconds above 0"),
+        ("credits --timeout soon", "--timeout: invalid"),
+        ("credits --retries few", "--retries: invalid int value: 'few'"),
+        ("credits --format xml", "--format: invalid choice: 'xml'"),
+        ("credits --host http://x --sandbox", "not allowed with argument"),
+        ("credits --form json", "unrecognized arguments: --form json"),
+        ("", "commands:"),
+        ("credts", "no command 'credts'; did you mean 'credits'?"),
+        ("sandbux --port 1", "no command 'sandbux'; did you mean 'sandbox'?"),
+        ("quux", "no command 'quux'\n"),
     ],
 )
-def test_wrong_usage(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Wrong usage exits with 2 and says what is wrong with which option."""
+def test_wrong_usage(arguments: str, said: str, capsys: Output) -> None:
+    """Wrong usage exits with 2, says what is wrong, and shows the commands or options."""
     with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == 2
+        cli.main(arguments.split())
     out, err = capsys.readouterr()
-    assert out == ""
+    assert (caught.value.code, out) == (2, "")
     assert said in err
+    assert err.startswith("usage: at-client")
 
 
-@pytest.mark.parametrize("arguments", [[], ["credits"], ["sandbox"]])
-def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Every help has examples, and each example is one that the parser takes."""
+@pytest.mark.parametrize("command", ["", "credits", "sandbox"])
+def test_help(command: str, capsys: Output) -> None:
+    """Every help has examples that the parser takes, and the exit statuses of the page."""
     with pytest.raises(SystemExit) as caught:
-        cli.main([*arguments, "--help"])
+        cli.main([*command.split(), "--help"])
     assert caught.value.code == 0
     out = capsys.readouterr().out
-    examples = re.findall(r"^  at-client (.*?)(?: [#|>&].*)?$", out, re.MULTILINE)
-    assert len(examples) >= 2
+    examples = re.findall(r"^  at-client (.*?)(?: +[#|>&].*)?$", out, re.MULTILINE)
+    assert len(examples) >= 5
     for example in examples:
-        make_parser().parse_args(example.split())
-
-
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` names program and version."""
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["--version"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out == f"at-client {__version__}\n"
+        cli.make_parser().parse_args(example.split())
+    page = tables(PROJECT / "docs" / "command-line.md")
+    statuses = next(table for table in page if table[0][0] == "Status")
+    listed = re.findall(r"  (\d+)  ", out[out.index("Exit status:") : out.index("Examples:")])
+    assert sorted(listed, key=int) == [row[0] for row in statuses[1:]]
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_are_light(option: str) -> None:
     """`--help` and `--version` bring in neither urllib3 nor pydantic, nor what they need."""
     program = (
-        "import runpy, sys\n"
+        "import atexit, runpy, sys\n"
+        "atexit.register(lambda: print('LOADED', *{n.partition('.')[0] for n in sys.modules}))\n"
         f"sys.argv = ['at_client', {option!r}]\n"
-        "try:\n    runpy.run_module('at_client', run_name='__main__')\n"
-        "except SystemExit as done:\n    assert not done.code\n"
-        "print('\\nLOADED', *{name.partition('.')[0] for name in sys.modules})"
+        "runpy.run_module('at_client', run_name='__main__')\n"
     )
-    command = [sys.executable, "-c", program]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
-    loaded = set(shown.rpartition("LOADED")[2].split())
+    shown = subprocess.check_output([sys.executable, "-c", program], text=True, timeout=30)
+    shown, _, loaded = shown.rpartition("LOADED")
     assert "at_client" in loaded
-    assert not loaded & {"urllib3", "pydantic", "dateutil", "typing_extensions", "ssl", "http"}
-
-
-def test_as_a_module(account: Sandbox) -> None:
-    """`python -m at_client` is the command line: it prints, and its status is the process's."""
-    status, out, err = run("credits", "--fail-below", "800")
-    assert (status, err) == (3, "at-client: 750 credits remain, fewer than 800\n")
-    assert "Remaining    750" in out
-    assert len(account.requests) == 1
-
-
-def test_ascii_output_has_an_ascii_bar(account: Sandbox) -> None:
-    """Where stdout cannot show block characters, the bar is of ASCII, and nothing breaks."""
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    status, out, err = run("credits", env=environment)
-    assert (status, err) == (0, "")
-    assert "##########------------------------------  25 % used" in out
-    assert len(account.requests) == 1
-
-
-def on_terminal(*arguments: str, seen: str, **variables: str) -> str:
-    """Run the command line on a pseudo-terminal until something is seen, then press Ctrl-C."""
-    import pty
-
-    near, far = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "60", **variables}
-    shown = ""
-    try:
-        with running(*arguments, stdin=far, stdout=far, stderr=far, env=environment) as process:
-            deadline = time.monotonic() + 20
-            while seen not in shown:
-                assert time.monotonic() < deadline, shown
-                if select.select([near], [], [], 0.1)[0]:
-                    shown += os.read(near, 65536).decode()
-            process.send_signal(signal.SIGINT)
-            process.wait(10)
-    finally:
-        os.close(near)
-        os.close(far)
-    return shown.replace("\r\n", "\n")
-
-
-def test_terminal_has_colours(account: Sandbox) -> None:
-    """On a terminal the bar has its colour and the width that there is."""
-    shown = on_terminal("credits", seen="Resets")
-    assert "\x1b[32m██████████\x1b[0m\x1b[2m" in shown
-    assert "\x1b[1m  750\x1b[0m" in shown
-    assert account.requests
-
-
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_terminal_without_colours(variables: dict[str, str], account: Sandbox) -> None:
-    """`NO_COLOR`, and a terminal that knows no escape sequences, get plain text."""
-    assert "\x1b[" not in on_terminal("credits", seen="Resets", **variables)
-    assert account.requests
-
-
-def test_terminal_is_redrawn(account: Sandbox) -> None:
-    """On a terminal, `--watch` wipes and draws again, and says how to end it."""
-    shown = on_terminal("credits", "--watch", "0.01", seen="Ctrl-C ends it\x1b[0m\r\n\x1b[H\x1b[J")
-    assert shown.startswith("\x1b[H\x1b[J\x1b[1mAgent Toolkit credits")
-    assert " UTC, every 0.01 s, Ctrl-C ends it" in shown
-    assert "Traceback" not in shown
-    assert account.requests
-
-
-def test_interrupt_is_quiet(account: Sandbox) -> None:
-    """Ctrl-C while waiting for an answer exits with 130, at once and without a word."""
-    account.delay(60)
-    with running("credits") as process:
-        while not account.requests:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
-    assert (process.returncode, out, err) == (130, "", "")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["credits"], {141}),
-        (["credits", "--watch", "0.01"], {141}),
-        (["sandbox"], {141}),
-        (["credits", "--help"], {0, 141}),  # argparse of 3.11 and later does not mind
-    ],
-)
-def test_broken_pipe_is_quiet(arguments: list[str], expected: set[int], account: Sandbox) -> None:
-    """When nobody reads stdout any more, the command ends without a word, as one in C would."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        status, _, err = run(*arguments, stdout=writing)
-    finally:
-        os.close(writing)
-    assert status in expected
-    assert err == ""
-    assert account.url
-
-
-def test_sandbox_in_the_foreground(tmp_path: Path) -> None:
-    """`sandbox` prints lines that a shell can evaluate, answers, logs to stderr, and ends on Ctrl-C."""
-    arguments = ("sandbox", "--total", "100", "--used", "90", "--token", f"{TOKEN} $HOME")
-    with running(*arguments, cwd=tmp_path) as process:
-        printed = "".join(lines_of(process.stdout, 3))
-        shell = f'{printed}\nprintf "%s\\n" "$AT_CLIENT_HOST" "$ACCESS_TOKEN"'
-        evaluated = subprocess.check_output(["/bin/sh", "-c", shell], text=True)
-        host, token = evaluated.splitlines()
-        assert token == f"{TOKEN} $HOME"
-        request = urllib.request.Request(f"{host}/api/v1/credits")
-        request.add_header("Authorization", f"Bearer {token}")
-        with urllib.request.urlopen(request, timeout=5) as response:
-            assert json.load(response)["remaining_credits"] == 10
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{host}/%1B%5B2Jnowhere", timeout=5)
-        logged = lines_of(process.stderr, 2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
-    assert (process.returncode, out, err) == (130, "", "")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d GET /api/v1/credits 200\n", logged[0])
-    assert re.fullmatch(r"\d\d:\d\d:\d\d GET / \[2Jnowhere 404\n", logged[1])
-    assert not any(TOKEN in line for line in logged)
-
-
-def test_sandbox_makes_up_a_token() -> None:
-    """Without options the sandbox has a free port and a token of its own."""
-    with running("sandbox") as process:
-        comment, host, token = lines_of(process.stdout, 3)
-        process.send_signal(signal.SIGTERM)
-    assert comment.startswith("# ")
-    assert re.fullmatch(r"export AT_CLIENT_HOST=http://127\.0\.0\.1:[1-9]\d*\n", host)
-    assert re.fullmatch(r"export ACCESS_TOKEN=at-sandbox-token-[0-9a-f]{24}\n", token)
-
-
-def test_sandbox_that_cannot_run(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A taken or impossible port and impossible numbers are told in one line."""
-    taken = sandbox.url.rpartition(":")[2]
-    for arguments, said in (
-        (["--port", taken], f"cannot open port {taken}: "),
-        (["--port", "65536"], "cannot open port 65536: "),
-        (["--used", "2000"], "used must be from 0 to total (1000), not 2000"),
-    ):
-        assert cli.main(["sandbox", *arguments]) == 1
-        err = capsys.readouterr().err
-        assert err.startswith(f"at-client: {said}")
-        assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("encoding", "blocks"), [("utf-8", True), ("latin-1", False), ("no-such", False), (None, False)]
-)
-def test_screen_knows_the_encoding(encoding: str | None, blocks: bool) -> None:
-    """Blocks are drawn where the encoding has them; one that nobody knows has none."""
-
-    class Stream:
-        def isatty(self) -> bool:
-            return False
-
-    stream: Any = Stream()
-    stream.encoding = encoding
-    assert cli.screen_of(stream).blocks is blocks
-
-
-def test_terminal_width_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The width is the terminal's, which `COLUMNS` may set."""
-    monkeypatch.setenv("COLUMNS", "33")
-    assert cli.screen_of(sys.stdout).width == 33
+    assert not {"urllib3", "pydantic", "dateutil", "ssl", "http"} & set(loaded.split())
+    assert option == "--help" or shown == f"at-client {__version__}\n"

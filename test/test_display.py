@@ -10,120 +10,87 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from at_client.display import (
-    Screen,
-    printable,
-    render_bar,
-    render_line,
-    render_prometheus,
-    render_text,
-)
+from at_client import display
+from at_client.display import Samples, Screen, printable, render_bar, render_prometheus
 from at_client.models.credit_response import CreditResponse
 from support.facts import CREDITS
 
-PLAIN = Screen(width=80)
-COLOUR = Screen(width=80, colour=True)
+NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+LEAST = CreditResponse(total=1000, used=250, remaining=750)
 
 
 def credits_of(**changes: Any) -> CreditResponse:
     return CreditResponse.model_validate({**CREDITS, **changes})
 
 
+def render_text(credits: CreditResponse, *notes: str, **screen: Any) -> str:
+    return display.render_text([(NOON, credits)], Screen(**screen), *notes)
+
+
+def spending_of(*used: int, minutes: float = 1) -> Samples:
+    """Return samples that far apart, with that much used."""
+    return [
+        (
+            NOON + i * timedelta(minutes=minutes),
+            credits_of(used_credits=n, remaining_credits=1000 - n),
+        )
+        for i, n in enumerate(used)
+    ]
+
+
 def test_text_shows_all() -> None:
-    """Plan, bar, the three numbers, where they come from, reset date and days left are shown."""
-    shown = render_text(credits_of(total_credits=12000, used_credits=3000), Screen(width=40))
-    assert (
-        shown
-        == """\
+    """Plan, bar, the three numbers, where they come from, notes and reset are shown."""
+    credits = credits_of(total_credits=12000, used_credits=3000)
+    shown = render_text(credits, "A note", "", "This is something else to say, wrapped", width=38)
+    expected = """\
 Agent Toolkit credits, pro plan
 
-  ██████░░░░░░░░░░░░░░░░░░  25 % used
+  ██████░░░░░░░░░░░░░░░░░░░  25 % used
 
   Total      12,000  (100 free, 900 purchased)
   Used        3,000
   Remaining     750
 
-  Resets 2026-12-01 (in 9 days)"""
-    )
-
-
-def test_text_of_the_least() -> None:
-    """What the service does not say is left out."""
-    least = CreditResponse(total=1000, used=250, remaining=750)
-    lines = render_text(least, PLAIN).splitlines()
-    assert lines[0] == "Agent Toolkit credits"
-    assert lines[-3:] == ["  Total      1,000", "  Used         250", "  Remaining    750"]
+  A note
+  Resets 2026-12-01, in 9 days
+  This is something else to say,
+  wrapped"""
+    assert shown == expected
 
 
 @pytest.mark.parametrize(
-    ("reset_date", "days", "line"),
+    ("fields", "line"),
     [
-        ("2026-12-01T00:00:00Z", 9, "Resets 2026-12-01 (in 9 days)"),
-        ("2026-12-01", 1, "Resets 2026-12-01 (in 1 day)"),
-        ("2026-12-01T01:30:00+02:00", None, "Resets 2026-11-30 23:30 UTC"),
-        (None, 0, "Resets in 0 days"),
-        ("\x1b[2Jnext\nweek", 7, "Resets [2Jnext week (in 7 days)"),
-        (None, None, None),
-        ("", None, None),
+        ({}, "Agent Toolkit credits"),
+        ({}, "  Total      1,000"),
+        ({}, "  Remaining    750"),
+        ({"plan_tier": "\x1b]0;owned\x07\n\nmax"}, "Agent Toolkit credits, ]0;owned max plan"),
+        ({"purchased_credits": 900}, "  Total      1,000  (900 purchased)"),
+        ({"free_credits": 100}, "  Total      1,000  (100 free)"),
+        ({"reset_date": "2026-12-01", "days_until_reset": 1}, "  Resets 2026-12-01, in 1 day"),
+        ({"reset_date": "2026-12-01T01:30:00+02:00"}, "  Resets 2026-11-30 23:30 UTC"),
+        ({"reset_date": "0001-01-01T00:00:00+14:00"}, "  Resets 0001-01-01T00:00:00+14:00"),
+        ({"reset_date": "\x1b[2Jnext\nweek"}, "  Resets [2Jnext week"),
+        ({"days_until_reset": 0}, "  Resets in 0 days"),
     ],
 )
-def test_reset(reset_date: str | None, days: int | None, line: str | None) -> None:
-    """The reset is told as far as it is known; a date that cannot be read is shown as it came."""
-    shown = render_text(credits_of(reset_date=reset_date, days_until_reset=days), PLAIN)
-    resets = [text.strip() for text in shown.splitlines() if "Resets" in text]
-    assert resets == ([] if line is None else [line])
+def test_text_shows_what_is_known(fields: dict[str, Any], line: str) -> None:
+    """What the service does not say is left out, and what cannot be read or shown does no harm."""
+    lines = render_text(LEAST.model_copy(update=fields)).splitlines()
+    assert line in lines
+    assert any("Resets" in line for line in lines) == any("reset" in field for field in fields)
 
 
 @pytest.mark.parametrize(
-    ("changes", "shown"),
-    [
-        ({"free_credits": None}, "1,000  (900 purchased)"),
-        ({"purchased_credits": 0}, "1,000  (100 free)"),
-        ({"free_credits": None, "purchased_credits": None}, "1,000"),
-        ({"free_credits": 0, "purchased_credits": 1000}, "1,000  (0 free, 1,000 purchased)"),
-    ],
+    ("used", "colour"),
+    [(0, 32), (749, 32), (750, 33), (899, 33), (900, 31), (999, 31), (1001, 31)],
 )
-def test_sources(changes: dict[str, Any], shown: str) -> None:
-    """Free and purchased credits stand beside the total, where there are any."""
-    assert f"  Total      {shown}" in render_text(credits_of(**changes), PLAIN).splitlines()
-
-
-@pytest.mark.parametrize(
-    ("used", "total", "percent", "code"),
-    [
-        (0, 1000, "0 %", 32),
-        (749, 1000, "74 %", 32),
-        (750, 1000, "75 %", 33),
-        (899, 1000, "89 %", 33),
-        (900, 1000, "90 %", 31),
-        (999, 1000, "99 %", 31),
-        (1000, 1000, "100 %", 31),
-        (1200, 1000, "100 %", 31),
-        (0, 0, "0 %", 32),
-    ],
-)
-def test_colours_warn(used: int, total: int, percent: str, code: int) -> None:
-    """The bar is green, from three quarters on yellow, from nine tenths on red; 100 % is all of it."""
-    shown = render_text(credits_of(used_credits=used, total_credits=total), COLOUR)
-    assert f"  {percent} used" in shown
-    assert f"\x1b[{code}m" in shown
-    assert shown.count("\x1b[0m") == shown.count("\x1b[") / 2
-
-
-def test_without_colours_there_is_no_escape() -> None:
-    """A screen without colours gets text alone, the same that a coloured one shows."""
-    plain, coloured = (render_text(credits_of(), screen) for screen in (PLAIN, COLOUR))
-    assert "\x1b" not in plain
-    for code in (1, 2, 32, 0):
-        coloured = coloured.replace(f"\x1b[{code}m", "")
-    assert coloured == plain
-
-
-@pytest.mark.parametrize(("width", "cells"), [(200, 40), (80, 40), (40, 24), (20, 4), (5, 1)])
-def test_bar_fits(width: int, cells: int) -> None:
-    """The bar takes the room there is, 40 cells at most and one at least."""
-    shown = render_text(credits_of(), Screen(width=width, blocks=False))
-    assert shown.count("#") + shown.count("-") - shown.count("2026-12-01") * 2 == cells
+def test_colours(used: int, colour: int) -> None:
+    """The bar is green, yellow from three quarters on, and red from nine tenths on."""
+    credits = CreditResponse(total=1000, used=used, remaining=1000 - used)
+    shown = render_text(credits, colour=True)
+    assert f"  \x1b[{colour}m" in shown
+    assert f"  {min(used // 10, 100)} % used" in shown
 
 
 @given(st.integers(0, 10_000), st.integers(1, 10_000), st.integers(2, 60))
@@ -137,32 +104,55 @@ def test_bar_is_honest(used: int, total: int, cells: int) -> None:
     assert abs(bar.count("#") - fraction * cells) <= 1
 
 
+@given(st.integers(1, 90), st.integers(1, 20), st.booleans())
+def test_text_fits(width: int, rows: int, colour: bool) -> None:
+    """Lines are left out and cut until the text fits; a number that remains is whole."""
+    notes = ("Not your credits", "The service failed; try again later.")
+    shown = render_text(credits_of(), *notes, width=width, rows=rows, colour=colour)
+    lines = [line.replace("\x1b[32m", "").replace("\x1b[0m", "") for line in shown.split("\n")]
+    assert len(lines) <= rows
+    assert max(map(len, lines)) <= width
+    assert all(
+        number in {"750", ">"}
+        for line in lines
+        if "Remaining" in line
+        for number in line.split()[1:]
+    )
+    if width > 20 and rows > 1:
+        assert "  Not your credits" in lines
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (spending_of(250), ""),
+        (spending_of(250, 250, minutes=0), ""),
+        (spending_of(250, 250), "None spent since 12:00:00 UTC"),
+        (spending_of(250, 260), "Spending 600.0 credits per hour; used up in 1 h 14 min"),
+        (spending_of(0, 0, 0, 1), "Spending 20.0 credits per hour; used up in 49 h 57 min"),
+        (spending_of(990, 1000, 10, 20), "Spending 400.0 credits per hour; used up in 2 h 27 min"),
+        (spending_of(900, 1200), "Spending 18,000.0 credits per hour; used up in 0 h 0 min"),
+    ],
+)
+def test_spending(samples: Samples, said: str) -> None:
+    """The rate is what was spent between the samples, a new period included, and says when none are left."""
+    assert display.render_spending(samples) == said
+    assert said in display.render_text(samples, Screen())
+
+
 @given(st.text())
 def test_printable(text: str) -> None:
     """Whatever the text, what is printed is one line without control characters."""
     assert printable(text).isprintable()
 
 
-def test_plan_cannot_take_over_the_terminal() -> None:
-    """A plan with escape sequences and line breaks is shown without them."""
-    title = render_text(credits_of(plan_tier="pro\x1b]0;owned\x07\n\nmax"), PLAIN).splitlines()[0]
-    assert title == "Agent Toolkit credits, pro ]0;owned max plan"
-
-
-def test_line() -> None:
-    """One line has the time in UTC and the three numbers."""
-    now = datetime(2026, 11, 22, 14, 5, 7, tzinfo=timezone(timedelta(hours=2)))
-    line = "2026-11-22T12:05:07Z total=1000 used=250 remaining=750"
-    assert render_line(credits_of(), now) == line
-
-
-def samples(text: str) -> dict[str, tuple[float, dict[str, str]]]:
+def gauges_of(credits: CreditResponse) -> dict[str, tuple[float, dict[str, str]]]:
     """Read metrics as Prometheus would."""
     return {
-        sample.name: (sample.value, sample.labels)
-        for family in text_string_to_metric_families(text + "\n")
+        sample.name.removeprefix("agent_toolkit_credits_"): (sample.value, sample.labels)
+        for family in text_string_to_metric_families(render_prometheus(credits) + "\n")
         for sample in family.samples
-        if family.type == "gauge" and family.documentation
+        if family.type == "gauge"
     }
 
 
@@ -170,28 +160,19 @@ def test_prometheus() -> None:
     """Prometheus' own parser reads a gauge for every number, with the plan as a label."""
     moment = datetime(2026, 12, 1, tzinfo=timezone.utc).timestamp()
     pro = {"plan": "pro"}
-    assert samples(render_prometheus(credits_of())) == {
-        "agent_toolkit_credits_granted": (1000, pro),
-        "agent_toolkit_credits_used": (250, pro),
-        "agent_toolkit_credits_remaining": (750, pro),
-        "agent_toolkit_credits_free": (100, pro),
-        "agent_toolkit_credits_purchased": (900, pro),
-        "agent_toolkit_credits_reset_timestamp_seconds": (moment, pro),
+    assert gauges_of(credits_of()) == {
+        "granted": (1000, pro),
+        "used": (250, pro),
+        "remaining": (750, pro),
+        "free": (100, pro),
+        "purchased": (900, pro),
+        "reset_timestamp_seconds": (moment, pro),
     }
 
 
 def test_prometheus_of_the_least() -> None:
-    """What the service does not say, or says so that nobody can read it, has no metric."""
-    least = CreditResponse(total=10, used=1, remaining=9, reset_date="next week")
-    assert samples(render_prometheus(least)) == {
-        "agent_toolkit_credits_granted": (10, {}),
-        "agent_toolkit_credits_used": (1, {}),
-        "agent_toolkit_credits_remaining": (9, {}),
-        "agent_toolkit_credits_purchased": (0, {}),
-    }
-
-
-def test_prometheus_escapes_the_plan() -> None:
-    """Quotes and backslashes in a plan arrive as they were."""
-    text = render_prometheus(credits_of(plan_tier='a"b\\c\nd'))
-    assert samples(text)["agent_toolkit_credits_used"][1] == {"plan": 'a"b\\c d'}
+    """What the service does not say readably has no metric; quotes and backslashes arrive as they were."""
+    gauges = gauges_of(LEAST.model_copy(update={"reset_date": "soon", "plan_tier": 'a"b\\c\nd'}))
+    assert list(gauges) == ["granted", "used", "remaining", "purchased"]
+    assert gauges["purchased"] == (0, {"plan": 'a"b\\c d'})
+    assert gauges_of(LEAST)["purchased"] == (0, {})

@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field
 from at_client.exceptions import ApiValueError
 from at_client.models.base import ApiModel, WholeNumber
 
+WARN_AT, ALARM_AT = 0.75, 0.9
+"""Parts of the total from which on a usage bar is yellow, and red."""
+
 
 def _zero_if_null(value: object) -> object:
     return 0 if value is None else value
@@ -107,10 +110,27 @@ class CreditResponse(ApiModel):
         return 1.0 if self.used >= self.total else self.used / self.total
 
     def _repr_html_(self) -> str:
-        """Return the card that Jupyter shows."""
-        from at_client.models.card import render_html  # only for notebooks
+        """Return the card that Jupyter shows: what is left, and a bar of what is used.
 
-        return render_html(self)
+        Text and background are the notebook's own, light or dark; whatever the service wrote is escaped.
+        """
+        from html import escape  # only for notebooks
+
+        fraction = self.used_fraction
+        colour = (
+            "#d64545" if fraction >= ALARM_AT else "#d99a00" if fraction >= WARN_AT else "#2e9e5b"
+        )
+        plan = f", {escape(self.plan_tier)} plan" if self.plan_tier else ""
+        reset = f"<br/>Resets {escape(self.reset_date)}" if self.reset_date else ""
+        # Rounded down: what is not quite used up must not read 100 %.
+        used = f"{self.used:,} of {self.total:,} used ({int(fraction * 100)} %)"
+        return (
+            '<div style="max-width:26em;line-height:1.6">'
+            f"Agent Toolkit credits{plan}<br/><b>{self.remaining:,}</b> left"
+            f'<div role="img" aria-label="{used}" style="border:1px solid #8888">'
+            f'<div style="width:{fraction:.1%};height:.6em;background:{colour}"></div></div>'
+            f"{used}{reset}</div>"
+        )
 
     @property
     def resets_at(self) -> datetime | None:
