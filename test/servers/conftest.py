@@ -135,5 +135,10 @@ def node(run: Callable[..., Program]) -> Program:
 @pytest.fixture(scope="session")
 def squid(run: Callable[..., Program]) -> Program:
     """Squid, which wants `PROXY_USER` and `PROXY_PASSWORD`."""
-    login = {"user": PROXY_USER, "password": PROXY_PASSWORD}
-    return run("squid", lambda p: ["-N", "-f", p.configure("squid.conf", **login)])
+
+    def arguments(program: Program) -> list[str]:
+        config = program.configure("squid.conf", user=PROXY_USER, password=PROXY_PASSWORD)
+        # The name keeps its shared memory apart from that of another squid, running or crashed.
+        return ["-N", "-d", "1", "-n", f"test{program.port}", "-f", config]
+
+    return run("squid", arguments)
