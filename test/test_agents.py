@@ -17,7 +17,7 @@ pydantic_ai = pytest.importorskip("pydantic_ai")
 pydantic_ai_test = pytest.importorskip("pydantic_ai.models.test")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from at_client import CreditsApi
     from support.service import Service
@@ -30,6 +30,16 @@ PARAMETERS = {"auth_token", "timeout"}
 def api(service: Service, make_api: Callable[..., CreditsApi]) -> CreditsApi:
     """The operation, against the service."""
     return make_api(service.url)
+
+
+@pytest.fixture
+def event_loop() -> Iterator[None]:
+    """A loop for `Agent.run_sync`, which would otherwise leave one of its own open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def check_schema(schema: dict[str, Any]) -> None:
@@ -67,6 +77,7 @@ def test_mcp(api: CreditsApi) -> None:
     assert answer.structured_content["remaining_credits"] == 750
 
 
+@pytest.mark.usefixtures("event_loop")
 def test_pydantic_ai(api: CreditsApi) -> None:
     """A Pydantic AI agent calls the method, and gets the model back."""
     tool = pydantic_ai.Tool(api.get_credits)
@@ -86,6 +97,7 @@ def test_a_failed_call_is_raised(service: Service, make_api: Callable[..., Credi
     assert "wr0ng-t0ken" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("event_loop")
 def test_every_block_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
