@@ -66,7 +66,7 @@ CreditsApi(Mine(config())).get_credits_api_v1_credits_get()
 with mock.patch.object(RESTClientObject, "request", autospec=True, side_effect=RESTClientObject.request) as spy:
     api().get_credits_api_v1_credits_get(_request_timeout=5)
 (_, *args), kwargs = spy.call_args
-print(args, sorted(kwargs), kwargs["headers"]["Authorization"], kwargs["headers"]["Accept"])
+print(args, sorted(kwargs), kwargs["headers"]["Authorization"] == "Bearer token", kwargs["headers"]["Accept"])
 
 # %% `RESTClientObject.request` patched with an answer
 with mock.patch.object(RESTClientObject, "request", return_value=RESTResponse(made)):
@@ -188,7 +188,7 @@ urllib3.request("GET", f"{host}/other", headers=api_client.default_headers)
 method, url, headers, body, post = client().param_serialize(
     "GET", CREDITS, query_params=[("q", 1)], auth_settings=["OAuth2PasswordBearer"]
 )
-print(method, url, body, post)
+print(method, url, body, not post)
 urllib3.request(method, url, headers=headers)
 
 # %% The three steps of an operation by hand

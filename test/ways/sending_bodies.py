@@ -17,7 +17,7 @@ from at_client import models
 from at_client.models.credit_response import CreditResponse
 from at_client.rest import ApiException
 from support.facts import CREDITS, CREDITS_BODY
-from ways.stage import client, host, serve, telling
+from ways.stage import client, host, sent, serve, telling
 
 JSON = {"Content-Type": "application/json"}
 WHEN = datetime(2026, 11, 1, 12, 30, tzinfo=timezone.utc)
@@ -49,7 +49,7 @@ def add_pet(pet=None, tags=(), photo=None, note=None):
         method="POST",
         resource_path="/pets/{owner}",
         path_params={"owner": "a/b c"},
-        query_params=[("tags", tags)],
+        query_params=[("tags", tags)] if tags else [],
         header_params=headers,
         body=pet,
         post_params=[("note", note)] if note else [],
@@ -80,7 +80,10 @@ api_client.call_api("POST", url, dict(JSON), body="text")
 api_client.rest_client.request("POST", url, headers=dict(JSON), body={"a": 1})
 
 # %% A dict as a body, without a content type
+# better: Bodies
+# ours: application/json
 api_client.rest_client.request("PATCH", url, body={"a": 1})
+print(sent("content-type"))
 
 # %% A dict as a body of a JSON kind of its own
 for kind in ("application/merge-patch+json", "application/json; charset=utf-8"):
@@ -211,7 +214,7 @@ for kinds in (["text/plain", "application/json"], ["APPLICATION/JSON"], ["a/xml"
     print(api_client.select_header_accept(kinds), api_client.select_header_content_type(kinds))
 
 # %% `response_deserialize` with types by name, by class of statuses and by default
-for status, kinds in ((200, {"200": "object"}), (206, {"2XX": "List[int]"}), (299, {"default": "str"})):
+for status, kinds in ((200, {"200": "object"}), (206, {"2XX": "List[int]"}), (299, {"default": "object"})):
     made = mock.Mock(status=status, data=b"[1]", headers={"content-type": "application/json"})
     print(status, api_client.response_deserialize(made, kinds).data)
 

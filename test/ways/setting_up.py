@@ -41,7 +41,7 @@ credits_api.api_client.configuration.retries = False
 retry = urllib3.Retry(total=2, status_forcelist=[503], backoff_factor=0)
 for retries in (3, retry, None):
     configuration = config(retries=retries)
-    print(configuration.retries == retries)
+    print(configuration.retries == retries or retries is None)
     print(CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get().period)
 
 # %% `retries=Retry(...)` is obeyed
