@@ -1,0 +1,237 @@
+"""Ways of extending a client: subclasses, wrappers, patches, spies, and its parts read."""
+
+# fmt: off
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ERA001
+
+import copy
+import json
+from unittest import mock
+
+import urllib3
+
+import at_client
+from at_client import ApiClient, CreditsApi, rest
+from at_client.rest import RESTClientObject, RESTResponse
+from support.facts import CREDITS_BODY
+from ways.stage import CREDITS, api, client, config, host, serve
+
+made = urllib3.HTTPResponse(CREDITS_BODY, {"Content-Type": "application/json"}, 200)
+
+# %% A subclass that overrides `call_api` with its generated signature
+class Mine(ApiClient):
+    def call_api(self, method, url, header_params=None, body=None, post_params=None, _request_timeout=None):
+        header_params["X-Trace"] = "t-1"
+        print(method, url, body, not post_params, _request_timeout)
+        return super().call_api(method, url, header_params, body, post_params, _request_timeout)
+print(CreditsApi(Mine(config())).get_credits_api_v1_credits_get(_request_timeout=7.0).used_credits)
+
+# %% A subclass that overrides `call_api` and passes everything on
+class Mine(ApiClient):
+    def call_api(self, *args, **kwargs):
+        print(len(args), sorted(kwargs), args[0])
+        return super().call_api(*args, **kwargs)
+CreditsApi(Mine(config())).get_credits_api_v1_credits_get()
+
+# %% A wrapper put on an instance
+api_client = client()
+original = api_client.call_api
+def timed(*args, **kwargs):
+    response = original(*args, **kwargs)
+    print("called", response.status)
+    return response
+api_client.call_api = timed
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% `call_api` of the class spied on
+with mock.patch.object(ApiClient, "call_api", autospec=True, side_effect=ApiClient.call_api) as spy:
+    api().get_credits_api_v1_credits_get(_request_timeout=5)
+print(spy.call_args.args[1:3], spy.call_args.kwargs == {"_request_timeout": 5})
+
+# %% A subclass that overrides `param_serialize` and passes everything on
+class Signing(ApiClient):
+    def param_serialize(self, *args, **kwargs):
+        method, url, headers, body, post_params = super().param_serialize(*args, **kwargs)
+        headers["X-Signature"] = f"{method} {len(headers)}"
+        return method, f"{url}?signed=1", headers, body, post_params
+CreditsApi(Signing(config())).get_credits_api_v1_credits_get()
+
+# %% A subclass that overrides `update_params_for_auth`
+class Mine(ApiClient):
+    def update_params_for_auth(self, headers, queries, auth_settings, *rest, **more):
+        headers["X-Auth-By"] = ",".join(auth_settings)
+        super().update_params_for_auth(headers, queries, auth_settings, *rest, **more)
+CreditsApi(Mine(config())).get_credits_api_v1_credits_get()
+
+# %% `RESTClientObject.request` spied on
+with mock.patch.object(RESTClientObject, "request", autospec=True, side_effect=RESTClientObject.request) as spy:
+    api().get_credits_api_v1_credits_get(_request_timeout=5)
+(_, *args), kwargs = spy.call_args
+print(args, sorted(kwargs), kwargs["headers"]["Authorization"] == "Bearer token", kwargs["headers"]["Accept"])
+
+# %% `RESTClientObject.request` patched with an answer
+with mock.patch.object(RESTClientObject, "request", return_value=RESTResponse(made)):
+    print(api().get_credits_api_v1_credits_get().total_credits)
+
+# %% `rest_client.request` of an instance wrapped
+api_client = client()
+original = api_client.rest_client.request
+def wrapped(method, url, headers=None, body=None, post_params=None, _request_timeout=None):
+    print(method, url, body, _request_timeout)
+    return original(method, url, headers={**headers, "X-By": "w"}, body=body, post_params=post_params)
+api_client.rest_client.request = wrapped
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% A subclass of `RESTClientObject` put in place
+class Counting(RESTClientObject):
+    count = 0
+    def request(self, method, url, headers=None, body=None, post_params=None, _request_timeout=None):
+        Counting.count += 1
+        return super().request(method, url, headers, body, post_params, _request_timeout)
+api_client = client()
+api_client.rest_client = Counting(api_client.configuration)
+CreditsApi(api_client).get_credits_api_v1_credits_get()
+print(Counting.count)
+
+# %% A stand-in for `rest_client`
+api_client = client()
+api_client.rest_client = mock.Mock()
+api_client.rest_client.request.return_value = RESTResponse(made)
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+print(api_client.rest_client.request.call_args.args)
+
+# %% `pool_manager` read and cleared
+api_client = client()
+CreditsApi(api_client).get_credits_api_v1_credits_get()
+manager = api_client.rest_client.pool_manager
+print(isinstance(manager, urllib3.PoolManager), len(manager.pools))
+manager.clear()
+print(len(manager.pools), CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% `pool_manager.connection_pool_kw` read and changed
+api_client = client(verify_ssl=False, connection_pool_maxsize=7)
+keywords = api_client.rest_client.pool_manager.connection_pool_kw
+print(keywords["maxsize"], keywords["cert_reqs"])
+keywords.update(maxsize=3, retries=False)
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% `pool_manager` used for another URL
+manager = client().rest_client.pool_manager
+print(manager.request("GET", f"{host}/other").status, manager.urlopen("GET", f"{host}/more").status)
+
+# %% `pool_manager` replaced by one of one's own
+class Stamping(urllib3.PoolManager):
+    def urlopen(self, method, url, redirect=True, **kw):
+        kw["headers"] = {**kw["headers"], "X-Stamp": "s"}
+        return super().urlopen(method, url, redirect, **kw)
+api_client = client()
+api_client.rest_client.pool_manager = Stamping()
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+print(type(api_client.rest_client.pool_manager).__name__)
+
+# %% `pool_manager` replaced by a proxy of one's own
+api_client = client(host="http://localhost:1")
+api_client.rest_client.pool_manager = urllib3.ProxyManager(host)
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% `pool_manager` replaced by a mock
+api_client = client()
+manager = api_client.rest_client.pool_manager = mock.Mock()
+manager.request.return_value = manager.urlopen.return_value = made
+print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+
+# %% `pool_manager.request` wrapped
+api_client = client()
+manager = api_client.rest_client.pool_manager
+with mock.patch.object(manager, "request", wraps=manager.request) as spy:
+    CreditsApi(api_client).get_credits_api_v1_credits_get(_request_timeout=(3, 4))
+print(spy.call_args.args, sorted(set(spy.call_args.kwargs) & {"headers", "timeout"}))
+
+# %% `urllib3.PoolManager.urlopen` patched
+with mock.patch("urllib3.PoolManager.urlopen", return_value=made) as patched:
+    print(api().get_credits_api_v1_credits_get().total_credits)
+print(patched.call_args.args)
+
+# %% `urllib3.PoolManager.request` patched
+with mock.patch("urllib3.PoolManager.request", return_value=made) as patched:
+    print(api().get_credits_api_v1_credits_get().total_credits)
+print(patched.call_args.args)
+
+# %% `HTTPConnectionPool.urlopen` patched
+with mock.patch("urllib3.connectionpool.HTTPConnectionPool.urlopen", return_value=made) as patched:
+    print(api().get_credits_api_v1_credits_get().total_credits)
+print(patched.call_args.args)
+
+# %% `default_headers` read, changed, replaced
+api_client = client()
+headers = api_client.default_headers
+headers["X-A"] = "a"
+headers.update({"X-B": "b"})
+print(headers.pop("X-A"), dict(headers)["X-B"], isinstance(headers, dict), "X-B" in headers)
+CreditsApi(api_client).get_credits_api_v1_credits_get()
+api_client.default_headers = {"X-C": "c", "User-Agent": "mine/1"}
+CreditsApi(api_client).get_credits_api_v1_credits_get()
+
+# %% `default_headers` with a credential, read back and copied
+api_client = client()
+api_client.default_headers["Authorization"] = "Bearer default"
+print(api_client.default_headers["Authorization"], api_client.default_headers.copy()["Authorization"])
+other = client(access_token=None)
+other.default_headers = copy.deepcopy(api_client.default_headers)
+CreditsApi(other).get_credits_api_v1_credits_get()
+
+# %% `default_headers` given to another HTTP library
+api_client = client()
+api_client.set_default_header("Authorization", "Bearer shared")
+urllib3.request("GET", f"{host}/other", headers=api_client.default_headers)
+
+# %% A request written by `param_serialize`, sent by another HTTP library
+method, url, headers, body, post = client().param_serialize(
+    "GET", CREDITS, query_params=[("q", 1)], auth_settings=["OAuth2PasswordBearer"]
+)
+print(method, url, body, not post)
+urllib3.request(method, url, headers=headers)
+
+# %% The three steps of an operation by hand
+api_client = client()
+parts = api_client.param_serialize(method="GET", resource_path=CREDITS, auth_settings=["OAuth2PasswordBearer"])
+response = api_client.call_api(*parts, _request_timeout=5)
+print(response.status, len(response.read()) == len(response.data))
+info = api_client.response_deserialize(response, {"200": "CreditResponse"})
+print(type(info).__name__, info.status_code, info.data.used_credits)
+
+# %% A path of one's own through `call_api`
+api_client = client()
+serve(b'{"plans": ["free"]}')
+response = api_client.call_api("GET", f"{host}/api/v1/plans", {"Accept": "application/json"})
+print(json.loads(response.read()), response.getheader("Content-Type"), response.getheader("X", "none"))
+print(response.getheaders()["content-type"], response.headers.get("nothing"), response.reason)
+
+# %% `RESTResponse` made by hand
+raw = urllib3.HTTPResponse(b"[1]", {"X-A": "b"}, 201, reason="Created")
+made = RESTResponse(raw)
+print(made.status, made.reason, made.read(), made.data, made.getheader("x-a"))
+print(made.response is raw, isinstance(raw, rest.RESTResponseType))
+
+# %% `call_api` answered with a mock, as unit tests do
+made = mock.Mock(status=200, data=CREDITS_BODY, headers={"content-type": "application/json"})
+with mock.patch("at_client.api_client.ApiClient.call_api", return_value=made):
+    print(api().get_credits_api_v1_credits_get().total_credits)
+
+# %% `response_deserialize` answered, as unit tests do
+answer = at_client.ApiResponse(status_code=200, data="data", headers={"X-A": "a"}, raw_data=b"")
+print(answer.status_code, answer.headers["X-A"], answer.raw_data)
+with mock.patch.object(ApiClient, "response_deserialize", return_value=answer):
+    print(api().get_credits_api_v1_credits_get())
+
+# %% The default user agent
+# differs: The user agent
+# ours: True
+print(client().user_agent.startswith("at-client/"))
+
+# %% A client copied
+# better: Copies of a client
+# ours: 250
+try:
+    print(CreditsApi(copy.deepcopy(client())).get_credits_api_v1_credits_get().used_credits)
+except TypeError:
+    print("TypeError")

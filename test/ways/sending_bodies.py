@@ -1,0 +1,260 @@
+"""Ways of writing requests and reading answers with the client's own tools, as generated API classes do it."""
+
+# fmt: off
+# ruff: noqa: ANN001, ANN201, ANN204, ANN206, ERA001
+
+import json
+import uuid
+from datetime import datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from unittest import mock
+
+import pydantic
+
+import at_client
+from at_client import models
+from at_client.models.credit_response import CreditResponse
+from at_client.rest import ApiException
+from support.facts import CREDITS, CREDITS_BODY
+from ways.stage import client, host, sent, serve, telling
+
+JSON = {"Content-Type": "application/json"}
+WHEN = datetime(2026, 11, 1, 12, 30, tzinfo=timezone.utc)
+url = f"{host}/things"
+api_client = client()
+
+class Color(Enum):
+    RED = "red"
+
+class Pet:
+    """A model as the generator makes them, in the few lines that count here."""
+
+    def __init__(self, name, kind=None):
+        self.name, self.kind = name, kind
+
+    def to_dict(self):
+        return {"petName": self.name}
+
+    @classmethod
+    def from_dict(cls, values):
+        return cls(values["petName"], values.get("kind"))
+
+def add_pet(pet=None, tags=(), photo=None, note=None):
+    """Send a pet as the operation of a generated API class does."""
+    kinds = ["multipart/form-data"] if photo else ["application/xml", "application/json"]
+    headers = {"Accept": api_client.select_header_accept(["application/xml", "application/json"])}
+    headers["Content-Type"] = api_client.select_header_content_type(kinds)
+    parts = api_client.param_serialize(
+        method="POST",
+        resource_path="/pets/{owner}",
+        path_params={"owner": "a/b c"},
+        query_params=[("tags", tags)] if tags else [],
+        header_params=headers,
+        body=pet,
+        post_params=[("note", note)] if note else [],
+        files={"photo": photo} if photo else {},
+        auth_settings=["OAuth2PasswordBearer"],
+        collection_formats={"tags": "multi"},
+        _host=None,
+        _request_auth=None,
+    )
+    response = api_client.call_api(*parts, _request_timeout=5)
+    response.read()
+    types = {"200": "Pet", "2XX": "List[Pet]", "404": "ErrorResponse", "default": "object"}
+    return api_client.response_deserialize(response_data=response, response_types_map=types).data
+
+models.Pet = Pet
+
+# %% A dict as a body for `call_api`
+api_client.call_api("POST", url, dict(JSON), body={"a": 1, "b": [None, "x"]})
+
+# %% A list, a number, a bool and an empty dict as bodies
+for body in ([1, "two"], 5, 1.5, True, False, 0, {}, []):
+    api_client.call_api("POST", url, dict(JSON), body=body)
+
+# %% A str as a JSON body
+api_client.call_api("POST", url, dict(JSON), body="text")
+
+# %% A dict as a body for `rest_client.request`
+api_client.rest_client.request("POST", url, headers=dict(JSON), body={"a": 1})
+
+# %% A dict as a body, without a content type
+# better: Bodies
+# ours: application/json
+api_client.rest_client.request("PATCH", url, body={"a": 1})
+print(sent("content-type"))
+
+# %% A dict as a body of a JSON kind of its own
+for kind in ("application/merge-patch+json", "application/json; charset=utf-8"):
+    api_client.call_api("PATCH", url, {"Content-Type": kind}, body={"a": 1})
+
+# %% No body at all
+api_client.call_api("POST", url, dict(JSON))
+api_client.call_api("DELETE", url)
+
+# %% `rest_client.request` by position
+response = api_client.rest_client.request("POST", url, dict(JSON), {"a": 1}, None, 5)
+print(response.status, json.loads(response.read())["total_credits"])
+
+# %% A form for `rest_client.request`
+headers = {"Content-Type": "application/x-www-form-urlencoded"}
+api_client.rest_client.request("POST", url, headers=headers, post_params=[("a", "1"), ("b", "x y")])
+
+# %% A form with files for `rest_client.request`
+headers = {"Content-Type": "multipart/form-data"}
+fields = [("a", "1"), ("f", ("f.txt", b"data", "text/plain")), ("d", {"x": 1})]
+api_client.rest_client.request("POST", url, headers=headers, post_params=fields)
+
+# %% A text, bytes and YAML as bodies
+api_client.call_api("POST", url, {"Content-Type": "text/plain"}, body="a text")
+api_client.call_api("POST", url, {"Content-Type": "application/octet-stream"}, body=b"\x00\x01")
+api_client.call_api("POST", url, {"Content-Type": "application/yaml"}, body="a: 1")
+
+# %% A dict with a content type that cannot carry it
+# differs: Wrong arguments
+# ours: OpenApiException
+with telling(ApiException, at_client.OpenApiException):
+    api_client.call_api("POST", url, {"Content-Type": "text/csv"}, body={"a": 1})
+
+# %% A body and a form at once
+with telling(at_client.ApiValueError):
+    api_client.rest_client.request("POST", url, body={"a": 1}, post_params=[("b", "2")])
+
+# %% A method in small letters, and HEAD
+print(api_client.rest_client.request("get", url).status, api_client.call_api("OPTIONS", url).status)
+
+# %% `param_serialize` gives five parts
+method, target, headers, body, post_params = api_client.param_serialize(
+    "POST", "/things", header_params={"X-A": "a"}, body={"b": 1}, post_params=[("c", "d")]
+)
+print(method, target, headers["X-A"], "User-Agent" in headers, body, post_params)
+
+# %% `param_serialize` with a path and a query
+query = [("q", "x y&z"), ("flag", True), ("n", 1.5), ("when", WHEN), ("color", Color.RED), ("f", {"a": [1, True]})]
+print(api_client.param_serialize("GET", "/u/{id}/{name}", {"id": 7, "name": "a/b c?"}, query, _host="http://x")[1])
+
+# %% `param_serialize` with lists in every format
+for form in ("csv", "ssv", "tsv", "pipes", "multi"):
+    query = [("ids", ["a", "b c"])]
+    parts = api_client.param_serialize("GET", "/x", None, query, collection_formats={"ids": form})
+    api_client.call_api(*parts)
+
+# %% A comma inside an item of a list
+query = [("ids", ["a,b", "c"])]
+print(api_client.param_serialize("GET", "/x", None, query, collection_formats={"ids": "csv"})[1])
+
+# %% A body with dates, decimals, enums, UUIDs and secrets
+body = {"when": WHEN, "day": WHEN.date(), "sum": Decimal("1.10"), "color": Color.RED, "id": uuid.UUID(int=5)}
+body |= {"none": None, "pair": (1, "x"), "secret": pydantic.SecretStr("s3")}
+print(api_client.param_serialize("POST", "/x", body=body)[3])
+
+# %% A model as a body, alone, in a list, in a dict
+error = models.ErrorResponse(detail="x")
+for body in (CreditResponse.from_dict(CREDITS), [Pet("Rex"), error], {"error": error, "none": None}):
+    print(api_client.param_serialize("POST", "/x", body=body)[3])
+
+# %% A header given as a list
+headers = {"X-Ids": [1, 2], "X-N": "5"}
+print(api_client.param_serialize("GET", "/x", None, None, headers, collection_formats={"X-Ids": "csv"})[2]["X-Ids"])
+
+# %% Credentials in the query
+auth = {"in": "query", "type": "apiKey", "key": "api_key", "value": "k"}
+parts = api_client.param_serialize("GET", "/x", None, [("a", 1)], auth_settings=["any"], _request_auth=auth)
+print(parts[1], "Authorization" in parts[2])
+
+# %% An unknown scheme, and none
+for schemes in (["Unknown"], [], None):
+    print("Authorization" in api_client.param_serialize("GET", "/x", auth_settings=schemes)[2])
+
+# %% `sanitize_for_serialization`
+for value in (None, "text", 1, 1.5, True, b"bytes", [1, [2]], (1, "x"), {"k": "v"}, WHEN, WHEN.date(), Color.RED):
+    print(repr(api_client.sanitize_for_serialization(value)))
+
+# %% `sanitize_for_serialization` of models
+print(api_client.sanitize_for_serialization(CreditResponse.from_dict(CREDITS)))
+print(api_client.sanitize_for_serialization([Pet("Rex"), {"pet": Pet("Ada")}]))
+
+# %% `deserialize` into a model, a list and a dict of models
+credit = api_client.deserialize(CREDITS_BODY.decode(), "CreditResponse", "application/json")
+print(type(credit).__name__, credit.total_credits)
+print(api_client.deserialize(f"[{json.dumps(CREDITS)}]", "List[CreditResponse]", "application/json")[0] == credit)
+print(api_client.deserialize('{"a": {"detail": "x"}}', "Dict[str, ErrorResponse]", "application/json")["a"].detail)
+
+# %% `deserialize` into plain types
+kinds = {"str": '"text"', "int": "1", "float": "1.5", "bool": "true", "object": '{"a": [1]}', "decimal": '"2.50"'}
+kinds |= {"List[List[int]]": "[[1]]", "Dict[str, Dict[str, int]]": '{"a": {"b": 1}}', "date": '"1997-07-16"'}
+for kind, text in {**kinds, "datetime": '"1997-07-16T19:20:30+01:00"', "UUID": "null"}.items():
+    read = api_client.deserialize(text, kind, "application/json")
+    print(isinstance(read, str), str(read))
+with telling(ApiException):
+    api_client.deserialize('"someday"', "date", "application/json")
+
+# %% `deserialize` by content type
+for kind in ("application/json", "application/vnd.api+json; charset=utf-8", "APPLICATION/JSON", None):
+    print(api_client.deserialize('{"a": "a"}', "Dict[str, str]", kind))
+for kind in ("text/plain", "text/csv"):
+    print(api_client.deserialize('{"a": "a"}', "str", kind))
+
+# %% `deserialize` of a content type that it cannot read
+for kind in ("text", "application/jsonnnnn", "image/png"):
+    with telling(ApiException):
+        api_client.deserialize("{}", "object", kind)
+
+# %% `update_params_for_auth`
+headers, queries = {"X-A": "a"}, []
+api_client.update_params_for_auth(headers, queries, ["OAuth2PasswordBearer", "unknown"], "/x", "GET", None)
+print(headers, queries)
+auth = {"in": "query", "type": "apiKey", "key": "k", "value": "v"}
+api_client.update_params_for_auth(headers, queries, ["any"], "/x", "GET", None, request_auth=auth)
+print(queries)
+
+# %% `select_header_accept` and `select_header_content_type`
+for kinds in (["text/plain", "application/json"], ["APPLICATION/JSON"], ["a/xml", "text/plain"], ["a/b+json"], []):
+    print(api_client.select_header_accept(kinds), api_client.select_header_content_type(kinds))
+
+# %% `response_deserialize` with types by name, by class of statuses and by default
+for status, kinds in ((200, {"200": "object"}), (206, {"2XX": "List[int]"}), (299, {"default": "object"})):
+    made = mock.Mock(status=status, data=b"[1]", headers={"content-type": "application/json"})
+    print(status, api_client.response_deserialize(made, kinds).data)
+
+# %% `response_deserialize` of a response without a body
+made = mock.Mock(status=204, data=b"", headers={})
+print(api_client.response_deserialize(made, {"204": None}).data)
+
+# %% `response_deserialize` with a class
+made = mock.Mock(status=200, data=b'{"petName": "Rex"}', headers={"content-type": "application/json"})
+print(api_client.response_deserialize(made, {"200": Pet}).data.name)
+
+# %% `response_deserialize` of a success that nobody has promised
+# differs: Answers that cannot be read
+# ours: ApiException
+made = mock.Mock(status=204, data=b"", headers={})
+with telling(ApiException):
+    print(api_client.response_deserialize(made, {"200": "object"}).data)
+
+# %% An operation of a generated API class: JSON
+serve(b'{"petName": "Rex", "kind": "dog"}')
+pet = add_pet(Pet("Rex"), tags=["a", "b"])
+print(type(pet).__name__, pet.name, pet.kind)
+
+# %% An operation of a generated API class: a list of models
+serve(b'[{"petName": "Rex"}, {"petName": "Ada"}]', 201)
+print([pet.name for pet in add_pet(Pet("Rex"))])
+
+# %% An operation of a generated API class: a file from bytes
+serve(b'{"petName": "Rex"}')
+print(add_pet(photo=("rex.png", b"data"), note="good dog").name)
+
+# %% An operation of a generated API class: an error with its model
+serve(b'{"detail": "no such owner"}', 404)
+try:
+    add_pet(Pet("Rex"))
+except at_client.exceptions.NotFoundException as e:
+    print(e.status, e.reason, type(e.data).__name__, e.data.detail, e.body)
+
+# %% Steps inside `param_serialize`: `parameters_to_url_query`
+# differs: Steps inside `param_serialize`
+# ours: AttributeError
+with telling(AttributeError):
+    print(api_client.parameters_to_url_query([("a", True), ("b", "x y")], {}))

@@ -1,0 +1,239 @@
+"""Ways of setting a client up: configurations made, subclassed, copied, read and changed."""
+
+# fmt: off
+# ruff: noqa: ERA001
+
+import contextlib
+import copy
+import io
+import os
+from unittest import mock
+
+import urllib3
+
+import at_client
+from at_client import Configuration, CreditsApi
+from at_client.configuration import Configuration as Imported
+from ways.stage import api, config, host, sent, serve, telling, wire
+
+# %% Every usual setting by name
+configuration = config(verify_ssl=True, ssl_ca_cert=None, connection_pool_maxsize=4, proxy=None)
+print(configuration.verify_ssl, configuration.connection_pool_maxsize, configuration.host)
+CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get()
+
+# %% Settings one by one with `setattr`
+configuration = Configuration()
+for name, value in {"host": host, "access_token": "set", "verify_ssl": False}.items():
+    setattr(configuration, name, value)
+CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get()
+print(configuration.verify_ssl)
+
+# %% The token read back
+print(config().access_token, Configuration().access_token, Configuration().host, Imported is Configuration)
+
+# %% `retries=False`
+serve(b"{}", 503)
+credits_api = api(retries=False)
+print(credits_api.get_credits_api_v1_credits_get_without_preload_content().status, len(wire.requests))
+credits_api.api_client.configuration.retries = False
+
+# %% `retries` as a number, as a `Retry`, as None
+retry = urllib3.Retry(total=2, status_forcelist=[503], backoff_factor=0)
+for retries in (3, retry, None):
+    configuration = config(retries=retries)
+    print(configuration.retries == retries or retries is None)
+    print(CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get().period)
+
+# %% `retries=Retry(...)` is obeyed
+serve(b"{}", 503)
+retry = urllib3.Retry(total=2, status_forcelist=[503], backoff_factor=0)
+print(api(retries=retry).get_credits_api_v1_credits_get().total_credits, len(wire.requests))
+
+# %% `get_default_copy()` and `get_default()`
+Configuration.set_default(config())
+print(Configuration.get_default_copy().host, Configuration.get_default().access_token)
+
+# %% A subclass with attributes of its own
+class Mine(Configuration):
+    def __init__(self, region: str, **settings: object) -> None:
+        super().__init__(host=host, access_token="sub", **settings)
+        self.region = region
+        self.seen = []
+mine = Mine("eu", verify_ssl=False)
+mine.seen.append(mine.region)
+CreditsApi(at_client.ApiClient(mine)).get_credits_api_v1_credits_get()
+print(mine.region, mine.seen, copy.deepcopy(mine).region)
+
+# %% A subclass with attributes set before `super().__init__()`
+class Mine(Configuration):
+    def __init__(self, region: str) -> None:
+        self.region = region
+        super().__init__(host=host, access_token=f"{self.region}-token")
+CreditsApi(at_client.ApiClient(Mine("eu"))).get_credits_api_v1_credits_get()
+print(Mine("us").region)
+
+# %% A subclass with `access_token` as a property
+class Renewing(Configuration):
+    issued = 0
+    @property
+    def access_token(self) -> str:
+        Renewing.issued += 1
+        return f"fresh-{Renewing.issued}"
+    @access_token.setter
+    def access_token(self, value: str | None) -> None:
+        pass
+credits_api = CreditsApi(at_client.ApiClient(Renewing(host=host)))
+credits_api.get_credits_api_v1_credits_get()
+print(sent("authorization").startswith("Bearer fresh-"))
+before = sent("authorization")
+credits_api.get_credits_api_v1_credits_get()
+print(sent("authorization") != before)
+wire.requests.clear()
+
+# %% A subclass that overrides `auth_settings()`
+class Mine(Configuration):
+    def auth_settings(self) -> dict:
+        settings = super().auth_settings()
+        vault = {"type": "oauth2", "in": "header", "key": "Authorization", "value": "Bearer vault"}
+        return {**settings, "OAuth2PasswordBearer": vault}
+CreditsApi(at_client.ApiClient(Mine(host=host))).get_credits_api_v1_credits_get()
+
+# %% `auth_settings()` patched
+vault = {"type": "apiKey", "in": "header", "key": "X-Vault", "value": "v-1"}
+with mock.patch.object(Configuration, "auth_settings", return_value={"OAuth2PasswordBearer": vault}):
+    api().get_credits_api_v1_credits_get()
+
+# %% `auth_settings()` read
+print(config().auth_settings(), config(access_token=None).auth_settings())
+
+# %% A configuration copied, and the copy changed
+configuration = config(access_token="one")
+changed = copy.deepcopy(configuration)
+changed.access_token = "two"
+for each in (configuration, changed, copy.copy(configuration)):
+    CreditsApi(at_client.ApiClient(each)).get_credits_api_v1_credits_get()
+
+# %% Switches from an environment: `debug=1`, `verify_ssl=0`, `ssl_ca_cert=""`
+configuration = config(verify_ssl=0, ssl_ca_cert="", debug=0, proxy="")
+print(bool(configuration.verify_ssl), bool(configuration.debug), bool(configuration.ssl_ca_cert))
+configuration.verify_ssl = 1
+CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get()
+
+# %% `debug="1"`
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    credits_api = api(debug="1")
+    credits_api.get_credits_api_v1_credits_get()
+print(bool(credits_api.api_client.configuration.debug))
+
+# %% `debug=True` shows the token
+# better: Debugging
+# ours: False
+with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
+    api(debug=True, access_token="S3cret").get_credits_api_v1_credits_get()
+print("S3cret" in shown.getvalue())
+
+# %% Settings of connections read back
+configuration = config(assert_hostname=False, tls_server_name="name", socket_options=[(6, 1, 1)])
+configuration.cert_file = configuration.key_file = None
+configuration.no_proxy = "localhost"
+print(configuration.assert_hostname, configuration.tls_server_name, list(configuration.socket_options))
+print(configuration.no_proxy, configuration.proxy_headers, configuration.ca_cert_data)
+
+# %% A proxy by setting
+credits_api = api(host="http://localhost:1", proxy=host, retries=False)
+print(credits_api.get_credits_api_v1_credits_get().total_credits, credits_api.api_client.configuration.proxy == host)
+
+# %% A proxy by environment, and `NO_PROXY`
+with mock.patch.dict(os.environ, {"http_proxy": host}):
+    print(api(host="http://localhost:1").get_credits_api_v1_credits_get().total_credits)
+with mock.patch.dict(os.environ, {"http_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1"}):
+    print(api().get_credits_api_v1_credits_get().total_credits)
+
+# %% The report for debugging
+report = Configuration().to_debug_report()
+print(report.splitlines()[0], "Version of the API: 1.0.0" in report, "Python Version" in report)
+
+# %% A setting that is misspelt, in the constructor
+with telling(TypeError):
+    Configuration(acess_token="t")
+
+# %% A setting that is misspelt, as an attribute
+# differs: A misspelt setting
+# ours: AttributeError
+with telling(AttributeError):
+    Configuration().acess_token = "t"
+
+# %% An API key
+# differs: API keys, user name and password
+# ours: True
+try:
+    print(Configuration(api_key={"ApiKeyAuth": "k"}).api_key)
+except (TypeError, AttributeError) as e:
+    print("access_token" in str(e))
+
+# %% User name and password
+# differs: API keys, user name and password
+# ours: True
+try:
+    print(Configuration(username="u", password="p").get_basic_auth_token())
+except (TypeError, AttributeError) as e:
+    print("access_token" in str(e))
+
+# %% A logger file, and the configuration's own loggers
+# differs: Logger files
+# ours: AttributeError | AttributeError
+with telling(AttributeError):
+    Configuration().logger_file = None
+with telling(AttributeError):
+    print(sorted(Configuration().logger))
+
+# %% `refresh_api_key_hook`
+# differs: Settings that nothing reads
+# ours: AttributeError
+with telling(AttributeError):
+    Configuration().refresh_api_key_hook = print
+
+# %% `client_side_validation`, `safe_chars_for_path_param`, formats of dates
+# differs: Settings that nothing reads
+# ours: OpenApiException | OpenApiException | OpenApiException | OpenApiException
+for name in ("client_side_validation", "safe_chars_for_path_param", "date_format", "datetime_format"):
+    with telling(at_client.OpenApiException):
+        Configuration(**{name: ""})
+
+# %% One server among many
+# differs: Servers by index
+# ours: AttributeError
+with telling(AttributeError):
+    print(Configuration().get_host_settings()[0]["url"], Configuration().get_host_from_settings(0))
+
+# %% A server by its index
+# differs: Servers by index
+# ours: OpenApiException
+with telling(at_client.OpenApiException):
+    print(Configuration(server_index=0, ignore_operation_servers=True).host)
+
+# %% A host without a scheme
+# differs: A host without a scheme
+# ours: ValueError
+with telling(ValueError):
+    print(Configuration(host="api.example.com").host)
+
+# %% Host and token by position
+# differs: Settings by position
+# ours: token
+print(Configuration(host, "token").access_token)
+
+# %% A token from a function
+# better: Token sources
+# ours: Bearer from-function
+try:
+    api(access_token=lambda: "from-function").get_credits_api_v1_credits_get()
+    print(sent("authorization"))
+except TypeError:
+    print("TypeError")
+
+# %% A configuration shown
+# better: Secrets
+# ours: False
+configuration = config(access_token="S3cret")
+print("S3cret" in repr(configuration) + str(vars(configuration)))

@@ -1,0 +1,101 @@
+"""What every way of use finds at hand: a server on loopback, and a client that is set up for it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+import at_client
+from support.wire import Wire, answer, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+wire = Wire()
+host = wire.url
+CREDITS = "/api/v1/credits"
+OWN_AGENTS = ("OpenAPI-Generator/", "at-client/", "python-urllib3/")
+UNINTERESTING = {"host", "accept-encoding", "content-length", "connection"}
+
+
+def config(**settings: Any) -> at_client.Configuration:
+    """Make a configuration for the server; it has a token unless another is given."""
+    return at_client.Configuration(**{"host": host, "access_token": "token", **settings})
+
+
+def client(**settings: Any) -> at_client.ApiClient:
+    """Make a client for the server."""
+    return at_client.ApiClient(config(**settings))
+
+
+def api(**settings: Any) -> at_client.CreditsApi:
+    """Make the API on a client of its own."""
+    return at_client.CreditsApi(client(**settings))
+
+
+def serve(
+    body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str
+) -> None:
+    """Let the next request have this answer; keywords are headers."""
+    headers = [(name.replace("_", "-"), value) for name, value in more.items()]
+    wire.play(reply(answer(body, status, content_type=kind, headers=headers)))
+
+
+def failure(body: bytes, status: int, kind: str = "application/json", **more: str) -> Exception:
+    """Make one call that is answered with this, and return the error that it raises."""
+    serve(body, status, kind, **more)
+    try:
+        return api(retries=0).get_credits_api_v1_credits_get()
+    except at_client.ApiException as error:
+        return error
+
+
+@contextlib.contextmanager
+def telling(*kinds: type[BaseException]) -> Iterator[None]:
+    """Print which of these kinds an error is."""
+    try:
+        yield
+    except kinds as error:
+        print(next(kind.__name__ for kind in kinds if isinstance(error, kind)))
+
+
+def sent(header: str) -> str | None:
+    """Return a header of the last request as the server got it."""
+    return read(wire.requests[-1])["headers"].get(header.lower())
+
+
+def read(request: bytes) -> dict[str, Any]:
+    """Take a request apart into what a user would care about."""
+    head, _, body = request.decode("latin-1").partition("\r\n\r\n")
+    line, *lines = head.split("\r\n")
+    headers: dict[str, str] = {}
+    for name, value in (line.split(": ", 1) if ": " in line else (line, "") for line in lines):
+        known = headers.get(name.lower())
+        headers[name.lower()] = value if known is None else f"{known} & {value}"
+    if headers.get("user-agent", "").startswith(OWN_AGENTS):
+        del headers["user-agent"]
+    kind = headers.get("content-type", "application/json")
+    if boundary := re.search("boundary=(.+)", kind):
+        body = body.replace(boundary[1], "BOUNDARY")
+        headers["content-type"] = kind.replace(boundary[1], "BOUNDARY")
+    elif "json" in kind:
+        with contextlib.suppress(ValueError):
+            body = json.dumps(json.loads(body))
+    kept = {name: value for name, value in sorted(headers.items()) if name not in UNINTERESTING}
+    return {"line": line.removesuffix(" HTTP/1.1"), "headers": kept, "body": body}
+
+
+def clear() -> None:
+    """Forget what the last way of use has done to the server and to the process."""
+    at_client.Configuration.set_default(None)
+    at_client.ApiClient.set_default(None)
+    http.client.HTTPConnection.debuglevel = 0
+    for name in ("at_client", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.getLogger(name).handlers.clear()
+    wire.play()
+    wire.requests.clear()

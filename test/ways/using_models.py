@@ -1,0 +1,165 @@
+"""Ways of using models: what people do with a response once they have it."""
+
+# fmt: off
+# ruff: noqa: ERA001
+
+import copy
+import json
+import pickle
+
+import pydantic
+from pydantic import BaseModel, TypeAdapter
+
+import at_client
+from at_client.models.credit_response import CreditResponse
+from at_client.models.error_response import ErrorResponse
+from at_client.models.http_validation_error import HTTPValidationError
+from support.facts import CREDITS, CREDITS_BODY
+from ways.stage import api, serve, telling
+
+REFUSED = {"detail": [{"loc": ["body", 0], "msg": "bad", "type": "value_error"}]}
+credit = CreditResponse.from_dict(CREDITS)
+
+# %% `model_dump()` and `model_dump_json()` of a response
+print(api().get_credits_api_v1_credits_get().model_dump(), credit.model_dump_json())
+
+# %% `model_dump` with its usual arguments
+print(credit.model_dump(by_alias=True), credit.model_dump(mode="json"))
+print(credit.model_dump(exclude_none=True, exclude={"period"}, exclude_unset=True))
+
+# %% `model_dump(include=...)` with the names on the wire
+# differs: Attribute names
+# ours: {'period': '2026-11'}
+print(credit.model_dump(include={"total_credits", "period"}))
+
+# %% A response inside one's own model
+class Report(BaseModel):
+    account: str
+    credit: CreditResponse
+report = Report(account="a", credit=api().get_credits_api_v1_credits_get())
+print(report.model_dump(), report.model_dump_json())
+
+# %% One's own model read from JSON with a response in it
+class Row(BaseModel):
+    credit: CreditResponse | None = None
+print(Row.model_validate({"credit": CREDITS}).credit.used_credits)
+print(Row.model_validate_json(json.dumps({"credit": CREDITS})).model_dump()["credit"])
+
+# %% `TypeAdapter(list[CreditResponse])`
+many = TypeAdapter(list[CreditResponse])
+print(many.dump_python([credit, credit])[1], many.dump_json([credit]))
+print(many.validate_python([CREDITS])[0].total_credits, many.validate_json(b"[]"))
+
+# %% One's own model that inherits from a response
+class Mine(CreditResponse):
+    note: str = ""
+    @property
+    def share(self) -> float:
+        return self.used_credits / self.total_credits
+mine = Mine.from_dict(CREDITS)
+print(type(mine).__name__, mine.share, Mine(**CREDITS, note="x").model_dump()["note"])
+
+# %% `to_dict()`
+print(api().get_credits_api_v1_credits_get().to_dict())
+
+# %% `to_json()`
+print(credit.to_json())
+
+# %% `to_str()`
+print(credit.to_str())
+
+# %% `to_dict()` leaves out what was not set, and keeps a null that was
+print(ErrorResponse(detail="no").to_dict(), ErrorResponse(detail="no", code=None).to_dict())
+
+# %% `from_dict(None)` and `from_json("null")`
+print(CreditResponse.from_dict(None), CreditResponse.from_json("null"))
+
+# %% Made by hand from the names on the wire
+made = CreditResponse(**CREDITS)
+print(made.total_credits, made == credit, CreditResponse(**made.to_dict()) == made)
+
+# %% `model_validate` and `model_validate_json`
+print(CreditResponse.model_validate(CREDITS).period, CreditResponse.model_validate_json(CREDITS_BODY).period)
+
+# %% An attribute set
+credit.used_credits = 300
+print(credit.used_credits, credit.to_dict()["used_credits"], credit.model_dump()["used_credits"])
+
+# %% An attribute set to what it cannot be
+try:
+    credit.used_credits = "many"
+except ValueError as e:
+    print(isinstance(e, pydantic.ValidationError), credit.used_credits)
+
+# %% `getattr` over the names on the wire
+print({name: getattr(credit, name) for name in CREDITS} == CREDITS, hasattr(credit, "nonsense"))
+
+# %% Copies
+shallow, deep, of_model = copy.copy(credit), copy.deepcopy(credit), credit.model_copy()
+print(shallow == deep == of_model == credit, deep is credit)
+
+# %% `model_copy(update=...)`
+changed = credit.model_copy(update={"used_credits": 3, "plan_tier": "free"})
+print(changed.used_credits, changed.plan_tier, changed.to_dict()["used_credits"], credit.used_credits)
+
+# %% Compared and pickled
+print(pickle.loads(pickle.dumps(credit)) == credit, credit == CREDITS)  # noqa: S301
+
+# %% Taken apart by `match`
+match credit:
+    case CreditResponse(remaining_credits=left) if left > 500:
+        print("plenty", left)
+
+# %% The JSON schema
+schema = CreditResponse.model_json_schema()
+print(sorted(schema["properties"]), schema["title"])
+
+# %% `dict(response)` and `vars(response)`
+# differs: Attribute names
+# ours: False False
+print("total_credits" in dict(credit), "total_credits" in vars(credit))
+
+# %% `model_fields`
+# differs: Attribute names
+# ours: ['total', 'used', 'remaining']
+print(list(CreditResponse.model_fields)[:3])
+
+# %% A field that the service has added
+# better: New and missing fields
+# ours: {'tier_note': 'x'}
+serve(json.dumps({**CREDITS, "tier_note": "x"}).encode())
+response = api().get_credits_api_v1_credits_get()
+print({name: value for name, value in response.to_dict().items() if name not in CREDITS})
+
+# %% A field that the service may leave out
+# better: New and missing fields
+# ours: None
+serve(json.dumps({name: CREDITS[name] for name in CREDITS if name != "free_credits"}).encode())
+with telling(ValueError):
+    print(api().get_credits_api_v1_credits_get().free_credits)
+
+# %% A whole number written as 1000.0
+# better: Whole numbers
+# ours: 1000
+serve(json.dumps({**CREDITS, "total_credits": 1000.0}).encode())
+with telling(ValueError):
+    print(api().get_credits_api_v1_credits_get().total_credits)
+
+# %% The models of errors
+error = ErrorResponse.from_dict({"detail": "no", "code": "E1", "errors": None})
+print(error.detail, error.code, error.to_dict(), ErrorResponse.from_json(error.to_json()) == error)
+refused = HTTPValidationError.from_dict(REFUSED)
+print(refused.detail[0].msg, refused.detail[0].type, refused.to_dict()["detail"][0]["loc"])
+
+# %% Nulls in `to_dict()` that the service has not sent
+# better: Nulls
+# ours: {'detail': 'no'}
+print(ErrorResponse.from_dict({"detail": "no"}).to_dict())
+
+# %% The places of a validation error
+entries = HTTPValidationError.from_dict(REFUSED).detail[0].loc
+print([entry.actual_instance for entry in entries])
+
+# %% A validation error made by hand
+made = at_client.ValidationError(loc=[], msg="bad", type="t", input=5, ctx={"a": 1})
+print(made.to_dict(), made.to_json())
