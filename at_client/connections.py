@@ -26,10 +26,10 @@ from at_client.headers import reveal_all
 BUFFER_BYTES = 8192
 """What a socket is asked for at a time: the head of most responses, and a body such as ours."""
 
-CONNECT_SECONDS = 5.0
+CONNECT_LIMIT = 5.0
 """What one attempt inside a deadline may spend on connecting and sending."""
 
-RESPONSE_SECONDS = 30.0
+RESPONSE_LIMIT = 30.0
 """What one attempt inside a deadline may spend on waiting for the response and reading it."""
 
 GRACE_SECONDS = 0.001
@@ -63,7 +63,7 @@ class Clock(urllib3.Timeout):
             self._limits = timeout
         else:
             self.deadline = self._started + timeout
-            self._limits = (CONNECT_SECONDS, RESPONSE_SECONDS) if timeout < inf else (inf, inf)
+            self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
 
     @property
     def left(self) -> float:

@@ -10,13 +10,13 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
-FIRST_WAIT_SECONDS = 0.5
+FIRST_WAIT = 0.5
 """The wait before the first retry; each further wait is twice as long."""
 
-LONGEST_WAIT_SECONDS = 8.0
+LONGEST_WAIT = 8.0
 """No wait of our own exceeds this."""
 
-LONGEST_RETRY_AFTER_SECONDS = 60.0
+LONGEST_RETRY_AFTER = 60.0
 """A longer `Retry-After` is left to the caller."""
 
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -56,7 +56,7 @@ class Backoff(urllib3.Retry):
 def backoff(retries: int, jitter: float) -> float:
     """Return the seconds to wait before the next attempt.
 
-    The wait doubles up to `LONGEST_WAIT_SECONDS`. Jitter takes up to half of it away, so that clients that failed
+    The wait doubles up to `LONGEST_WAIT`. Jitter takes up to half of it away, so that clients that failed
     together do not come back together.
 
     Args:
@@ -69,7 +69,7 @@ def backoff(retries: int, jitter: float) -> float:
         >>> backoff(0, jitter=1.0)
         0.25
     """
-    longest = min(FIRST_WAIT_SECONDS * 2.0 ** min(retries, 10), LONGEST_WAIT_SECONDS)
+    longest = min(FIRST_WAIT * 2.0 ** min(retries, 10), LONGEST_WAIT)
     return longest * (1.0 - jitter / 2.0)
 
 
@@ -92,7 +92,7 @@ def next_attempt(
     """
     error = end if isinstance(end, Exception) else None
     response = None if error is end else end
-    if method not in IDEMPOTENT_METHODS or (retry_after or 0.0) > LONGEST_RETRY_AFTER_SECONDS:
+    if method not in IDEMPOTENT_METHODS or (retry_after or 0.0) > LONGEST_RETRY_AFTER:
         return None
     if response is not None and not retry.is_retry(
         method, response.status, retry_after is not None
