@@ -16,6 +16,7 @@ from at_client.exceptions import (
     ApiException,
     ApiTypeError,
     ApiValueError,
+    exception_class,
     headers_of,
 )
 from at_client.headers import (
@@ -203,9 +204,8 @@ class ApiClient:
         cookies.append(headers.pop("Cookie", None))
         if cookie := "; ".join(map(reveal, filter(None, cookies))):
             headers["Cookie"] = Secret(cookie)
-        if auth_settings and not (
-            _request_auth or cookie or "authorization" in map(str.lower, headers)
-        ):
+        identified = _request_auth or any(isinstance(value, Secret) for value in headers.values())
+        if "OAuth2PasswordBearer" in (auth_settings or ()) and not identified:
             raise ApiValueError(NO_TOKEN)
         url = self.configuration.host if _host is None else check_host("_host", _host)
         url += write_path(resource_path, path_params, collection_formats)
@@ -328,24 +328,10 @@ class ApiClient:
         """
         if response_data.data is None:
             response_data.read()
-        status = response_data.status
-        if not 200 <= status <= 299:
-            shown = redact_response(response_data)
-            ApiException.from_response(
-                http_resp=shown,
-                data=decode_error(shown.data.encode(), status, response_types_map),
-                retry_after=parse_retry_after(shown.headers.get("Retry-After"), time.time()),
-            )
-        data = response_data.data
-        raw, headers = data.encode() if isinstance(data, str) else data, headers_of(response_data)
-        try:
-            value = decode(raw, headers, promised_type(status, response_types_map))
-        except DecodeFault as fault:
-            shown = redact_response(response_data)
-            message = f"{status} from {shown.source}, but not the promised answer: {fault}."
-        else:
-            return ApiResponse(status, value, headers, raw)
-        raise ApiDecodeException(http_resp=shown, message=message)
+        outcome = read_outcome(response_data, response_types_map)
+        if isinstance(outcome, ApiException):
+            raise outcome
+        return outcome
 
     def select_header_accept(self, accepts: Sequence[str]) -> str | None:
         """Return what to accept: the first media type that is JSON, else the first of all; `None` for none."""
@@ -375,3 +361,25 @@ class ApiClient:
             raise ApiDecodeException(
                 reason=f"The text is not the promised type: {fault}."
             ) from None
+
+
+def read_outcome(
+    response: Any, response_types_map: ResponseTypes | None
+) -> ApiResponse[Any] | ApiException:
+    """Read a response as an answer or an error, which is not raised here: this frame holds what the service wrote."""
+    status, headers = response.status, headers_of(response)
+    if not 200 <= status <= 299:
+        shown = redact_response(response)
+        return exception_class(status)(
+            http_resp=shown,
+            data=decode_error(shown.data.encode(), status, response_types_map),
+            retry_after=parse_retry_after(shown.headers.get("Retry-After"), time.time()),
+        )
+    raw = response.data.encode() if isinstance(response.data, str) else response.data
+    try:
+        data = decode(raw, headers, promised_type(status, response_types_map))
+    except DecodeFault as fault:
+        shown = redact_response(response)
+        message = f"{status} from {shown.source}, but not the promised answer: {fault}."
+        return ApiDecodeException(http_resp=shown, message=message)
+    return ApiResponse(status, data, headers, raw)

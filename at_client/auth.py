@@ -337,23 +337,26 @@ def read_token_answer(response: RESTResponse) -> TokenAnswer:
         UnauthorizedException: It refused.
         ApiException: It failed, or answered with something else.
     """
-    shown = redact_response(response)
-    if response.status in REFUSED_STATUSES:
-        message = (
-            f"{shown.status} from {shown.source}: no access token was given{_read_refusal(shown)}."
-        )
-        raise UnauthorizedException(http_resp=shown, message=message)
     if not 200 <= response.status <= 299:
-        raise exception_class(response.status)(http_resp=shown)
+        raise _refuse(redact_response(response))
     try:
-        answer: TokenAnswer = decode(
-            response.read(), response.getheader("Content-Type"), TokenAnswer
-        )
+        answer: TokenAnswer = decode(response.read(), response.headers, TokenAnswer)
     except DecodeFault as fault:
         # Neither the body nor a traceback that holds it: there may be a token in it.
-        message = f"{shown.status} from {shown.source}, but not the promised token: {fault}."
-        raise ApiDecodeException(shown.status, shown.reason, message=message) from None
+        message = f"{response.status} from {response.source}, but not the promised token: {fault}."
+        raise ApiDecodeException(
+            response.status, redact_response(response).reason, message=message
+        ) from None
     return answer
+
+
+def _refuse(shown: SimpleNamespace) -> ApiException:
+    if shown.status not in REFUSED_STATUSES:
+        return exception_class(shown.status)(http_resp=shown)
+    message = (
+        f"{shown.status} from {shown.source}: no access token was given{_read_refusal(shown)}."
+    )
+    return UnauthorizedException(http_resp=shown, message=message)
 
 
 def _read_refusal(shown: SimpleNamespace) -> str:

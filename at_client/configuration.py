@@ -259,3 +259,7 @@ def _shorten(value: object) -> str:
     return (
         repr(value) if isinstance(value, str) and len(value) < 200 else f"<{type(value).__name__}>"
     )
+
+
+# Otherwise dataclasses.asdict, and tools that use it to print, would read every secret.
+del Configuration.__dataclass_fields__

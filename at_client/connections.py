@@ -209,9 +209,10 @@ class StrictResponse(http.client.HTTPResponse):
         self.chunk_left = None
         self._reader.may_end = self.length is None and not self.chunked
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
-        self.will_close = (
-            self._reader.may_end or self._check_close() or (self.chunked and self.version == 10)
-        )
+        ends = self._reader.may_end or (self.chunked and self.version == 10)
+        self.will_close = ends or self._check_close()
+        if self.will_close:
+            self._reader.hold()
 
     def _read_next_chunk_size(self) -> int:
         # http.client and urllib3 read it with int(), which accepts 0x7, +7 and 1_0.
@@ -235,7 +236,7 @@ def read_head(file: io.BufferedReader) -> re.Match[bytes]:
         HTTPException: It breaks the rules.
     """
     start = file.peek()
-    if head := _HEAD.match(start):
+    if (head := _HEAD.match(start)) and head[4].count(b"\n") <= 100:
         file.read(head.end())
         return head
     if not b"HTTP/1.".startswith(start[:7]):

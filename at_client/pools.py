@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import importlib.util
+import ipaddress
 import os
 import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -137,8 +139,17 @@ class PoolManager(urllib3.PoolManager):
 
     def clear(self) -> None:
         """Close every idle connection; those in use are closed when their response ends."""
-        self._routes.clear()
+        routes, self._routes = self._routes, {}
+        for route in routes.values():
+            route.pool.close()
         super().clear()
+
+    def abandon(self) -> None:
+        """Close the idle connections that a child process has inherited, quietly and without taking a lock."""
+        for route in self._routes.values():
+            for connection in route.pool.pool.queue if route.pool.pool else ():
+                if connection is not None and connection.sock is not None:
+                    os.close(connection.sock.detach())
 
     def connection_from_host(
         self,
@@ -257,7 +268,18 @@ def choose_proxy(scheme: str, host: str, port: int, configuration: Configuration
         if proxy:
             proxy = check_proxy(f"{scheme}_proxy in the environment", proxy)
     bypassed = no_proxy and proxy_bypass_environment(f"{host}:{port}", {"no": no_proxy})
-    return "" if bypassed else proxy or ""
+    return "" if bypassed or is_in_network(host, no_proxy or "") else proxy or ""
+
+
+def is_in_network(host: str, no_proxy: str) -> bool:
+    """Return whether a host is an address in one of the networks of a list, such as `10.0.0.0/8`."""
+    for entry in no_proxy.split(","):
+        with contextlib.suppress(ValueError):
+            if "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(
+                entry.strip(), strict=False
+            ):
+                return True
+    return False
 
 
 def split_proxy(url: str) -> tuple[str, str | None, str | None]:

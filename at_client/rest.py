@@ -266,8 +266,9 @@ class RESTClientObject:
         if not isinstance(manager, PoolManager):  # assigned
             return PoolManager(self.configuration).route_for(split_origin(url))
         if self._pid != os.getpid():
-            # Keep what a child inherits: closing it could take a lock that was held during the fork.
+            # Keep what a child inherits: its finalizers could take a lock that was held during the fork.
             self._inherited.append(manager)
+            manager.abandon()
             self._start()
             self.pool_manager = manager = PoolManager(self.configuration)
         return manager.route_for(split_origin(url))

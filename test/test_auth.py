@@ -97,7 +97,7 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     """The clock by which a grant knows the end of its token."""
     hands = Hands()
     clock = types.SimpleNamespace(time=hands.time)
-    monkeypatch.setattr("at_client.password_grant.time", clock)
+    monkeypatch.setattr("at_client.auth.time", clock)
     return hands
 
 
@@ -148,16 +148,26 @@ def test_a_str_is_sent_as_a_bearer_token(
 
 
 @pytest.mark.parametrize("nothing", [None, "", lambda: None, lambda: ""])
-def test_an_empty_token_is_no_token(
+def test_a_call_without_a_token_says_how_to_set_one(
     service: Service, make_client: Callable[..., ApiClient], nothing: object
 ) -> None:
-    """Without a token no Authorization header goes out, instead of one that says nothing."""
+    """It is refused before anything is sent, unless something else says who is calling."""
     client = make_client(service.url)
     client.configuration.access_token = nothing  # type: ignore[assignment]  # a column of the table
-    with pytest.raises(UnauthorizedException):
+    with pytest.raises(ApiValueError, match=r"ACCESS_TOKEN.*Configuration\.access_token"):
         CreditsApi(client).get_credits()
-    (seen,) = service.requests
-    assert seen.all("Authorization") == []
+    assert service.requests == []
+    client.configuration.access_token = None
+    with pytest.raises(UnauthorizedException):
+        CreditsApi(client).get_credits(COOKIE + "x")
+    assert service.requests[0].all("Authorization") == []
+
+
+@pytest.mark.parametrize("token", ["Bearer abc", "bearer abc", '"abc"', "'abc'"])
+def test_a_token_with_more_than_the_token_is_refused(token: str) -> None:
+    """What people paste: the scheme, or quotes from a shell or a YAML file."""
+    with pytest.raises(ApiValueError, match=r"^access_token must be the token alone"):
+        Configuration(access_token=token)
 
 
 def test_a_static_token_fails_at_once(
@@ -769,24 +779,34 @@ def test_a_wrong_request_auth_is_refused(
     assert wire.connections == 0
 
 
-@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-def test_headers_of_the_call_win(
-    service: Service, make_client: Callable[..., ApiClient], name: str
+def test_headers_of_the_call_override_the_clients(
+    service: Service, make_client: Callable[..., ApiClient]
 ) -> None:
-    """Without regard to case, over the token, its source and the client's own headers; one line each."""
-    source = Renewable("TOKEN-SECRET-unused")
-    client = make_client(service.url, access_token=source)
+    """Case-insensitively, one line each."""
+    client = make_client(service.url)
     client.set_default_header("X-Team", "blue")
     api = CreditsApi(client)
-    headers = {name: f"Bearer {TOKEN}", "x-team": "red", "user-agent": "mine/1", "X-Number": 5}
-    api.get_credits(_headers=headers)
+    api.get_credits(_headers={"x-team": "red", "user-agent": "mine/1", "X-Number": 5})
     (seen,) = service.requests
-    assert seen.all("Authorization") == [f"Bearer {TOKEN}"]
     assert (seen.all("X-Team"), seen.all("User-Agent")) == (["red"], ["mine/1"])
     assert seen.all("X-Number") == ["5"]
-    api.api_client.configuration.access_token = TOKEN
     assert good_call(api)
     assert service.requests[1].all("X-Team") == ["blue"]
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_no_header_overrides_the_configured_credential(
+    service: Service, make_client: Callable[..., ApiClient], name: str
+) -> None:
+    """As in generated clients; without a token, an Authorization header of the call identifies it."""
+    client = make_client(service.url, access_token=Renewable(TOKEN))
+    header = {name: "Bearer TOKEN-SECRET-other"}
+    CreditsApi(client).get_credits(_headers=header)
+    assert service.requests[0].all("Authorization") == [f"Bearer {TOKEN}"]
+    client.configuration.access_token = None
+    with pytest.raises(UnauthorizedException):
+        CreditsApi(client).get_credits(_headers=header)
+    assert service.requests[1].all("Authorization") == ["Bearer TOKEN-SECRET-other"]
 
 
 # Refusals before any packet
@@ -904,8 +924,9 @@ def test_a_source_is_not_even_asked_for_an_unprotected_call(
 def test_nothing_secret_may_go_out_unprotected(
     outside: Callable[..., CreditsApi], wire: Wire
 ) -> None:
-    """An anonymous call over plain http is nobody's loss."""
-    assert good_call(outside(access_token=None))
+    """A call without credentials over plain http is nobody's loss."""
+    client = outside(access_token=None).api_client
+    assert client.call_api("GET", f"{client.configuration.host}/api/v1/credits").status == 200
     assert wire.connections == 1
 
 

@@ -256,17 +256,3 @@ def test_the_lookup_is_the_one_that_urllib3_makes(
     monkeypatch.setattr(connection, "allowed_gai_family", lambda: family)
     assert make_api(f"http://pinned.localhost:{wire.port}").get_credits().remaining == 750
     assert asked == [("pinned.localhost", wire.port, family, socket.SOCK_STREAM)]
-
-
-def test_a_lookup_loads_no_tables_of_names(wire: Wire) -> None:
-    """Hosts are ASCII; the codec that makes others so is a millisecond of every start."""
-    program = (
-        "import sys\n"
-        "from at_client import ApiClient, Configuration, CreditsApi\n"
-        f"api = CreditsApi(ApiClient(Configuration(host='http://localhost:{wire.port}')))\n"
-        "print(api.get_credits().remaining, 'encodings.idna' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["750", "False"]

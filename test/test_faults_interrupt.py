@@ -45,6 +45,8 @@ BUSY = {
 }
 
 
+# `ssl` leaves a socket whose handshake was interrupted to the garbage collector, which closes it and warns.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("step", BUSY.values(), ids=BUSY)
 def test_ctrl_c_ends_a_call_at_once(step: Step, request: pytest.FixtureRequest) -> None:
     """KeyboardInterrupt comes out as itself, within a moment; the next call is good."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 import ssl
-import time
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 
@@ -15,17 +11,11 @@ from at_client import (
     ApiClient,
     ApiConnectionException,
     ApiDecodeException,
-    ApiException,
-    ApiTimeoutException,
     ApiTypeError,
     ApiValueError,
     Configuration,
     CreditsApi,
 )
-from at_client.connections import IdleConnections, TimedReader
-from at_client.locks import ProcessLock
-from at_client.sealed import asked
-from at_client.tls import TidySocket
 from support.ending import good_call
 from support.facts import TOKEN
 from support.wire import CLOSE, Wire, reply
@@ -108,56 +98,6 @@ def test_a_body_of_an_unread_response_is_bounded(
     )
     with pytest.raises(ApiDecodeException, match="larger than 5 bytes"):
         response.read()
-
-
-def test_more_idle_connections_than_wanted_are_closed() -> None:
-    """Quietly: a busy moment is no warning."""
-    idle = IdleConnections(1)
-    kept, spare = mock.Mock(), mock.Mock()
-    for connection in (kept, spare, None):
-        idle.put(connection)
-    spare.close.assert_called_once_with()
-    assert idle.get() is kept
-    kept.close.assert_not_called()
-
-
-def test_no_read_begins_after_the_deadline() -> None:
-    """Even if bytes are waiting: there is no time left to do anything with them."""
-    near, far = socket.socketpair()
-    with near, far, TimedReader(near, time.monotonic() - 1.0) as reader:
-        far.sendall(b"late")
-        with pytest.raises(TimeoutError):
-            reader.read(4)
-
-
-@pytest.mark.parametrize(("number", "closed"), [(errno.ECONNRESET, True), (errno.ENOTCONN, False)])
-def test_a_tls_socket_whose_peer_is_gone_is_closed(number: int, closed: bool) -> None:  # a table
-    """`wrap_socket` goes on after ENOTCONN; after anything else it would leave the socket open."""
-    left, right = socket.socketpair()
-    with right, mock.patch.object(ssl.SSLSocket, "recv", side_effect=OSError(number, "gone")):
-        sock = ssl.create_default_context()
-        sock.sslsocket_class = TidySocket
-        wrapped = sock.wrap_socket(left, server_hostname="x", do_handshake_on_connect=False)
-        with pytest.raises(OSError, match="gone"):
-            wrapped.recv(1)
-        assert (wrapped.fileno() == -1) is closed
-        wrapped.close()
-
-
-@pytest.mark.parametrize("left", [0.02, 0.0, -1.0])
-def test_a_renewal_that_takes_too_long_ends_the_wait(left: float) -> None:
-    """Whoever waits for another thread's renewal waits no longer than its own deadline, which may be past."""
-    lock = ProcessLock()
-    with lock, pytest.raises(ApiTimeoutException, match="renewing"), lock.held(left):
-        pytest.fail("it cannot be had")
-
-
-def test_an_error_of_ours_comes_through_a_source() -> None:
-    """A source may itself call a service with this client."""
-    error = ApiException(status=503)
-    with pytest.raises(ApiException) as caught:
-        asked(mock.Mock(side_effect=error))
-    assert caught.value is error
 
 
 @pytest.mark.parametrize(
