@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from at_client.api.credits_api import CreditsApi as CreditsApi
     from at_client.api_client import ApiClient as ApiClient
     from at_client.api_response import ApiResponse as ApiResponse
+    from at_client.auth import PasswordGrant as PasswordGrant
     from at_client.configuration import Configuration as Configuration
     from at_client.exceptions import ApiAttributeError as ApiAttributeError
     from at_client.exceptions import ApiConnectionException as ApiConnectionException
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from at_client.models.error_response import ErrorResponse as ErrorResponse
     from at_client.models.http_validation_error import HTTPValidationError as HTTPValidationError
     from at_client.models.validation_error import ValidationError as ValidationError
-    from at_client.auth import PasswordGrant as PasswordGrant
 
 _HOMES = {
     "api.credits_api": ("CreditsApi",),

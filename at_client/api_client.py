@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from at_client.api_response import ApiResponse, RESTResponse, redact_response
-from at_client.auth import NO_TOKEN, ask_source, check_request_auth, renew_token
+from at_client.auth import MISSING_CREDENTIAL, ask_source, check_request_auth, renew_token
 from at_client.checks import check_host
 from at_client.configuration import Configuration, SourcedToken
 from at_client.decoding import DecodeFault, ResponseTypes, decode, decode_error, promised_type
@@ -17,6 +17,7 @@ from at_client.exceptions import (
     ApiTypeError,
     ApiValueError,
     exception_class,
+    find_detail,
     headers_of,
 )
 from at_client.headers import (
@@ -38,6 +39,7 @@ from at_client.serialization import (
     list_items,
     read_files,
     sanitize,
+    write_pairs,
     write_path,
     write_query,
 )
@@ -79,9 +81,7 @@ class ApiClient:
         cookie: str | None = None,
     ) -> None:
         if not isinstance(configuration, Configuration | None):
-            raise ApiTypeError(
-                f"configuration must be a Configuration, not {type(configuration).__name__}"
-            )
+            raise ApiTypeError(f"configuration must be a Configuration, not {type(configuration).__name__}")
         self.configuration = Configuration.get_default() if configuration is None else configuration
         self.rest_client = RESTClientObject(self.configuration)
         self.default_headers: dict[str, str] = {"User-Agent": USER_AGENT}
@@ -191,6 +191,15 @@ class ApiClient:
             ApiValueError: A parameter has a value that it cannot have in its place; or there is no access token.
         """
         method = check_method(method)
+        if header_params and collection_formats:
+            joined = write_pairs(
+                {name: header_params[name] for name in collection_formats if name in header_params},
+                collection_formats,
+            )
+            header_params = {
+                **header_params,
+                **{name: mark.join(items) for name, items, mark in joined},
+            }
         headers = merge_headers(self.default_headers, header_params or {})
         cookies = [pop_header(headers, "Cookie"), self._cookie]
         if cookies[0] and self._cookie and pop_header(dict(header_params or {}), "Cookie"):
@@ -198,15 +207,19 @@ class ApiClient:
         if cookie_params:
             cookies += [write_cookie(*item) for item in list_items(cookie_params)]
         queries = list_items(query_params)
+        before = dict(headers)
         self.update_params_for_auth(
             headers, queries, auth_settings, resource_path, method, body, request_auth=_request_auth
         )
+        for name, value in headers.items():
+            if isinstance(value, str) and before.get(name) is not value:  # what has been added is a credential
+                headers[name] = Secret(value)
         cookies.append(headers.pop("Cookie", None))
         if cookie := "; ".join(map(reveal, filter(None, cookies))):
             headers["Cookie"] = Secret(cookie)
         identified = _request_auth or any(isinstance(value, Secret) for value in headers.values())
         if "OAuth2PasswordBearer" in (auth_settings or ()) and not identified:
-            raise ApiValueError(NO_TOKEN)
+            raise ApiValueError(MISSING_CREDENTIAL)
         url = self.configuration.host if _host is None else check_host("_host", _host)
         url += write_path(resource_path, path_params, collection_formats)
         if queries and (query := write_query(queries, collection_formats)):
@@ -234,7 +247,9 @@ class ApiClient:
             headers: The headers. A credential replaces a header of its name.
             queries: The parameters of the query.
             auth_settings: Names of the security schemes, looked up in `Configuration.auth_settings()`.
-            resource_path, method, body: What a subclass may need to sign a request.
+            resource_path: For subclasses that sign requests, like the next two.
+            method: The HTTP method.
+            body: What is sent.
             request_auth: Credentials to use instead of the configuration's.
         """
         settings: list[Any] = [request_auth] if request_auth else []
@@ -249,7 +264,7 @@ class ApiClient:
                 headers["Cookie"] = write_cookie(name, value)
             else:
                 pop_header(headers, name)
-                headers[name] = value
+                headers[name] = value if isinstance(value, SourcedToken) else value.reveal()
 
     def call_api(
         self,
@@ -345,27 +360,23 @@ class ApiClient:
         """Reduce a value to what JSON has; anything with a `to_dict` method is written by it."""
         return sanitize("the value", obj)
 
-    def deserialize(
-        self, response_text: str, response_type: Any, content_type: str | None = JSON
-    ) -> Any:
+    def deserialize(self, response_text: str, response_type: Any, content_type: str | None = JSON) -> Any:
         """Make a typed value from the text of a body; a type may be named by a string.
 
         Raises:
             ApiDecodeException: The text is not JSON, or not of that type.
         """
+        if content_type and not is_json(content_type) and not content_type.startswith("text/"):
+            raise ApiException(reason=f"Unsupported content type: {content_type}")
+        if response_text.strip() == "null":
+            return None
         try:
-            return decode(
-                response_text.encode("utf-8"), {"Content-Type": content_type or JSON}, response_type
-            )
+            return decode(response_text.encode("utf-8"), {"Content-Type": content_type or JSON}, response_type)
         except DecodeFault as fault:
-            raise ApiDecodeException(
-                reason=f"The text is not the promised type: {fault}."
-            ) from None
+            raise ApiDecodeException(reason=f"The text is not the promised type: {fault}.") from None
 
 
-def read_outcome(
-    response: Any, response_types_map: ResponseTypes | None
-) -> ApiResponse[Any] | ApiException:
+def read_outcome(response: Any, response_types_map: ResponseTypes | None) -> ApiResponse[Any] | ApiException:
     """Read a response as an answer or an error, which is not raised here: this frame holds what the service wrote."""
     status, headers = response.status, headers_of(response)
     if not 200 <= status <= 299:
@@ -380,6 +391,9 @@ def read_outcome(
         data = decode(raw, headers, promised_type(status, response_types_map))
     except DecodeFault as fault:
         shown = redact_response(response)
-        message = f"{status} from {shown.source}, but not the promised answer: {fault}."
+        words = [str(fault), find_detail(shown.data)]
+        if coding := shown.headers.get("Content-Encoding"):
+            words.append(f"its Content-Encoding is {coding[:40]!a}")
+        message = f"{status} from {shown.source}, but not the promised answer: {'; '.join(filter(None, words))}."
         return ApiDecodeException(http_resp=shown, message=message)
     return ApiResponse(status, data, headers, raw)

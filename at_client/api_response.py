@@ -44,20 +44,17 @@ class ApiResponse(Generic[T]):
         """Return the four attributes as a dictionary, as a generated client's pydantic model does."""
         from pydantic import TypeAdapter  # few need it
 
-        dump: dict[str, Any] = TypeAdapter(Any).dump_python(
-            {**vars(self), "headers": dict(self.headers)}, **options
-        )
+        dump: dict[str, Any] = TypeAdapter(Any).dump_python({**vars(self), "headers": dict(self.headers)}, **options)
         return dump
 
     def model_dump_json(self, **options: Any) -> str:
         """Return the four attributes as JSON text."""
         from pydantic import TypeAdapter
 
-        return (
-            TypeAdapter(Any)
-            .dump_json({**vars(self), "headers": dict(self.headers)}, **options)
-            .decode()
-        )
+        return TypeAdapter(Any).dump_json({**vars(self), "headers": dict(self.headers)}, **options).decode()
+
+
+_UNKNOWN_PEER = Peer("the service")
 
 
 class RESTResponse:
@@ -75,7 +72,7 @@ class RESTResponse:
         self,
         resp: Any,
         request: tuple[str, str, Mapping[str, HeaderValue], Any] = ("", "the service", {}, None),
-        peer: Peer = Peer("the service"),
+        peer: Peer = _UNKNOWN_PEER,
         clock: Clock | None = None,
         limit: int | None = None,
     ) -> None:
@@ -128,9 +125,7 @@ class RESTResponse:
             raise
         except Exception as error:
             self.response.close()
-            raise explain(
-                error, self._peer, self._clock.spent if self._clock else 0.0
-            ).error from error
+            raise explain(error, self._peer, self._clock.spent if self._clock else 0.0).error from error
 
     def load(self) -> bytes:
         """Read and decode the body; errors from below come out as they are."""
@@ -145,9 +140,7 @@ class RESTResponse:
             if fault:
                 self.response.close()
                 self.data = b""
-                if (
-                    self.status < 400
-                ):  # of a failure, the status says more than that its body is broken
+                if self.status < 400:  # of a failure, the status says more than that its body is broken
                     shown = redact_response(self)
                     raise ApiDecodeException(
                         http_resp=shown, message=f"{shown.status} from {shown.source}, but {fault}."
@@ -194,12 +187,8 @@ def redact_response(response: Any) -> SimpleNamespace:
     text = decode_text(data, headers_of(response)) if isinstance(data, bytes) else data
     return SimpleNamespace(
         status=response.status,
-        reason=redact(response.reason or "", secrets)
-        if isinstance(response.reason, str | None)
-        else None,
-        headers=urllib3.HTTPHeaderDict(
-            {k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}
-        ),
+        reason=redact(response.reason or "", secrets) if isinstance(response.reason, str | None) else None,
+        headers=urllib3.HTTPHeaderDict({k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}),
         data=redact(text, secrets),
         source=response.source if own else "the service",
     )

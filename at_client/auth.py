@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urljoin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
+from at_client.api_response import RESTResponse, redact_response
 from at_client.configuration import SourcedToken
 from at_client.connections import Clock
 from at_client.decoding import DecodeFault, decode
@@ -28,7 +29,7 @@ from at_client.exceptions import (
     exception_class,
 )
 from at_client.headers import Secret, check_header, check_header_value, reveal, seal
-from at_client.rest import RESTClientObject, RESTResponse, redact_response
+from at_client.rest import RESTClientObject
 from at_client.version import USER_AGENT
 
 RENEW_BEFORE_SECONDS = 60.0
@@ -37,15 +38,13 @@ RENEW_BEFORE_SECONDS = 60.0
 REFUSED_STATUSES = (400, 401, 403)
 """Responses of a token endpoint that say no (RFC 6749 section 5.2), where trying again would not help."""
 
-NO_TOKEN = (
+MISSING_CREDENTIAL = (
     "no access token: set ACCESS_TOKEN and use Configuration.from_env(), or set Configuration.access_token "
     "(an auth_token or an Authorization header does, too)"
 )
 
 
-def ask_source(
-    source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None
-) -> Secret | None:
+def ask_source(source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None) -> Secret | None:
     """Ask a token source for its present token.
 
     Args:
@@ -66,18 +65,14 @@ def ask_source(
     else:
         token = seal(call_source(source))
         if not token:
-            raise ApiValueError(NO_TOKEN)
+            raise ApiValueError(MISSING_CREDENTIAL)
         if not isinstance(token, Secret):
-            raise ApiTypeError(
-                f"access_token (from its source) must be a str or None, not {type(token).__name__}"
-            )
+            raise ApiTypeError(f"access_token (from its source) must be a str or None, not {type(token).__name__}")
         check_header_value("access_token (from its source)", token.reveal())
     return Secret(f"Bearer {token.reveal()}")
 
 
-def renew_token(
-    source: Any, rejected: Secret, rest: RESTClientObject, clock: Clock
-) -> Secret | None:
+def renew_token(source: Any, rejected: Secret, rest: RESTClientObject, clock: Clock) -> Secret | None:
     """Replace a token that was rejected, once for all threads that met the rejection.
 
     Returns:
@@ -107,9 +102,7 @@ def call_source(source: Callable[[], Any]) -> Any:
     except OpenApiException:
         raise
     except Exception as error:
-        raise ApiException(
-            reason=f"The source of access_token failed: {type(error).__name__}."
-        ) from error
+        raise ApiException(reason=f"The source of access_token failed: {type(error).__name__}.") from error
 
 
 @contextmanager
@@ -120,9 +113,7 @@ def hold(lock: threading.Lock, clock: Clock) -> Generator[None, None, None]:
         ApiTimeoutException: Another thread held it for too long.
     """
     if not lock.acquire(timeout=max(0.0, min(clock.left, threading.TIMEOUT_MAX))):
-        raise ApiTimeoutException(
-            reason="Another thread was renewing the access token for too long."
-        )
+        raise ApiTimeoutException(reason="Another thread was renewing the access token for too long.")
     try:
         yield
     finally:
@@ -152,9 +143,7 @@ def check_request_auth(request_auth: Any) -> tuple[str, str, Secret]:
     if place == "header":
         check_header(name, value)
     elif not (name.isprintable() and value.isprintable()):
-        raise ApiValueError(
-            "_request_auth['key'] and _request_auth['value'] must be printable text"
-        )
+        raise ApiValueError("_request_auth['key'] and _request_auth['value'] must be printable text")
     return place, name, Secret(value)
 
 
@@ -192,9 +181,7 @@ class PasswordGrant:
             if not isinstance(value, str) or not value:
                 raise ApiTypeError(f"{name} must be a str that is not empty")
         if not isinstance(client_secret, str | None):
-            raise ApiTypeError(
-                f"client_secret must be a str or None, not {type(client_secret).__name__}"
-            )
+            raise ApiTypeError(f"client_secret must be a str or None, not {type(client_secret).__name__}")
         self.token_url = token_url
         self.username = username
         self._password = password if callable(password) else _check_password(password)
@@ -251,9 +238,7 @@ class PasswordGrant:
         """Get another token: with the refresh token, which stays good unless it is refused or replaced."""
         if self._refresh is not None:
             try:
-                return self._post(
-                    {"grant_type": "refresh_token", "refresh_token": self._refresh}, rest, clock
-                )
+                return self._post({"grant_type": "refresh_token", "refresh_token": self._refresh}, rest, clock)
             except UnauthorizedException:
                 self._refresh = None
                 if not callable(self._password):
@@ -264,9 +249,7 @@ class PasswordGrant:
         if password is None:
             reason = "The refresh token was refused, and the password is forgotten; make a new PasswordGrant."
             raise UnauthorizedException(reason=reason)
-        return self._post(
-            {"grant_type": "password", "username": self.username, "password": password}, rest, clock
-        )
+        return self._post({"grant_type": "password", "username": self.username, "password": password}, rest, clock)
 
     def _post(self, form: dict[str, Any], rest: RESTClientObject, clock: Clock) -> None:
         """Post a form to the token endpoint, and store what it returns."""
@@ -344,18 +327,14 @@ def read_token_answer(response: RESTResponse) -> TokenAnswer:
     except DecodeFault as fault:
         # Neither the body nor a traceback that holds it: there may be a token in it.
         message = f"{response.status} from {response.source}, but not the promised token: {fault}."
-        raise ApiDecodeException(
-            response.status, redact_response(response).reason, message=message
-        ) from None
+        raise ApiDecodeException(response.status, redact_response(response).reason, message=message) from None
     return answer
 
 
 def _refuse(shown: SimpleNamespace) -> ApiException:
     if shown.status not in REFUSED_STATUSES:
         return exception_class(shown.status)(http_resp=shown)
-    message = (
-        f"{shown.status} from {shown.source}: no access token was given{_read_refusal(shown)}."
-    )
+    message = f"{shown.status} from {shown.source}: no access token was given{_read_refusal(shown)}."
     return UnauthorizedException(http_resp=shown, message=message)
 
 

@@ -35,9 +35,7 @@ def check_url(field: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
     """
     wanted = f"{field} must be a URL such as {schemes[0]}://api.example.com"
     if not (url.isascii() and url.isprintable() and " " not in url):
-        raise ApiValueError(
-            f"{wanted}, of visible ASCII characters only (write other names in punycode)"
-        )
+        raise ApiValueError(f"{wanted}, of visible ASCII characters only (write other names in punycode)")
     try:
         parts = urlsplit(re.sub(r"(?<=://)[^/?#]*@", "", url))
         port = parts.port
@@ -76,9 +74,7 @@ def check_host(field: str, value: object) -> str:
     url = _check_type(field, value, str, "a URL")
     check_url(field, url, ("https", "http"))
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise ApiValueError(
-            f"{field} must not hold a user name or a password; set access_token instead"
-        )
+        raise ApiValueError(f"{field} must not hold a user name or a password; set access_token instead")
     if "?" in url or "#" in url:
         raise ApiValueError(f"{field} must end with its path; a query or a fragment is not allowed")
     return url.rstrip("/")
@@ -101,9 +97,7 @@ def check_timeout(field: str, value: object) -> float | tuple[float, float]:
     """Accept seconds above zero, `math.inf` for no limit; or a pair of them, (connect, read)."""
     if isinstance(value, tuple | list) and len(value) == 2:
         connect, read = value
-        return _check_seconds(f"{field}[0] (connect)", connect), _check_seconds(
-            f"{field}[1] (read)", read
-        )
+        return _check_seconds(f"{field}[0] (connect)", connect), _check_seconds(f"{field}[1] (read)", read)
     return _check_seconds(field, value)
 
 
@@ -205,9 +199,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "ca_cert_data": check_certificates,
     "cert_file": check_file,
     "key_file": check_file,
-    "ssl_context": lambda field, value: _check_type(
-        field, value, ssl.SSLContext, "an ssl.SSLContext"
-    ),
+    "ssl_context": lambda field, value: _check_type(field, value, ssl.SSLContext, "an ssl.SSLContext"),
     "assert_hostname": check_asserted_name,
     "tls_server_name": check_server_name,
     "connection_pool_maxsize": check_positive,

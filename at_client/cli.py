@@ -136,9 +136,7 @@ def _credits(arguments: argparse.Namespace) -> int:
                 settings |= {"host": sandbox.url, "access_token": sandbox.token, "no_proxy": "*"}
             configuration = at_client.Configuration.from_env(debug=arguments.verbose, **settings)
             if not configuration.access_token:
-                return _print_error(
-                    "ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE
-                )
+                return _print_error("ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE)
             client = stack.enter_context(at_client.ApiClient(configuration))
             return _show(at_client.CreditsApi(client), arguments, note)
     except at_client.OpenApiException as error:

@@ -145,17 +145,22 @@ class Configuration:
             return cls(**{**environment, **settings})
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name not in CHECKS:
-                if type(self) is Configuration:
-                    raise _unknown_setting(name)
-                return object.__setattr__(self, name, value)  # a subclass has attributes of its own
-            default = getattr(Configuration, name)
-            if value is None or (value == "" and name not in {"host", "no_proxy"}):
-                value = default
-            if value is not default:
-                value = CHECKS[name](name, value)
-            if value is not default or not isinstance(getattr(type(self), name), property):
+            if name in CHECKS:
+                self._set(name, value)
+            elif type(self) is Configuration:
+                raise ApiAttributeError(_describe_unknown(name))
+            else:  # a subclass has attributes of its own
                 object.__setattr__(self, name, value)
+
+    def _set(self, name: str, value: Any) -> None:
+        default = getattr(Configuration, name)
+        if value is None or (value == "" and name not in {"host", "no_proxy"}):
+            value = default
+        if value is not default:
+            value = CHECKS[name](name, value)
+        elif isinstance(getattr(type(self), name), property):  # a subclass computes it
+            return
+        object.__setattr__(self, name, value)
 
     @classmethod
     def get_default(cls) -> Configuration:
@@ -228,12 +233,12 @@ class SourcedToken(Secret):
         super().__init__(value)
 
 
-def _unknown_setting(name: str) -> ApiAttributeError:
+def _describe_unknown(name: str) -> str:
     from difflib import get_close_matches  # only for mistyped names
 
     near = get_close_matches(name, CHECKS, n=1)
     advice = _INSTEAD.get(name, f"did you mean {near[0]!r}?" if near else "")
-    return ApiAttributeError(f"Configuration has no setting {name!r}{advice and '; '}{advice}")
+    return f"Configuration has no setting {name!r}{advice and '; '}{advice}"
 
 
 def _refuse_unknown_settings(init: Callable[..., None]) -> Any:
@@ -242,7 +247,7 @@ def _refuse_unknown_settings(init: Callable[..., None]) -> Any:
     @functools.wraps(init)
     def __init__(self: Configuration, *args: Any, **settings: Any) -> None:  # noqa: N807  # stands in for it
         for name in settings.keys() - CHECKS.keys():
-            raise _unknown_setting(name)
+            raise ApiTypeError(_describe_unknown(name))
         init(self, *args, **settings)
 
     return __init__
@@ -256,9 +261,7 @@ def _shorten(value: object) -> str:
     """Write a value for a `repr`: a callable may hold a secret, and a PEM block is long."""
     if isinstance(value, Secret | bool | int | float | tuple):
         return repr(value)
-    return (
-        repr(value) if isinstance(value, str) and len(value) < 200 else f"<{type(value).__name__}>"
-    )
+    return repr(value) if isinstance(value, str) and len(value) < 200 else f"<{type(value).__name__}>"
 
 
 # Otherwise dataclasses.asdict, and tools that use it to print, would read every secret.

@@ -197,16 +197,14 @@ class StrictResponse(http.client.HTTPResponse):
         self.headers = self.msg = http.client.HTTPMessage()
         for line in head[4].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
-            self.headers.set_raw(
-                name, value.strip(" \t")
-            )  # as the parsers of the standard library do
+            self.headers.set_raw(name, value.strip(" \t"))  # as the parsers of the standard library do
         lengths = self.headers.get_all("content-length", [])
-        self.chunked, self.length = read_framing(
-            self.headers.get_all("transfer-encoding", []), lengths
-        )
+        self.chunked, self.length = read_framing(self.headers.get_all("transfer-encoding", []), lengths)
         if self._bodiless or self.status in (204, 304):
             self.chunked, self.length = False, 0
         self.chunk_left = None
+        if self.debuglevel > 0:
+            print("reply:", repr(head[0].decode("latin-1")))  # noqa: T201  # as http.client does when told to
         self._reader.may_end = self.length is None and not self.chunked
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
         ends = self._reader.may_end or (self.chunked and self.version == 10)
@@ -248,10 +246,8 @@ def read_head(file: io.BufferedReader) -> re.Match[bytes]:
             raise http.client.LineTooLong("header line")
         if len(lines) > MAX_HEAD_LINES:
             raise http.client.HTTPException("there are more than 100 header lines")
-    tidy = re.sub(
-        rb"\r\n[ \t]+(?=[^\r\n])", b" ", b"".join(line.rstrip(b"\r\n") + b"\r\n" for line in lines)
-    )
-    head = _HEAD.fullmatch(tidy)
+    first, *rest = [line.rstrip(b"\r\n") + b"\r\n" for line in lines]
+    head = _HEAD.fullmatch(first + re.sub(rb"\r\n[ \t]+(?=[^\r\n])", b" ", b"".join(rest)))
     if head is None:
         raise http.client.HTTPException("a header line is broken")
     return head
@@ -261,13 +257,13 @@ def guess_protocol(start: bytes) -> str:
     """Return what a peer seems to speak whose first bytes do not begin an HTTP/1 response."""
     if start[:1] in (b"\x15", b"\x16") and start[1:2] == b"\x03":
         return "the port speaks TLS. Use https"
-    if start[:6] == b"HTTP/2" or (start[:2] == b"\x00\x00" and start[3:4] == b"\x04"):
+    if start[:6] == b"HTTP/2" or (start[:2] == b"\x00\x00" and start[3:4] in (b"\x04", b"\x07")):
         return "the port speaks HTTP/2 only"
     if start[:4] in (b"SSH-", b"220 ", b"220-", b"+OK "):
         return f"the port speaks {'SSH' if start[:4] == b'SSH-' else 'a mail or file protocol'}, not HTTP"
     if start[:1] in (b"\x00", b"\x05") and len(start) <= 8:
         return "the port speaks no HTTP; it may be a SOCKS proxy"
-    return "the port does not speak HTTP"
+    return "what came back is not HTTP"
 
 
 def read_framing(codings: list[str], lengths: list[str]) -> tuple[bool, int | None]:
@@ -316,6 +312,8 @@ class TimedConnection(Mixin):
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if not isinstance(seconds, (int, float)):  # urllib3's sign for the default, in somebody's own request
+            seconds = socket.getdefaulttimeout()
         self._end = inf if seconds is None else monotonic() + seconds
 
     def response_class(self, *args: Any, **options: Any) -> StrictResponse:  # type: ignore[override]  # a class there
@@ -329,9 +327,7 @@ class TimedConnection(Mixin):
         super().connect()
         self._reused = False
 
-    def set_tunnel(
-        self, host: str, port: int | None = None, headers: Any = None, scheme: str = "http"
-    ) -> None:
+    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None, scheme: str = "http") -> None:
         """Prepare the tunnel through a proxy; `http.client` formats its headers, so it must not get sealed ones."""
         super().set_tunnel(host, port, reveal_all(headers or {}), scheme)
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,9 +18,7 @@ from at_client.serialization import is_json
 
 _CHARSET = r'(?i)charset="?([\w.:-]+)'
 
-_NO_CHARSETS = frozenset(
-    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
-)
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that turn bytes into text, but are no charset of the web; one takes hours for a long body."""
 
 ResponseTypes = Mapping[str, Any]
@@ -58,9 +56,7 @@ def decode_error(body: bytes, status: int, response_types_map: ResponseTypes | N
         except DecodeFault:
             continue
         # A model whose fields are all optional reads any object; one that found no field of its own does not fit.
-        if not isinstance(data, BaseModel) or not data.model_fields_set.isdisjoint(
-            type(data).model_fields
-        ):
+        if not isinstance(data, BaseModel) or not data.model_fields_set.isdisjoint(type(data).model_fields):
             return data
     return None
 
@@ -98,9 +94,7 @@ def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
     raise DecodeFault(fault)  # not from the error above, which holds the body
 
 
-def _validate(
-    validate: Callable[[bytes], Any], body: bytes, headers: Mapping[str, str] | None
-) -> Any:
+def _validate(validate: Callable[[bytes], Any], body: bytes, headers: Mapping[str, str] | None) -> Any:
     """Read JSON as UTF-8, and only if that fails as something else."""
     try:
         return validate(body)
@@ -169,9 +163,7 @@ def _explain(error: ValidationError, body: bytes, content_type: str | None) -> s
     """Return what is wrong with a body: not JSON at all, or which field."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] != "json_invalid":
-        lines = [
-            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]
-        ]
+        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]]
         more = [f"and {len(faults) - 3} more"] if len(faults) > 3 else []
         return "; ".join(lines + more)
     if not body.strip():
@@ -189,7 +181,10 @@ def _validator(kind: Any) -> Callable[[bytes], Any]:
     if isinstance(kind, type) and issubclass(kind, ApiModel):
         return kind.model_validate_json
     if hasattr(kind, "from_dict"):  # of a generated client: it may choose between classes
-        return functools.partial(_read_from_dict, kind)
+        return lambda body: _read_from_dict(kind, json.loads(body))
+    (item,) = get_args(kind) if get_origin(kind) is list else (None,)
+    if hasattr(item, "from_dict") and not issubclass(item, ApiModel):
+        return lambda body: [_read_from_dict(item, value) for value in json.loads(body)]
     try:
         return _adapter(kind)
     except TypeError:  # an annotation that cannot be hashed
@@ -203,8 +198,7 @@ def _adapter(kind: Any) -> Callable[[bytes], Any]:
     return TypeAdapter(kind).validate_json
 
 
-def _read_from_dict(kind: Any, body: bytes) -> Any:
-    value = json.loads(body)
+def _read_from_dict(kind: Any, value: Any) -> Any:
     try:
         return kind.from_dict(value)
     except Exception as error:
@@ -213,15 +207,19 @@ def _read_from_dict(kind: Any, body: bytes) -> Any:
 
 def _resolve(name: str) -> Any:
     """Return the type that generated code names by a string, such as `List[CreditResponse]`."""
-    import datetime
+    import datetime as dt
     import typing
+    from decimal import Decimal
+    from uuid import UUID
 
-    names = {
-        **vars(typing),
-        **vars(datetime),
+    known = {
         "object": Any,
-        **{name: getattr(models, name) for name in models.__all__},
+        "decimal": Decimal,
+        "UUID": UUID,
+        "date": dt.date,
+        "datetime": dt.datetime,
     }
+    names = {**vars(typing), **vars(models), **known}
     try:
         return get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]
     except Exception as error:

@@ -138,9 +138,7 @@ class ApiException(OpenApiException):
         super().__init__(message or self._describe(phrase, getattr(http_resp, "source", None)))
 
     @classmethod
-    def from_response(
-        cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any
-    ) -> NoReturn:
+    def from_response(cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any) -> NoReturn:
         """Raise the exception that stands for the status of a response, as generated clients do.
 
         Args:
@@ -158,7 +156,7 @@ class ApiException(OpenApiException):
         line = f"{self.status} {phrase or _phrase(self.status)}".rstrip()
         if isinstance(source, str):
             line += f" from {source}"
-        if detail := _detail(self.body):
+        if detail := find_detail(self.body):
             line += f": {detail}"
         advice = _ADVICE.get(self.status, _ADVICE[500] if 500 <= self.status <= 599 else "")
         if self.retry_after is not None:
@@ -277,7 +275,7 @@ def headers_of(response: Any) -> Any:
     return response.headers if hasattr(response, "headers") else response.getheaders()
 
 
-def _detail(body: str | None) -> str:
+def find_detail(body: str | None) -> str:
     """Return the explanation in an error body as one printable line: its `detail`, or the title of an HTML page."""
     try:
         detail = json.loads(body or "")["detail"]
@@ -286,7 +284,11 @@ def _detail(body: str | None) -> str:
             detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, TypeError, LookupError, RecursionError):
         title = re.search(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])
-        detail = title[1] if title else None
+        detail = None
+        if title:
+            from html import unescape  # few errors are pages
+
+            detail = unescape(title[1])
     if not isinstance(detail, str):
         return ""
     line = " ".join("".join(c if c.isprintable() else " " for c in detail).split()).rstrip(".")

@@ -79,9 +79,7 @@ def _describe_certificate(error: BaseException) -> str:
     elif "ostname" in reason or "IP address" in reason:
         advice = "Check Configuration.host (AT_CLIENT_HOST)"
     else:
-        advice = (
-            "If you trust its issuer, name the CA with Configuration.ssl_ca_cert (SSL_CERT_FILE)"
-        )
+        advice = "If you trust its issuer, name the CA with Configuration.ssl_ca_cert (SSL_CERT_FILE)"
     return f"the TLS certificate is refused: {reason}. {advice}"
 
 
@@ -126,9 +124,7 @@ RULES = (
     ),
     Rule(
         (lower.NewConnectionError,),
-        lambda e: (
-            f"no connection ({_system_reason(e)}). Check that the service runs there and can be reached"
-        ),
+        lambda e: f"no connection ({_system_reason(e)}). Check that the service runs there and can be reached",
         lost=True,
     ),
     Rule(
@@ -210,34 +206,34 @@ def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Fa
         False,
         ApiConnectionException,
     )
-    if tunnel := next((cause for cause in chain if _tunnel_refusal(cause)), None):
-        status, words = _tunnel_refusal(tunnel)
-        at_proxy, lost, text = True, status in RETRY_STATUSES, _describe_refusal(status, words)
-    elif socks := next((cause for cause in chain if type(cause).__module__ == "socks"), None):
+    if refusal := next(filter(None, map(_tunnel_refusal, chain)), None):
+        status, words = refusal
+        at_proxy, lost, text = (
+            True,
+            status in RETRY_STATUSES,
+            _describe_refusal(peer, status, words),
+        )
+    elif socks := next((cause for cause in reversed(chain) if type(cause).__module__ == "socks"), None):
         at_proxy, lost = type(socks).__name__ not in ("SOCKS5Error", "SOCKS4Error"), True
         reason = re.sub(r"^0x[0-9a-f]+: ", "", str(socks.args[0] if socks.args else socks))
-        text = f"{reason}. Check {'Configuration.proxy' if at_proxy else 'the service, and that the proxy may reach it'}"
+        text = (
+            f"{reason}. Check {'Configuration.proxy' if at_proxy else 'the service, and that the proxy may reach it'}"
+        )
     else:
         rule, cause = next(
-            (rule, cause)
-            for rule in RULES
-            for cause in reversed(chain)
-            if isinstance(cause, rule.types)
+            (rule, cause) for rule in RULES for cause in reversed(chain) if isinstance(cause, rule.types)
         )
         kind, lost, text = rule.error, rule.lost, rule.describe(cause)
     if kind is ApiTimeoutException:
         text += f"; the call took {spent:.1f} s. Check the service, or allow more with timeout"
     if attempts > 1:
         text += f" ({attempts} attempts were made)"
-    problem = kind(reason=f"{name_peer(peer, at_proxy)}: {redact(text, peer.secrets)}.")
+    problem = kind(reason=f"{name_peer(peer, at_proxy=at_proxy)}: {redact(text, peer.secrets)}.")
     for cause in chain:
         # A connection among the arguments does not pickle, and Dask pickles causes; a broken status line is the peer's.
         quotes = isinstance(cause, http.client.BadStatusLine)
-        cause.args = (
-            ()
-            if quotes
-            else tuple(arg for arg in cause.args if not isinstance(arg, HTTPConnection))
-        )
+        words = [redact(arg, peer.secrets) if isinstance(arg, str) else arg for arg in cause.args]
+        cause.args = () if quotes else tuple(word for word in words if not isinstance(word, HTTPConnection))
         cause.__traceback__ = None
     problem.__cause__ = strip_tracebacks(error)
     return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
@@ -246,16 +242,16 @@ def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Fa
 def refuse_by_proxy(peer: Peer, status: int) -> Failure:
     """Return the failure for a proxy that answers itself instead of forwarding a request."""
     return Failure(
-        ApiConnectionException(reason=f"{name_peer(peer, True)}: {_describe_refusal(status, '')}.")
+        ApiConnectionException(reason=f"{name_peer(peer, at_proxy=True)}: {_describe_refusal(peer, status, '')}.")
     )
 
 
-def _describe_refusal(status: int, words: str) -> str:
+def _describe_refusal(peer: Peer, status: int, words: str) -> str:
     answer = f"{status} {words}".strip()
     if status == PROXY_AUTHENTICATION:
         return f"it wants a user name and a password ({answer}). Put them into Configuration.proxy"
     if status >= 500:
-        return f"it could not reach the service ({answer}). Check the service, and that the proxy may reach it"
+        return f"it could not reach {peer.address} ({answer}). Check the service, and that the proxy may reach it"
     return f"it refused the tunnel ({answer}). Check Configuration.proxy, and what it allows"
 
 
@@ -267,13 +263,11 @@ def _tunnel_refusal(error: BaseException) -> tuple[int, str] | None:
     return (int(match[1]), "".join(filter(str.isprintable, match[2]))) if match else None
 
 
-def name_peer(peer: Peer, at_proxy: bool) -> str:
+def name_peer(peer: Peer, *, at_proxy: bool) -> str:
     """Return the name of the side that failed."""
     if peer.proxy is None:
         return peer.address
-    return (
-        f"the proxy {peer.proxy}" if at_proxy else f"{peer.address} through the proxy {peer.proxy}"
-    )
+    return f"the proxy {peer.proxy}" if at_proxy else f"{peer.address} through the proxy {peer.proxy}"
 
 
 def find_causes(error: BaseException) -> Iterator[BaseException]:
@@ -285,8 +279,5 @@ def find_causes(error: BaseException) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            waiting += [
-                cause.__cause__ or cause.__context__,
-                getattr(cause, "reason", None),
-                *cause.args,
-            ]
+            inner = (getattr(cause, name, None) for name in ("reason", "socket_err"))
+            waiting += [cause.__cause__ or cause.__context__, *inner, *cause.args]

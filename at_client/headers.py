@@ -21,7 +21,7 @@ _NEVER_IN_COOKIES = frozenset('",;\\ ')
 
 _BLANKS = (" ", "\t")
 
-_SECRET_WORDS = "auth|cookie|token|secret|key|password|session|credential"
+_SENSITIVE = "auth|cookie|token|secret|key|password|session|credential"
 
 
 class Secret:
@@ -97,7 +97,7 @@ def is_secret(name: str) -> bool:
     """
     if not name or name.strip(_TOKEN):
         raise ApiValueError(f"{name[:40]!a} is not a header name (RFC 9110 section 5.6.2)")
-    return re.search(_SECRET_WORDS, name.lower()) is not None
+    return re.search(_SENSITIVE, name.lower()) is not None
 
 
 def check_header(name: Any, value: Any) -> HeaderValue:
@@ -125,9 +125,9 @@ def check_header_value(field: str, value: str) -> None:
     Raises:
         ApiValueError: A control character, a line break, a non-ASCII character, or whitespace at an end.
     """
-    if not (
-        value.isascii() and (value.isprintable() or value.replace("\t", " ").isprintable())
-    ) or (value[:1] in _BLANKS or value[-1:] in _BLANKS):
+    if not (value.isascii() and (value.isprintable() or value.replace("\t", " ").isprintable())) or (
+        value[:1] in _BLANKS or value[-1:] in _BLANKS
+    ):
         raise ApiValueError(
             f"{field} has characters that no header may carry; allowed are visible ASCII characters with spaces "
             "or tabs inside, but no line break (RFC 9110 section 5.5)"
@@ -136,17 +136,13 @@ def check_header_value(field: str, value: str) -> None:
 
 def check_headers(headers: Mapping[str, Any]) -> dict[str, HeaderValue]:
     """Check every header, and wrap secret values; what is wrapped was checked before."""
-    return {
-        name: value if isinstance(value, Secret) else check_header(name, value)
-        for name, value in headers.items()
-    }
+    return {name: value if isinstance(value, Secret) else check_header(name, value) for name, value in headers.items()}
 
 
 def seal_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Wrap the values of headers whose names say that they are secret."""
     return {
-        name: Secret(value) if isinstance(value, str) and is_secret(name) else value
-        for name, value in headers.items()
+        name: Secret(value) if isinstance(value, str) and is_secret(name) else value for name, value in headers.items()
     }
 
 
@@ -157,21 +153,13 @@ def merge_headers(defaults: Mapping[str, Any], headers: Mapping[str, Any]) -> di
         >>> merge_headers({"Accept": "text/plain", "X-Api-Key": "k"}, {"accept": "*/*"})
         {'accept': '*/*', 'X-Api-Key': Secret('***')}
     """
-    merged = {
-        name.lower(): (name, value)
-        for source in (defaults, headers)
-        for name, value in source.items()
-    }
+    merged = {name.lower(): (name, value) for source in (defaults, headers) for name, value in source.items()}
     return seal_headers(dict(merged.values()))
 
 
 def pop_header(headers: MutableMapping[str, Any], name: str) -> Any:
     """Remove a header, whatever its case, and return its value; `None` if there is none."""
-    key = (
-        name
-        if name in headers
-        else next((key for key in headers if key.lower() == name.lower()), None)
-    )
+    key = name if name in headers else next((key for key in headers if key.lower() == name.lower()), None)
     return None if key is None else headers.pop(key)
 
 

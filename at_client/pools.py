@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
 from at_client.checks import check_proxy, check_url, is_loopback
 from at_client.connections import DialingConnection, TimedConnection
@@ -99,6 +100,8 @@ class PoolManager(urllib3.PoolManager):
         options: dict[str, Any] = {"maxsize": configuration.connection_pool_maxsize}
         if configuration.socket_options is not None:
             options["socket_options"] = configuration.socket_options
+        if configuration.ssl_context is None:
+            options["cert_reqs"] = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
         super().__init__(**options)
         self.pool_classes_by_scheme = {"http": TimedHTTPPool, "https": TimedHTTPSPool}
         self._configuration = configuration
@@ -109,15 +112,13 @@ class PoolManager(urllib3.PoolManager):
     ) -> urllib3.BaseHTTPResponse:
         """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
         if redirect or self.is_patched():
-            return super().urlopen(method, url, redirect, **options)
+            return super().urlopen(method, url, **options)
         return self.route_for(split_origin(url)).urlopen(method, url, **options)
 
     def is_patched(self) -> bool:
         """Return whether a test has put something in the place of urllib3's methods."""
         mine = self.__dict__
-        return (
-            "request" in mine or "urlopen" in mine or (_CLASS.request, _CLASS.urlopen) != _METHODS
-        )
+        return "request" in mine or "urlopen" in mine or (_CLASS.request, _CLASS.urlopen) != _METHODS
 
     def route_for(self, origin: str) -> Route:
         """Return the route to an origin: scheme, host and port as a URL.
@@ -189,11 +190,7 @@ class PoolManager(urllib3.PoolManager):
             manager = urllib3.ProxyManager(bare, proxy_headers=headers, proxy_ssl_context=tls)  # type: ignore[arg-type]
             manager.pool_classes_by_scheme = self.pool_classes_by_scheme
         pool = manager.connection_from_host(literal, port, parts.scheme, options)
-        sent = [
-            value
-            for value in (*pool.proxy_headers.values(), Secret(password or ""))
-            if isinstance(value, Secret)
-        ]
+        sent = [value for value in (*pool.proxy_headers.values(), Secret(password or "")) if isinstance(value, Secret)]
         absolute = parts.scheme == "http" and not bare.startswith("socks")
         return Route(origin, pool, Peer(f"{host}:{port}", bare, tuple(sent)), exposed, absolute)
 
@@ -275,9 +272,7 @@ def is_in_network(host: str, no_proxy: str) -> bool:
     """Return whether a host is an address in one of the networks of a list, such as `10.0.0.0/8`."""
     for entry in no_proxy.split(","):
         with contextlib.suppress(ValueError):
-            if "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(
-                entry.strip(), strict=False
-            ):
+            if "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip(), strict=False):
                 return True
     return False
 
@@ -297,22 +292,21 @@ def open_tls_context(configuration: Configuration) -> ssl.SSLContext:
     Raises:
         ApiValueError: A file cannot be read, holds no certificate or no fitting key, or two settings contradict.
     """
-    files = {
-        name: getattr(configuration, name)
-        for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")
-    }
+    files = {name: getattr(configuration, name) for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")}
     if configuration.ssl_context is not None:
         others = [name for name, value in files.items() if value is not None]
         if others or not configuration.verify_ssl:
-            raise ApiValueError(
-                f"ssl_context decides whom to trust; leave {', '.join(others or ['verify_ssl'])} unset"
-            )
+            raise ApiValueError(f"ssl_context decides whom to trust; leave {', '.join(others or ['verify_ssl'])} unset")
         return configuration.ssl_context
     ca_file, ca_data, cert_file, key_file = files.values()
     if key_file is not None and cert_file is None:
         raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
     try:
-        context = ssl.create_default_context(cafile=ca_file, cadata=ca_data)
+        context = create_urllib3_context()
+        if ca_file is None and ca_data is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(ca_file, None, ca_data)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         source = "ca_cert_data" if ca_file is None else f"ssl_ca_cert {ca_file!r}"
         raise ApiValueError(f"{source} holds no usable CA certificate: {error}") from error

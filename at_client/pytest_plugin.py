@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator  # noqa: TC003  # annotations resolve at run time, too
+from collections.abc import Iterator  # annotations resolve at run time, too
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 import at_client
 
 if TYPE_CHECKING:
-    import at_client.sandbox  # noqa: TC004  # at run time, `at_client` loads it on first use
+    import at_client.sandbox  # at run time, `at_client` loads it on first use
 
 
 @pytest.fixture

@@ -18,13 +18,11 @@ from at_client.checks import check_timeout
 from at_client.connections import Clock
 from at_client.exceptions import (
     ApiException,
-    ApiTypeError,
     ApiValueError,
     OpenApiException,
-    strip_tracebacks,
 )
 from at_client.failures import PROXY_AUTHENTICATION, Failure, explain, refuse_by_proxy
-from at_client.headers import HeaderValue, Secret, check_headers, merge_headers, reveal, reveal_all
+from at_client.headers import HeaderValue, Secret, check_headers, pop_header, reveal, reveal_all
 from at_client.pools import PoolManager, Route, split_origin
 from at_client.retries import (
     IDEMPOTENT_METHODS,
@@ -35,7 +33,7 @@ from at_client.retries import (
     parse_retry_after,
     resolve_redirect,
 )
-from at_client.serialization import write_body
+from at_client.serialization import check_method, write_body
 
 if TYPE_CHECKING:
     from at_client.configuration import Configuration
@@ -88,11 +86,7 @@ class RESTClientObject:
         """
         if isinstance(timeout, Clock):
             return timeout
-        return Clock(
-            self.configuration.timeout
-            if timeout is None
-            else check_timeout("_request_timeout", timeout)
-        )
+        return Clock(self.configuration.timeout if timeout is None else check_timeout("_request_timeout", timeout))
 
     def request(
         self,
@@ -126,64 +120,40 @@ class RESTClientObject:
             ApiTypeError, ApiValueError: An argument or a file of the configuration is not usable, or credentials
                 would go out unencrypted.
         """
-        clock = self.clock(_request_timeout)
-        headers = check_headers(headers or {})
-        if isinstance(body, Secret):
-            content: Any = body
-        elif body is not None or post_params:
-            content, content_type = write_body(body, post_params, _content_type(headers))
-            headers = merge_headers(headers, {"Content-Type": content_type})
-        else:
-            content = None
+        method, clock = check_method(method), self.clock(_request_timeout)
+        headers, body = encode_body(check_headers(headers or {}), body, post_params)
         retry: urllib3.Retry | None = None
         attempts, redirects, reconnected = 1, 0, False
         while True:
-            outcome = self._attempt(
-                method, url, headers, content, clock, attempts, _preload_content
-            )
+            outcome = self._attempt(method, url, headers, body, clock, attempts, _preload_content)
             if isinstance(outcome, RESTResponse):
                 if 200 <= outcome.status <= 299:
-                    self._service_down = False
-                    return outcome
+                    break
                 if (target := follow_redirect(method, url, outcome, redirects)) is not None:
                     outcome.close()
                     url, redirects = target, redirects + 1
                     continue
-                failed, retry_after = (
-                    outcome.status in RETRY_STATUSES,
-                    outcome.getheader("Retry-After"),
-                )
-            else:
-                if outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
-                    reconnected = True  # the one silent reconnect
-                    continue
-                failed, retry_after = outcome.lost, None
-            if retry is None:
-                retries = self.configuration.retries
-                retry = (
-                    Backoff(0 if self._service_down else retries)
-                    if isinstance(retries, int)
-                    else retries
-                )
-            step = None
-            if failed or isinstance(outcome, RESTResponse):
-                end = (
-                    outcome.response
-                    if isinstance(outcome, RESTResponse)
-                    else outcome.error.__cause__
-                )
-                step = next_attempt(retry, method, end, parse_retry_after(retry_after, time.time()))
+            elif outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
+                reconnected = True  # the one silent reconnect
+                continue
+            retry = retry or self._choose_policy()
+            step = decide(retry, method, outcome)
             if step is None or step[1] > clock.left:
-                self._service_down = failed
                 break
             if isinstance(outcome, RESTResponse):
                 outcome.close()
             retry, wait = step
             attempts += 1
             time.sleep(wait)
+        self._service_down = is_retryable(outcome)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
+
+    def _choose_policy(self) -> urllib3.Retry:
+        """Return the user's own policy, or ours, which makes one attempt while the service seems to be down."""
+        retries = self.configuration.retries
+        return Backoff(0 if self._service_down else retries) if isinstance(retries, int) else retries
 
     def _attempt(
         self,
@@ -223,24 +193,22 @@ class RESTClientObject:
                 outcome.load()
         except OpenApiException as error:
             self._log(method, url, type(error).__name__, started)
-            raise strip_tracebacks(error)
+            raise error.with_traceback(None) from error.__cause__
         except Exception as error:  # noqa: BLE001  # the table has a place for every one
             if response is not None:
                 response.close()
             outcome = explain(error, route.peer, clock.spent, attempts)
             if outcome.lost and isinstance(self.pool_manager, PoolManager):
                 self.pool_manager.forget(split_origin(url))
-        except BaseException as error:  # Ctrl-C: the connection is in the middle of something
+        except BaseException as error:  # noqa: BLE001  # Ctrl-C: the connection is in the middle of something
             if response is not None:
                 response.close()
-            raise strip_tracebacks(error)
+            raise error.with_traceback(None) from error.__cause__
         end = type(outcome.error).__name__ if isinstance(outcome, Failure) else outcome.status
         self._log(method, url, end, started)
         return outcome
 
-    def _send(
-        self, route: Route, method: str, url: str, **options: Any
-    ) -> urllib3.BaseHTTPResponse:
+    def _send(self, route: Route, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         """Send a request the short way, unless somebody has put a manager or a mock in the place of ours."""
         manager = self.pool_manager
         if isinstance(manager, PoolManager) and not manager.is_patched():
@@ -285,10 +253,27 @@ class RESTClientObject:
             sys.stderr.write(f"at_client: {line}\n")
 
 
-def _content_type(headers: Mapping[str, HeaderValue]) -> str | None:
-    return next(
-        (str(value) for name, value in headers.items() if name.lower() == "content-type"), None
-    )
+def encode_body(headers: dict[str, HeaderValue], body: Any, post_params: Any) -> tuple[dict[str, HeaderValue], Any]:
+    """Write the body as the `Content-Type` header says, and return it with the headers for it."""
+    if isinstance(body, Secret) or (body is None and not post_params):
+        return headers, body
+    given = pop_header(headers, "Content-Type")
+    content, content_type = write_body(body, post_params, given)
+    return {**headers, "Content-Type": content_type}, content
+
+
+def is_retryable(outcome: RESTResponse | Failure) -> bool:
+    """Return whether another attempt may do better."""
+    return outcome.lost if isinstance(outcome, Failure) else outcome.status in RETRY_STATUSES
+
+
+def decide(retry: urllib3.Retry, method: str, outcome: RESTResponse | Failure) -> tuple[urllib3.Retry, float] | None:
+    """Ask a policy about one more attempt, as `next_attempt`."""
+    if isinstance(outcome, RESTResponse):
+        retry_after = parse_retry_after(outcome.getheader("Retry-After"), time.time())
+        return next_attempt(retry, method, outcome.response, retry_after)
+    cause = outcome.error.__cause__
+    return next_attempt(retry, method, cause) if outcome.lost and isinstance(cause, Exception) else None
 
 
 def follow_redirect(method: str, url: str, response: RESTResponse, redirects: int) -> str | None:
@@ -311,6 +296,4 @@ def follow_redirect(method: str, url: str, response: RESTResponse, redirects: in
     response.close()
     shown = redact_response(response)
     advice = "Check Configuration.host (AT_CLIENT_HOST)."
-    raise ApiException(
-        http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}"
-    )
+    raise ApiException(http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}")

@@ -94,9 +94,7 @@ def next_attempt(
     response = None if error is end else end
     if method not in IDEMPOTENT_METHODS or (retry_after or 0.0) > LONGEST_RETRY_AFTER:
         return None
-    if response is not None and not retry.is_retry(
-        method, response.status, retry_after is not None
-    ):
+    if response is not None and not retry.is_retry(method, response.status, retry_after is not None):
         return None
     try:
         retry = retry.increment(method, response=response, error=error)
@@ -138,9 +136,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
-def resolve_redirect(
-    method: str, url: str, location: str | None, redirects: int
-) -> tuple[str, str]:
+def resolve_redirect(method: str, url: str, location: str | None, redirects: int) -> tuple[str, str]:
     """Return the target of a redirect, and what speaks against following it; an empty string if nothing does.
 
     Examples:

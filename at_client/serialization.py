@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -43,8 +44,10 @@ def sanitize(field: str, value: Any) -> Any:
 
 
 def _reduce(value: Any) -> Any:
-    if value is None or type(value) in (str, int, float, bool):
+    if value is None or type(value) in (str, int, float, bool, bytes):
         return value
+    if isinstance(value, date):  # or a datetime
+        return value.isoformat()
     if hasattr(value, "to_dict"):
         return _reduce(value.to_dict())
     if hasattr(value, "get_secret_value"):
@@ -52,7 +55,8 @@ def _reduce(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_reduce(key): _reduce(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_reduce(item) for item in value]
+        items = [_reduce(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
     return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
 
 
@@ -66,9 +70,8 @@ def write_text(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     with _naming(field, value):
-        text = (
-            json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        )
+        value = value.decode() if isinstance(value, bytes) else value
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else str(value)
         text.encode("utf-8")  # half a surrogate pair is no character
     return text
 
@@ -106,9 +109,7 @@ def write_pairs(
     pairs: list[tuple[str, list[str], str]] = []
     for name, value in list_items(params):
         several = isinstance(value, list | tuple | set | frozenset)
-        items = [
-            write_text(name, item) for item in (value if several else [value]) if item is not None
-        ]
+        items = [write_text(name, item) for item in (value if several else [value]) if item is not None]
         style = (collection_formats or {}).get(name, "multi") if several else "multi"
         if style == "multi":
             pairs += [(name, [item], "") for item in items]
@@ -129,23 +130,16 @@ def list_items(params: Any) -> list[tuple[str, Any]]:
     if params is None:
         return []
     try:
-        items = [
-            (name, value)
-            for name, value in (params.items() if isinstance(params, Mapping) else params)
-        ]
+        items = [(name, value) for name, value in (params.items() if isinstance(params, Mapping) else params)]
     except (TypeError, ValueError):
-        raise ApiTypeError(
-            f"parameters must be a mapping or pairs, not {type(params).__name__}"
-        ) from None
+        raise ApiTypeError(f"parameters must be a mapping or pairs, not {type(params).__name__}") from None
     for name, _ in items:
         if not isinstance(name, str):
             raise ApiTypeError(f"a parameter name must be a str, not {type(name).__name__}")
     return items
 
 
-def write_path(
-    template: str, params: Params | None, collection_formats: Mapping[str, str] | None = None
-) -> str:
+def write_path(template: str, params: Params | None, collection_formats: Mapping[str, str] | None = None) -> str:
     """Fill the placeholders of a path, percent-encoding whatever could mean something else (RFC 3986 section 2).
 
     Raises:
@@ -165,19 +159,14 @@ def write_path(
     if "{" not in template:
         return template
     # A path has one place for each name, so a list cannot be repeated.
-    styles = {
-        name: (collection_formats or {}).get(name, "csv")
-        for name in re.findall(_PLACEHOLDER, template)
-    }
+    styles = {name: (collection_formats or {}).get(name, "csv") for name in re.findall(_PLACEHOLDER, template)}
     styles = {name: "csv" if style == "multi" else style for name, style in styles.items()}
     values = {name: mark.join(items) for name, items, mark in write_pairs(params, styles)}
 
     def fill(placeholder: re.Match[str]) -> str:
         name = placeholder[1]
         if values.get(name, "") in ("", ".", ".."):
-            raise ApiValueError(
-                f"path parameter {name} must be given, and not be empty, '.' or '..'"
-            )
+            raise ApiValueError(f"path parameter {name} must be given, and not be empty, '.' or '..'")
         return quote(values[name], safe="")
 
     return re.sub(_PLACEHOLDER, fill, template)
@@ -210,9 +199,7 @@ def write_query(params: Params | None, collection_formats: Mapping[str, str] | N
     )
 
 
-def write_body(
-    body: Any, post_params: Params | None, content_type: str | None
-) -> tuple[bytes | str, str]:
+def write_body(body: Any, post_params: Params | None, content_type: str | None) -> tuple[bytes | str, str]:
     """Write the body of a request that has one.
 
     Args:
@@ -231,10 +218,7 @@ def write_body(
     if body is not None and post_params:
         raise ApiValueError("body and post_params exclude each other; give one of them")
     if post_params and (content_type or "").startswith(MULTIPART):
-        fields = [
-            (name, value if isinstance(value, tuple) else write_text(name, value))
-            for name, value in post_params
-        ]
+        fields = [(name, value if isinstance(value, tuple) else write_text(name, value)) for name, value in post_params]
         return urllib3.encode_multipart_formdata(fields)
     if post_params:
         if content_type not in (None, FORM):
@@ -247,9 +231,7 @@ def write_body(
         return to_json(sanitize("body", body), inf_nan_mode="constants"), content_type or JSON
     if isinstance(body, str):
         return write_text("body", body).encode("utf-8"), content_type
-    raise ApiValueError(
-        f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes"
-    )
+    raise ApiValueError(f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes")
 
 
 def read_files(files: Mapping[str, Any]) -> list[tuple[str, tuple[str, bytes, str]]]:

@@ -23,12 +23,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description="Measure the client against its peers, side by side."
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none for all"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="show that everything works, in seconds"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none for all")
+    parser.add_argument("--quick", action="store_true", help="show that everything works, in seconds")
     parser.add_argument(
         "--write",
         nargs="?",

@@ -102,9 +102,7 @@ def contenders(contest: Contest, names: Sequence[str]) -> Iterator[list[Contende
         ]
 
 
-def rounds(
-    names: Sequence[str], count: int, measure: Callable[[str], float]
-) -> dict[str, list[float]]:
+def rounds(names: Sequence[str], count: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
     """Measure every contender once a round, beginning with another one each time.
 
     Returns:
@@ -120,9 +118,7 @@ def rounds(
 
 def ratio(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> float:
     """Compare two contenders: the median over the rounds of one's figure over the other's."""
-    return statistics.median(
-        mine / theirs for mine, theirs in zip(figures[name], figures[other], strict=True)
-    )
+    return statistics.median(mine / theirs for mine, theirs in zip(figures[name], figures[other], strict=True))
 
 
 def ratio_text(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> str:

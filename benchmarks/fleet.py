@@ -70,9 +70,7 @@ def _between(start: float, end: float, moments: list[float]) -> int:
     return sum(start <= moment < end for moment in moments)
 
 
-def _call(
-    now: float, retries: int, budget: RetryBudget | None, chance: random.Random
-) -> list[float]:
+def _call(now: float, retries: int, budget: RetryBudget | None, chance: random.Random) -> list[float]:
     """Make one call; gives the times at which it sends a request."""
     policy = RetryPolicy(retries)
     sent = [now]

@@ -58,10 +58,7 @@ def run(contest: Contest) -> Table:
     calls, warm_up = (20, 5) if contest.quick else (10_000, 1_000)
     names = contest.present(*NAMES)
     with contenders(contest, names) as started:
-        growth = {
-            contender.name: contender.measure("memory", calls=calls, warm_up=warm_up)
-            for contender in started
-        }
+        growth = {contender.name: contender.measure("memory", calls=calls, warm_up=warm_up) for contender in started}
     return Table(
         (f"After {calls:,} calls", "process, KiB", "Python objects, KiB"),
         [(PEERS[name].title, *(f"{grown:+,.0f}" for grown in growth[name])) for name in names],

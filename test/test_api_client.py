@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import urllib3
+from at_client.exchange import Request, RESTResponse
+from at_client.fields import Headers
+from at_client.sealed import Secret
 from pydantic import BaseModel, SecretStr
 
 import at_client
@@ -40,11 +43,8 @@ from at_client import (
 )
 from at_client.connections import Clock
 from at_client.decoding import Unpromised, promised_type
-from at_client.exchange import Request, RESTResponse
 from at_client.failures import Peer
-from at_client.fields import Headers
 from at_client.rest import RESTClientObject
-from at_client.sealed import Secret
 from support.facts import COOKIE, CREDITS, CREDITS_BODY, TOKEN, secrets_in
 
 if TYPE_CHECKING:
@@ -122,10 +122,7 @@ def client_of(*answers: RESTResponse, **settings: Any) -> tuple[ApiClient, StubR
 
 def shown(headers: Mapping[str, Any]) -> dict[str, str]:
     """Open sealed headers, so that they can be compared; the agent, always there, is left out."""
-    plain = {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in headers.items()
-    }
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
     assert plain.pop("User-Agent") == AGENT
     return plain
 
@@ -310,9 +307,7 @@ def test_bodies(arguments: dict[str, Any], body: bytes | None, content_type: str
         ({}, Headers({"X-Checked": "before"}), {"X-Checked": "before"}),
     ],
 )
-def test_headers(
-    default: dict[str, str], given: Mapping[str, Any] | None, sent: dict[str, str]
-) -> None:
+def test_headers(default: dict[str, str], given: Mapping[str, Any] | None, sent: dict[str, str]) -> None:
     """Those of the call go before those of the client, whatever their case."""
     client, _ = client_of()
     for name, value in default.items():
@@ -353,9 +348,7 @@ def test_the_agent_names_client_and_version() -> None:
         (None, {"a": "1"}, {"Cookie": "h=9"}, "h=9; a=1"),
     ],
 )
-def test_cookies(
-    clients: str | None, given: dict[str, Any] | None, headers: dict[str, str], sent: str | None
-) -> None:
+def test_cookies(clients: str | None, given: dict[str, Any] | None, headers: dict[str, str], sent: str | None) -> None:
     """Those of the client and of the call go into one header; a Cookie header of the call replaces the client's."""
     client = ApiClient(Configuration(host=HOST), cookie=clients)
     made = written(client, "GET", "/", header_params=headers, cookie_params=given)
@@ -382,9 +375,7 @@ def test_a_default_cookie_header_is_kept() -> None:
         (OAUTH, TOKEN, {"authorization": "Basic x"}, {"authorization": "Basic x"}),
     ],
 )
-def test_the_access_token(
-    auth_settings: Any, token: str | None, headers: dict[str, str], sent: dict[str, str]
-) -> None:
+def test_the_access_token(auth_settings: Any, token: str | None, headers: dict[str, str], sent: dict[str, str]) -> None:
     """The bearer token goes out where the scheme is asked for; a header of the call goes before it."""
     client, _ = client_of(access_token=token)
     made = written(client, "GET", "/", auth_settings=auth_settings, header_params=headers)
@@ -429,9 +420,7 @@ def test_the_access_token_goes_before_a_default_header() -> None:
         (None, None, "/", {"Authorization": "Bearer static"}),
     ],
 )
-def test_credentials_of_one_call(
-    auth: Any, query: dict[str, Any] | None, url: str, sent: dict[str, str]
-) -> None:
+def test_credentials_of_one_call(auth: Any, query: dict[str, Any] | None, url: str, sent: dict[str, str]) -> None:
     """`_request_auth` takes the place of the configuration's token: as a header, a cookie or in the query."""
     client = ApiClient(Configuration(host=HOST, access_token="static"), cookie="z=0")
     made = written(client, "GET", "/", query_params=query, auth_settings=OAUTH, _request_auth=auth)
@@ -529,9 +518,7 @@ def test_a_source_that_has_no_token_is_no_credential(place: str) -> None:
         ),
     ],
 )
-def test_wrong_parameters_are_refused_by_name(
-    arguments: dict[str, Any], kind: type[Exception], says: str
-) -> None:
+def test_wrong_parameters_are_refused_by_name(arguments: dict[str, Any], kind: type[Exception], says: str) -> None:
     """The error says which parameter it is and what is allowed; nothing is sent."""
     client, stub = client_of()
     with pytest.raises(kind, match=says) as caught:
@@ -574,9 +561,7 @@ def test_a_call_is_handed_down_whole() -> None:
     """Method, URL, headers and body reach the room below, with a clock that already runs."""
     came = answer()
     client, stub = client_of(came)
-    response = client.call_api(
-        "PUT", f"{HOST}/v1", {"X-A": "1"}, b"body", 3.5, _preload_content=False
-    )
+    response = client.call_api("PUT", f"{HOST}/v1", {"X-A": "1"}, b"body", 3.5, _preload_content=False)
     assert response is came
     assert stub.timeouts == [3.5]
     ((method, url, headers, body, clock, preload),) = stub.requests
@@ -624,9 +609,7 @@ def test_headers_are_checked_whoever_wrote_them() -> None:
         ("http://api.example.com/", {"Authorization": "x"}, True, True),
     ],
 )
-def test_secrets_go_out_encrypted_or_not_at_all(
-    url: str, headers: dict[str, str], insecure: bool, sent: bool
-) -> None:
+def test_secrets_go_out_encrypted_or_not_at_all(url: str, headers: dict[str, str], insecure: bool, sent: bool) -> None:
     """Plain http to another machine carries credentials only where the configuration allows it."""
     client, stub = client_of(answer(), allow_insecure_http=insecure)
     if sent:
@@ -828,8 +811,7 @@ def test_a_response_with_data_is_a_value() -> None:
     """It equals another one with the same parts; its `repr` shows neither headers nor body."""
     client, _ = client_of()
     first, second = (
-        client.response_deserialize(answer(200, b"[1]", X_More=TOKEN), {"200": list[int]})
-        for _ in range(2)
+        client.response_deserialize(answer(200, b"[1]", X_More=TOKEN), {"200": list[int]}) for _ in range(2)
     )
     assert first == second
     assert first != client.response_deserialize(answer(200, b"[2]"), {"200": list[int]})
@@ -886,9 +868,7 @@ def test_the_body_of_an_error_is_text_in_its_charset() -> None:
     client, _ = client_of()
     for status, kind in [(200, ApiDecodeException), (400, BadRequestException)]:
         with pytest.raises(kind) as caught:
-            client.response_deserialize(
-                answer(status, b"Gr\xf6\xdfe", "text/html; charset=latin-1"), {"default": int}
-            )
+            client.response_deserialize(answer(status, b"Gr\xf6\xdfe", "text/html; charset=latin-1"), {"default": int})
         assert caught.value.body == "Größe"
 
 
@@ -996,9 +976,7 @@ def test_failures(
         ("date", 20.0, 32.0),
     ],
 )
-def test_how_long_the_service_asks_to_wait(
-    header: str, least: float | None, most: float | None
-) -> None:
+def test_how_long_the_service_asks_to_wait(header: str, least: float | None, most: float | None) -> None:
     """`retry_after` is there for any status that says it; nonsense is none."""
     client, _ = client_of()
     value = formatdate(time.time() + 30, usegmt=True) if header == "date" else header
@@ -1080,9 +1058,7 @@ def test_a_header_and_cookies_for_every_request() -> None:
     ],
 )
 @pytest.mark.usefixtures("no_default")
-def test_a_client_is_made_of_what_fits(
-    make: Callable[[], Any], kind: type[Exception], says: str
-) -> None:
+def test_a_client_is_made_of_what_fits(make: Callable[[], Any], kind: type[Exception], says: str) -> None:
     """A wrong argument is refused by name."""
     with pytest.raises(kind, match=says):
         make()
@@ -1104,9 +1080,7 @@ def test_what_is_refused_shows_in_no_frame(assign: Callable[..., None]) -> None:
     with pytest.raises(ApiValueError) as caught:
         assign(client, values)
     trace = caught.value.__traceback__
-    frames = traceback.TracebackException(
-        type(caught.value), caught.value, trace, capture_locals=True
-    )
+    frames = traceback.TracebackException(type(caught.value), caught.value, trace, capture_locals=True)
     assert not secrets_in("".join(frames.format()))
 
 
@@ -1273,9 +1247,7 @@ def test_a_wrong_argument_is_our_error(wrong: dict[str, Any]) -> None:
 def test_a_list_in_a_path_is_joined_whatever_its_format() -> None:
     """A path has one place for a name, so nothing of a list is lost."""
     client, _ = client_of()
-    made = written(
-        client, "GET", "/{a}", path_params={"a": [1, 2]}, collection_formats={"a": "multi"}
-    )
+    made = written(client, "GET", "/{a}", path_params={"a": [1, 2]}, collection_formats={"a": "multi"})
     assert made.url.endswith("/1%2C2")
 
 

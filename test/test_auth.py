@@ -104,9 +104,7 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
 @pytest.fixture
 def outside(make_client: Callable[..., ApiClient], wire: Wire) -> Callable[..., CreditsApi]:
     """Make the operation on a host that is not this machine; every packet to it would reach `wire`."""
-    return lambda **settings: CreditsApi(
-        make_client("http://api.example.com", proxy=wire.url, **settings)
-    )
+    return lambda **settings: CreditsApi(make_client("http://api.example.com", proxy=wire.url, **settings))
 
 
 def together(work: Callable[[int], bool], threads: int = 32) -> list[bool]:
@@ -134,9 +132,7 @@ def form(service: Service, number: int = 0) -> dict[str, str]:
 # Tokens: a str, a callable, a callable that can renew
 
 
-def test_a_str_is_sent_as_a_bearer_token(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_str_is_sent_as_a_bearer_token(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """RFC 6750 section 2.1; what is assigned later holds from the next call on."""
     api = make_api(service.url)
     assert good_call(api)
@@ -170,18 +166,14 @@ def test_a_token_with_more_than_the_token_is_refused(token: str) -> None:
         Configuration(access_token=token)
 
 
-def test_a_static_token_fails_at_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_static_token_fails_at_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A 401 is not retried: the same token would be refused again."""
     with pytest.raises(UnauthorizedException, match="access_token"):
         make_api(service.url, access_token="TOKEN-SECRET-stale").get_credits()
     assert len(service.requests) == 1
 
 
-def test_a_callable_is_asked_at_every_call(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_callable_is_asked_at_every_call(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Once a call: what it gives now is what is sent now."""
     numbers = itertools.count(1)
     for number in (1, 2, 3):
@@ -192,9 +184,7 @@ def test_a_callable_is_asked_at_every_call(
     assert sent == [[f"Bearer TOKEN-SECRET-{number}"] for number in (1, 2, 3)]
 
 
-def test_a_callable_without_renew_fails_at_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_callable_without_renew_fails_at_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """It is not asked a second time within a call: it has just said what it has."""
     asked: list[str] = []
 
@@ -239,18 +229,14 @@ def test_a_callable_that_fails_is_told(wire: Wire, make_api: Callable[..., Credi
     assert wire.connections == 0
 
 
-def test_a_renewable_source_is_renewed_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_renewable_source_is_renewed_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A 401 renews it, and the call is sent once more with the new token."""
     source = Renewable("TOKEN-SECRET-stale", TOKEN)
     assert good_call(make_api(service.url, access_token=source))
     assert (source.renewals, len(service.requests)) == (1, 2)
 
 
-def test_a_renewal_that_changes_nothing_sends_nothing(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_renewal_that_changes_nothing_sends_nothing(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """The same token would be refused again, so the first 401 is the answer."""
     source = Renewable("TOKEN-SECRET-stale")
     with pytest.raises(UnauthorizedException):
@@ -266,9 +252,7 @@ def test_a_second_401_is_the_answer(service: Service, make_api: Callable[..., Cr
     assert (source.renewals, len(service.requests)) == (1, 2)
 
 
-def test_32_threads_renew_a_callable_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_32_threads_renew_a_callable_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """All meet the 401 at once; one renews, the others wait for what it got."""
     source = Renewable("TOKEN-SECRET-stale", TOKEN, "TOKEN-SECRET-too-many")
     api = make_api(service.url, access_token=source)
@@ -297,18 +281,14 @@ def test_the_form_is_that_of_the_rfc(service: Service, make_api: Callable[..., C
     assert credits_request.all("Authorization") == ["Bearer TOKEN-SECRET-issued-1"]
 
 
-def test_what_was_not_given_is_not_sent(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_what_was_not_given_is_not_sent(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """No empty scope, no empty client."""
     grant = PasswordGrant(TOKEN_PATH, USER, PASSWORD)
     assert good_call(make_api(service.url, access_token=grant))
     assert set(form(service)) == {"grant_type", "username", "password"}
 
 
-def test_any_password_survives_the_form(
-    sandbox: Sandbox, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_any_password_survives_the_form(sandbox: Sandbox, make_api: Callable[..., CreditsApi]) -> None:
     """Blanks, ampersands, plus signs, percent signs and any script arrive as they were."""
     password = "a b&c=d+e%20f/é/密码\n"
     sandbox.add_account(username="ada", password=password)
@@ -316,9 +296,7 @@ def test_any_password_survives_the_form(
     assert good_call(make_api(sandbox.url, access_token=grant))
 
 
-@pytest.mark.parametrize(
-    ("expires_in", "kept_for"), [(3600, 3540), (600, 540), (120, 60), (60, 30), (10, 5)]
-)
+@pytest.mark.parametrize(("expires_in", "kept_for"), [(3600, 3540), (600, 540), (120, 60), (60, 30), (10, 5)])
 def test_a_token_is_renewed_before_it_ends(
     service: Service,
     make_api: Callable[..., CreditsApi],
@@ -354,9 +332,7 @@ def test_a_token_without_an_end_is_kept_until_it_is_refused(
     assert service.memory.grants == ["password", "refresh_token"]
 
 
-def test_each_refresh_token_is_used_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_each_refresh_token_is_used_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A service may replace it with every answer (RFC 6749 section 6): the newest one counts."""
     api = make_api(service.url, access_token=PasswordGrant(TOKEN_PATH, USER, PASSWORD))
     for number in range(1, 5):
@@ -375,9 +351,7 @@ def test_a_password_is_forgotten_once_there_is_a_refresh_token(
     assert PASSWORD.encode() not in pickle.dumps(grant)
 
 
-def test_a_password_is_kept_where_nothing_else_renews(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_password_is_kept_where_nothing_else_renews(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """A service without refresh tokens is asked with the password each time."""
     issued = reply(answer(b'{"access_token": "t0ken", "token_type": "bearer"}'))
     refused = reply(answer(b'{"detail": "Not authenticated"}', 401))
@@ -389,9 +363,7 @@ def test_a_password_is_kept_where_nothing_else_renews(
     assert [each.get("password") for each in asked] == [[PASSWORD], None, [PASSWORD]]
 
 
-def test_a_password_may_be_a_callable(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_password_may_be_a_callable(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """It is asked for the password when one is needed, and not before."""
     asked: list[str] = []
 
@@ -455,9 +427,7 @@ def expire_issued(sandbox: Sandbox) -> None:
     sandbox.expire(sandbox.requests[-1].headers["Authorization"].removeprefix("Bearer "))
 
 
-def test_the_flow_works_with_the_sandbox(
-    sandbox: Sandbox, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_the_flow_works_with_the_sandbox(sandbox: Sandbox, make_api: Callable[..., CreditsApi]) -> None:
     """With scope and client: had, renewed when it expires, and renewed again with the next one."""
     sandbox.require_client("me", "CLIENT-SECRET-1")
     account = sandbox.account
@@ -549,9 +519,7 @@ NO_TOKENS = {
 
 
 @pytest.mark.parametrize("body", NO_TOKENS.values(), ids=NO_TOKENS)
-def test_an_answer_without_a_token_is_told(
-    wire: Wire, make_api: Callable[..., CreditsApi], body: bytes
-) -> None:
+def test_an_answer_without_a_token_is_told(wire: Wire, make_api: Callable[..., CreditsApi], body: bytes) -> None:
     """200 is not enough; nothing of the answer is shown, for there may be a token in it."""
     wire.play(otherwise=reply(answer(body)))
     grant = PasswordGrant(TOKEN_PATH, USER, PASSWORD)
@@ -563,9 +531,7 @@ def test_an_answer_without_a_token_is_told(
 
 
 @pytest.mark.parametrize("extra", [b', "expires_in": null', b', "refresh_token": null'])
-def test_null_is_as_good_as_absent(
-    wire: Wire, make_api: Callable[..., CreditsApi], extra: bytes
-) -> None:
+def test_null_is_as_good_as_absent(wire: Wire, make_api: Callable[..., CreditsApi], extra: bytes) -> None:
     """A FastAPI service writes `null` for what it has nothing to say about."""
     wire.play(reply(answer(b'{"access_token": "t0ken", "token_type": "bearer"' + extra + b"}")))
     grant = PasswordGrant(TOKEN_PATH, USER, PASSWORD)
@@ -618,9 +584,7 @@ def test_a_password_goes_out_protected_only(outside: Callable[..., CreditsApi], 
     assert wire.requests[0].startswith(b"POST http://api.example.com/api/v1/auth/token ")
 
 
-def test_a_redirect_gets_no_password(
-    make_wire: Callable[..., Wire], make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_redirect_gets_no_password(make_wire: Callable[..., Wire], make_api: Callable[..., CreditsApi]) -> None:
     """A token endpoint that sends us elsewhere is an error; the other place is not even asked."""
     here, elsewhere = make_wire(), make_wire()
     here.play(reply(answer(b"", 307, headers=[("Location", f"{elsewhere.url}/login")])))
@@ -630,9 +594,7 @@ def test_a_redirect_gets_no_password(
     assert elsewhere.connections == 0
 
 
-@pytest.mark.parametrize(
-    "arguments", [("", USER, PASSWORD), (TOKEN_PATH, "", PASSWORD), (TOKEN_PATH, USER, 5)]
-)
+@pytest.mark.parametrize("arguments", [("", USER, PASSWORD), (TOKEN_PATH, "", PASSWORD), (TOKEN_PATH, USER, 5)])
 def test_a_grant_checks_its_arguments(arguments: tuple[Any, ...]) -> None:
     """A wrong argument is told when it is given, without the others' values."""
     with pytest.raises((ApiTypeError, ApiValueError)) as caught:
@@ -653,9 +615,7 @@ def test_32_threads_fetch_one_token(
     assert service.memory.grants == ["password"] + ["refresh_token"] * (not first)
 
 
-def test_32_clients_with_one_grant_renew_it_once(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_32_clients_with_one_grant_renew_it_once(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """One grant may serve many clients, each with a configuration of its own; they renew it once."""
     grant = PasswordGrant(TOKEN_PATH, USER, PASSWORD)
     apis = [make_api(service.url, access_token=grant) for _ in range(32)]
@@ -689,9 +649,7 @@ COOKIES: dict[str, tuple[str | None, str | None, str | None, list[bytes]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("of_client", "auth_token", "of_call", "sent"), COOKIES.values(), ids=COOKIES
-)
+@pytest.mark.parametrize(("of_client", "auth_token", "of_call", "sent"), COOKIES.values(), ids=COOKIES)
 def test_cookies_go_out_in_one_header(
     wire: Wire,
     make_client: Callable[..., ApiClient],
@@ -708,9 +666,7 @@ def test_cookies_go_out_in_one_header(
     assert cookies_of(wire.requests[0]) == sent
 
 
-def test_the_cookie_opens_the_account(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_the_cookie_opens_the_account(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Without any bearer token the cookie is enough, as FastAPI's own `Cookie` reads it."""
     api = make_api(service.url, access_token=None)
     assert api.get_credits(auth_token=COOKIE).remaining == 750
@@ -719,9 +675,7 @@ def test_the_cookie_opens_the_account(
 
 
 @pytest.mark.parametrize("value", NO_COOKIE.values(), ids=NO_COOKIE)
-def test_what_no_cookie_may_carry_is_refused(
-    wire: Wire, make_api: Callable[..., CreditsApi], value: str
-) -> None:
+def test_what_no_cookie_may_carry_is_refused(wire: Wire, make_api: Callable[..., CreditsApi], value: str) -> None:
     """By name, without the value, before anything is sent."""
     with pytest.raises(ApiValueError, match="auth_token") as caught:
         make_api(wire.url).get_credits(auth_token=value)
@@ -732,9 +686,7 @@ def test_what_no_cookie_may_carry_is_refused(
 # Per call
 
 
-def test_request_auth_replaces_the_credentials(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_request_auth_replaces_the_credentials(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """In a header, in a cookie, in the query: and the configuration's token stays at home."""
     service.memory.tokens["TOKEN-SECRET-other"] = dict(CREDITS)
     service.memory.cookies["COOKIE-SECRET-other"] = dict(CREDITS)
@@ -779,9 +731,7 @@ def test_a_wrong_request_auth_is_refused(
     assert wire.connections == 0
 
 
-def test_headers_of_the_call_override_the_clients(
-    service: Service, make_client: Callable[..., ApiClient]
-) -> None:
+def test_headers_of_the_call_override_the_clients(service: Service, make_client: Callable[..., ApiClient]) -> None:
     """Case-insensitively, one line each."""
     client = make_client(service.url)
     client.set_default_header("X-Team", "blue")
@@ -885,12 +835,8 @@ EXPOSED: dict[str, Callable[[CreditsApi], object]] = {
     "token": lambda api: api.get_credits(),
     "cookie": lambda api: api.get_credits(auth_token=COOKIE),
     "header of the call": lambda api: api.get_credits(_headers={"X-Api-Key": "SECRET"}),
-    "_request_auth, header": lambda api: api.get_credits(
-        _request_auth={"in": "header", "key": "X", "value": "SECRET"}
-    ),
-    "_request_auth, query": lambda api: api.get_credits(
-        _request_auth={"in": "query", "key": "x", "value": "SECRET"}
-    ),
+    "_request_auth, header": lambda api: api.get_credits(_request_auth={"in": "header", "key": "X", "value": "SECRET"}),
+    "_request_auth, query": lambda api: api.get_credits(_request_auth={"in": "query", "key": "x", "value": "SECRET"}),
 }
 
 
@@ -910,9 +856,7 @@ def test_no_credential_goes_out_unprotected(
     assert len(wire.requests) == 1
 
 
-def test_a_source_is_not_even_asked_for_an_unprotected_call(
-    outside: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_source_is_not_even_asked_for_an_unprotected_call(outside: Callable[..., CreditsApi], wire: Wire) -> None:
     """What cannot be sent is not fetched."""
     asked: list[str] = []
     api = outside(access_token=lambda: asked.append("asked"))
@@ -921,9 +865,7 @@ def test_a_source_is_not_even_asked_for_an_unprotected_call(
     assert (asked, wire.connections) == ([], 0)
 
 
-def test_nothing_secret_may_go_out_unprotected(
-    outside: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_nothing_secret_may_go_out_unprotected(outside: Callable[..., CreditsApi], wire: Wire) -> None:
     """A call without credentials over plain http is nobody's loss."""
     client = outside(access_token=None).api_client
     assert client.call_api("GET", f"{client.configuration.host}/api/v1/credits").status == 200
@@ -962,9 +904,7 @@ def test_what_counts_as_this_machine(wire: Wire, host: str, *, safe: bool) -> No
 # The environment
 
 
-def test_the_environment_is_read_when_asked(
-    monkeypatch: pytest.MonkeyPatch, service: Service
-) -> None:
+def test_the_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
     """`from_env` reads both variables; the constructor reads none; what is given goes first."""
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("AT_CLIENT_HOST", service.url)
@@ -993,9 +933,7 @@ def test_a_wrong_variable_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> 
     assert secrets_in(str(caught.value), repr(caught.value)) == []
 
 
-def test_a_refresh_token_without_a_successor_is_used_again(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_refresh_token_without_a_successor_is_used_again(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """RFC 6749 section 6: a service need not issue a new one each time, and then the old one stays good."""
     first = b'{"access_token": "one", "token_type": "bearer", "refresh_token": "REFRESH-SECRET"}'
     later = b'{"access_token": "two", "token_type": "bearer"}'

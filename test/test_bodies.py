@@ -8,10 +8,9 @@ import tracemalloc
 import zlib
 
 import pytest
+from at_client.bodies import MAX_CODINGS, BodyError, decode, too_large
 from hypothesis import given
 from hypothesis import strategies as st
-
-from at_client.bodies import MAX_CODINGS, BodyError, decode, too_large
 
 TEXT = b"The quick brown fox" * 10
 
@@ -132,9 +131,7 @@ def test_a_bomb_costs_no_memory() -> None:
 
 def test_the_error_names_the_setting() -> None:
     """Who needs more knows what to set."""
-    assert str(too_large(7)) == (
-        "the body is larger than 7 bytes (Configuration.max_response_bytes)"
-    )
+    assert str(too_large(7)) == ("the body is larger than 7 bytes (Configuration.max_response_bytes)")
 
 
 @given(st.binary(), st.lists(st.sampled_from(sorted(CODED)), max_size=MAX_CODINGS))

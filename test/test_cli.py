@@ -163,7 +163,7 @@ def test_credits_as_text(encoding: str, bar: str) -> None:
     ("form", "line", "where"),
     [
         ("text", "  Remaining    750", 0),
-        ("json", r'{"total_credits":1000,"used_credits":250,"remaining_credits":750,.*}', 1),
+        ("json", r'{"total_credits": 1000, "used_credits": 250, "remaining_credits": 750, .*}', 1),
         ("prometheus", 'agent_toolkit_credits_remaining{plan="free"} 750', 1),
     ],
 )
@@ -219,9 +219,7 @@ def test_failures_are_one_line(
         ("--retries -1", {}, "retries"),
     ],
 )
-def test_wrong_settings(
-    options: str, variables: dict[str, str], said: str, account: Sandbox, capsys: Output
-) -> None:
+def test_wrong_settings(options: str, variables: dict[str, str], said: str, account: Sandbox, capsys: Output) -> None:
     """What cannot work exits with 2 and a line that says what is wrong; nothing is sent."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
@@ -233,9 +231,7 @@ def test_wrong_settings(
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize(("options", "attempts"), [([], 3), (["--retries", "1"], 2)])
-def test_host_retries_and_verbose(
-    options: list[str], attempts: int, account: Sandbox, capsys: Output
-) -> None:
+def test_host_retries_and_verbose(options: list[str], attempts: int, account: Sandbox, capsys: Output) -> None:
     """`--host` takes precedence, `--retries` follow the first attempt, `--verbose` logs each of them."""
     account.fail(503, times=None)
     options = [*options, "--host", account.url, "--verbose"]
@@ -267,7 +263,7 @@ def test_watch_in_a_pipe(options: list[str], naps: list[float], capsys: Output) 
     """In a pipe, `--watch` prints a line each time; Ctrl-C ends it quietly with 130."""
     assert cli.main(["credits", "--watch", "7.5", *options]) == 130
     out, err = capsys.readouterr()
-    line = r"\{.*\"remaining_credits\":750.*\}" if "json" in options else LINE % (250, 750)
+    line = r"\{.*\"remaining_credits\": 750.*\}" if "json" in options else LINE % (250, 750)
     assert re.fullmatch(f"({line}\n){{4}}", out)
     assert (err, naps) == (f"{NOTE}\n" if "--sandbox" in options else "", [7.5] * 4)
 
@@ -285,9 +281,7 @@ def test_watch_outlives_trouble(account: Sandbox, naps: list[float], capsys: Out
     assert re.fullmatch("at-client: 503 .*\n(at-client: 429 .*\n){2}", err)
 
 
-@pytest.mark.parametrize(
-    ("good", "bad", "status"), [(0, 503, 1), (1, 400, 1), (1, 401, 4), (1, 403, 4), (1, 404, 1)]
-)
+@pytest.mark.parametrize(("good", "bad", "status"), [(0, 503, 1), (1, 400, 1), (1, 401, 4), (1, 403, 4), (1, 404, 1)])
 def test_watch_ends_with_what_will_not_pass(
     good: int, bad: int, status: int, account: Sandbox, naps: list[float], capsys: Output
 ) -> None:
@@ -300,9 +294,7 @@ def test_watch_ends_with_what_will_not_pass(
     assert naps == [5.0] * good
 
 
-def test_watch_until_too_few(
-    account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
+def test_watch_until_too_few(account: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     """A watch with `--fail-below` ends with 3 as soon as fewer remain."""
     monkeypatch.setattr("at_client.cli.time.sleep", lambda _: account.account.spend(300))
     assert cli.main(["credits", "--watch", "1", "--fail-below", "200"]) == 3
@@ -319,9 +311,7 @@ def test_watch_until_too_few(
     ("variables", "start", "end"),
     [({}, "\x1b[32m", "\x1b[0m"), ({"NO_COLOR": "1"}, "", ""), ({"TERM": "dumb"}, "", "")],
 )
-def test_terminal_has_colours(
-    variables: dict[str, str], start: str, end: str, account: Sandbox
-) -> None:
+def test_terminal_has_colours(variables: dict[str, str], start: str, end: str, account: Sandbox) -> None:
     """On a terminal the bar has the width that there is, and its colour, where that is wanted."""
     account.delay(0.5)
     with on_terminal("credits", **variables) as terminal:
@@ -342,9 +332,7 @@ def test_watch_draws_on_the_alternate_screen(account: Sandbox) -> None:
         assert terminal.end() == 130
     before, rest = terminal.shown.split("\x1b[?1049h")
     drawn, after = rest.split("\x1b[?1049l")
-    assert re.search(
-        r"\n  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it\x1b\[H\x1b\[J", drawn
-    )
+    assert re.search(r"\n  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it\x1b\[H\x1b\[J", drawn)
     assert (before, after.count("Remaining    700\n"), after.count("Spending")) == ("", 1, 1)
     assert after.endswith(" min\n\n")
 

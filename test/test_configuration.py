@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
+from at_client.fields import Headers
+from at_client.sealed import Secret
 
 import at_client
 from at_client import (
@@ -22,8 +24,6 @@ from at_client import (
     PasswordGrant,
 )
 from at_client.configuration import SETTINGS
-from at_client.fields import Headers
-from at_client.sealed import Secret
 from support.facts import PROXY_PASSWORD, TOKEN, secrets_in
 
 if TYPE_CHECKING:
@@ -249,9 +249,7 @@ def test_a_copy_is_as_good_and_apart(copied: Any) -> None:
     configuration = Configuration(**settings, retries=3)
     twin = copied(configuration)
     assert type(twin) is Configuration
-    assert {name: getattr(twin, name) for name in NAMES} == {
-        name: getattr(configuration, name) for name in NAMES
-    }
+    assert {name: getattr(twin, name) for name in NAMES} == {name: getattr(configuration, name) for name in NAMES}
     assert repr(twin) == repr(configuration)
     twin.timeout = 5
     assert configuration.timeout == (1.0, 2.0)
@@ -313,9 +311,7 @@ def test_settings_from_the_environment(
     ("name", "value", "says"),
     [("ACCESS_TOKEN", f"{TOKEN}\n", "^access_token has"), ("AT_CLIENT_HOST", "bad", "^host must")],
 )
-def test_a_bad_variable_is_refused(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
-) -> None:
+def test_a_bad_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
     """The error names the setting, and shows no token."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ApiValueError, match=says) as caught:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import pydantic
 import pytest
+from at_client.sealed import Secret
 
 from at_client import ApiClient, Configuration, CreditsApi, models
 from at_client.decoding import promised_type
-from at_client.sealed import Secret
 
 if TYPE_CHECKING:
     from at_client.models.base import ApiModel
@@ -219,9 +219,7 @@ def test_every_exception_is_needed() -> None:
         ),
     ],
 )
-def test_a_changed_property_is_named(
-    model: str, name: str, change: dict[str, Any] | None, says: str
-) -> None:
+def test_a_changed_property_is_named(model: str, name: str, change: dict[str, Any] | None, says: str) -> None:
     """When the service changes its document, the difference says which field of which model."""
     document = copy.deepcopy(DOCUMENT)
     properties = document["components"]["schemas"][model]["properties"]
@@ -281,11 +279,7 @@ class Recorder(ApiClient):
         return types.SimpleNamespace(data=None)
 
 
-OPERATIONS = [
-    (path, verb, operation)
-    for path, verbs in DOCUMENT["paths"].items()
-    for verb, operation in verbs.items()
-]
+OPERATIONS = [(path, verb, operation) for path, verbs in DOCUMENT["paths"].items() for verb, operation in verbs.items()]
 by_operation = pytest.mark.parametrize(
     "operation", [operation for _, _, operation in OPERATIONS], ids=lambda o: o["operationId"]
 )
@@ -314,9 +308,7 @@ def test_path_verb_and_scheme(path: str, verb: str, operation: Any, form: str) -
     noted = noted_of(operation, form)
     assert noted["resource_path"] == path
     assert noted["method"] == verb.upper()
-    assert list(noted["auth_settings"]) == [
-        name for needs in operation["security"] for name in needs
-    ]
+    assert list(noted["auth_settings"]) == [name for needs in operation["security"] for name in needs]
     media = {kind for response in operation["responses"].values() for kind in response["content"]}
     assert {noted["header_params"]["Accept"]} == media
 
@@ -368,6 +360,4 @@ def test_the_service_and_its_scheme() -> None:
     assert Configuration().host == server["url"]
     schemes = DOCUMENT["components"]["securitySchemes"]
     (setting,) = Configuration(access_token="x").auth_settings().items()
-    assert {setting[0]: setting[1]["type"]} == {
-        name: scheme["type"] for name, scheme in schemes.items()
-    }
+    assert {setting[0]: setting[1]["type"]} == {name: scheme["type"] for name, scheme in schemes.items()}

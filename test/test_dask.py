@@ -35,9 +35,7 @@ def cluster() -> Iterator[Client]:
     # A worker is started by name, and takes on what this process imports and warns of.
     with (
         dask.config.set({"distributed.worker.profile.enabled": False}),
-        LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
-        ) as processes,
+        LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as processes,
         Client(processes) as client,
     ):
         yield client
@@ -55,9 +53,7 @@ def test_tasks_share_one_client_by_value(
     assert [credits.remaining for credits in got] == list(range(24))
 
 
-def test_tasks_run_elsewhere(
-    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_tasks_run_elsewhere(cluster: Client, service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A client that was used here works in each worker, with connections of its own."""
     api = make_api(service.url)
     assert remaining(api) == 750
@@ -67,9 +63,7 @@ def test_tasks_run_elsewhere(
     assert remaining(api) == 750
 
 
-def test_responses_and_errors_come_back(
-    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_responses_and_errors_come_back(cluster: Client, service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A response comes back with its headers, an error as its own class; neither shows a secret."""
     api = make_api(service.url)
     response = cluster.submit(response_of, api).result()
@@ -81,9 +75,7 @@ def test_responses_and_errors_come_back(
     assert secrets_in(str(caught.value), repr(caught.value), pickle.dumps(caught.value)) == []
 
 
-def test_a_connection_error_comes_back(
-    cluster: Client, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_connection_error_comes_back(cluster: Client, make_api: Callable[..., CreditsApi]) -> None:
     """Dask pickles the causes as well, by tblib: ours hold no connection that could not travel."""
     with refusing_port() as port, deaf_port() as deaf:
         for host, expected in ((port, ApiConnectionException), (deaf, ApiTimeoutException)):
@@ -94,9 +86,7 @@ def test_a_connection_error_comes_back(
             assert secrets_in(str(caught.value), pickle.dumps(caught.value)) == []
 
 
-def test_a_password_grant_travels(
-    cluster: Client, service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_password_grant_travels(cluster: Client, service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A worker gets a copy of the grant, with the tokens that it has so far."""
     grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
     api = make_api(service.url, access_token=grant)

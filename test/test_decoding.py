@@ -45,9 +45,7 @@ def test_json_in_every_encoding(body: bytes, content_type: str | None) -> None:
     assert decode(body, content_type, Any) == "Größe ☃"
 
 
-@pytest.mark.parametrize(
-    ("charset", "word"), [("latin-1", "Größe"), ("ISO-8859-15", "10 €"), ("shift_jis", "日本")]
-)
+@pytest.mark.parametrize(("charset", "word"), [("latin-1", "Größe"), ("ISO-8859-15", "10 €"), ("shift_jis", "日本")])
 def test_json_in_its_declared_charset(charset: str, word: str) -> None:
     """A declared charset counts where the body is not UTF-8."""
     body = json.dumps(word, ensure_ascii=False).encode(charset)
@@ -93,10 +91,7 @@ def test_json_in_its_declared_charset(charset: str, word: str) -> None:
             b"{}",
             JSON,
             CreditResponse,
-            (
-                "total_credits: Field required; used_credits: Field required; "
-                "remaining_credits: Field required"
-            ),
+            ("total_credits: Field required; used_credits: Field required; remaining_credits: Field required"),
         ),
         (
             b'["a", "b", "c"]',
@@ -120,9 +115,7 @@ def test_json_in_its_declared_charset(charset: str, word: str) -> None:
         ),
     ],
 )
-def test_what_is_not_what_was_promised(
-    body: bytes, content_type: str | None, kind: Any, says: str
-) -> None:
+def test_what_is_not_what_was_promised(body: bytes, content_type: str | None, kind: Any, says: str) -> None:
     """The fault says which it is: nothing, something else, no JSON, or which field."""
     with pytest.raises(DecodeFault) as caught:
         decode(body, content_type, kind)
@@ -200,8 +193,7 @@ def test_utf8_is_left_alone() -> None:
 
 @given(
     body=st.binary(max_size=50),
-    content_type=st.none()
-    | st.sampled_from([JSON, "text/html", "x; charset=utf-16", "x; charset=hex"]),
+    content_type=st.none() | st.sampled_from([JSON, "text/html", "x; charset=utf-16", "x; charset=hex"]),
     kind=st.sampled_from([int, str, bytes, list[int], CreditResponse]),
 )
 def test_any_body_is_read_or_our_fault(body: bytes, content_type: str | None, kind: Any) -> None:

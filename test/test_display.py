@@ -112,12 +112,7 @@ def test_text_fits(width: int, rows: int, colour: bool) -> None:
     lines = [line.replace("\x1b[32m", "").replace("\x1b[0m", "") for line in shown.split("\n")]
     assert len(lines) <= rows
     assert max(map(len, lines)) <= width
-    assert all(
-        number in {"750", ">"}
-        for line in lines
-        if "Remaining" in line
-        for number in line.split()[1:]
-    )
+    assert all(number in {"750", ">"} for line in lines if "Remaining" in line for number in line.split()[1:])
     if width > 20 and rows > 1:
         assert "  Not your credits" in lines
 

@@ -34,10 +34,7 @@ DOCUMENT = json.loads((PROJECT / "openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
 MODULES = ["at_client", *(m.name for m in pkgutil.walk_packages(at_client.__path__, "at_client."))]
 
-SETUP = (
-    "python3 -m venv .venv && .venv/bin/pip install . "
-    "&& .venv/bin/python -m at_client credits --sandbox"
-)
+SETUP = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m at_client credits --sandbox"
 CHECKS = "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox"
 
 PUBLISHED_EXAMPLE = "dbbd594688f94e78d8f946d11057baa1fe677254bb9b5439181a087e03df577c"
@@ -131,9 +128,7 @@ def test_ci_runs_the_readme_command() -> None:
     assert script.rstrip().splitlines()[-1] == CHECKS
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, *PROJECT.glob("S*.md"), *PROJECT.glob("CH*.md")], ids=name_of
-)
+@pytest.mark.parametrize("page", [*PAGES, *PROJECT.glob("S*.md"), *PROJECT.glob("CH*.md")], ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link of a page names a file that exists and an anchor that it has."""
     for link in pages.links(page):
@@ -200,16 +195,12 @@ def test_model_page_agrees(name: str) -> None:
         assert written.startswith(_python_type(schema)), f"{name}.{prop}"
     fields = getattr(at_client, name).model_fields
     assert list(attributes) == list(fields)
-    assert list(absent) == [
-        "error" if field.is_required() else repr(field.default) for field in fields.values()
-    ]
+    assert list(absent) == ["error" if field.is_required() else repr(field.default) for field in fields.values()]
 
 
 def test_error_table_agrees() -> None:
     """The table on the errors page names every class, with the status that it stands for."""
-    table = next(
-        table for table in tables(PROJECT / "docs" / "errors.md") if table[0][0] == "Status"
-    )
+    table = next(table for table in tables(PROJECT / "docs" / "errors.md") if table[0][0] == "Status")
     classes = {name for row in table[1:] for name in row[1].split(", ")}
     tree = {c.__name__ for c in _family(exceptions.OpenApiException)}
     assert classes == tree - {"OpenApiException"}
@@ -221,12 +212,8 @@ def test_error_table_agrees() -> None:
 def test_error_tree_agrees() -> None:
     """The tree on the errors page is the tree of the classes."""
     tree = next(content for _, content in blocks(PROJECT / "docs" / "errors.md") if "├" in content)
-    names = {
-        name: len(indent) for indent, name in re.findall(r"^([ │├└─]*)(\w+)", tree, re.MULTILINE)
-    }
-    assert names == {
-        c.__name__: 4 * (len(_line(c)) - 1) for c in _family(exceptions.OpenApiException)
-    }
+    names = {name: len(indent) for indent, name in re.findall(r"^([ │├└─]*)(\w+)", tree, re.MULTILINE)}
+    assert names == {c.__name__: 4 * (len(_line(c)) - 1) for c in _family(exceptions.OpenApiException)}
 
 
 def _python_type(schema: dict[str, Any]) -> str:

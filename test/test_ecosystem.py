@@ -73,9 +73,7 @@ def test_opentelemetry_sees_one_span_an_attempt(
     api = make_api(wire.url)
     assert good_call(api)
     assert statuses(spans) == [None, 503, 200]
-    told = [
-        line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line
-    ]
+    told = [line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line]
     ids = [span.get_span_context().span_id for span in spans.get_finished_spans()]
     assert [int(line.split(b"-")[2], 16) for line in told] == ids
 
@@ -145,14 +143,10 @@ def test_vcrpy_records_retries_and_replays_them(
     assert (len(wire.requests), tape.play_count) == (3, 3)
 
 
-def test_vcrpy_records_the_password_flow(
-    service: Service, tmp_path: Path, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_vcrpy_records_the_password_flow(service: Service, tmp_path: Path, make_api: Callable[..., CreditsApi]) -> None:
     """The form of the token endpoint is recorded as sent, so that vcrpy's own filters find it."""
     cassette = tmp_path / "grant.yaml"
-    recorder = vcr.VCR(
-        filter_headers=["authorization"], filter_post_data_parameters=["username", "password"]
-    )
+    recorder = vcr.VCR(filter_headers=["authorization"], filter_post_data_parameters=["username", "password"])
     for _ in range(2):
         with recorder.use_cassette(cassette) as tape:
             grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
@@ -163,9 +157,7 @@ def test_vcrpy_records_the_password_flow(
     assert recorded(cassette)[0]["body"] == "grant_type=password"
 
 
-def test_after_a_cassette_the_client_goes_on(
-    wire: Wire, tmp_path: Path, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_after_a_cassette_the_client_goes_on(wire: Wire, tmp_path: Path, make_api: Callable[..., CreditsApi]) -> None:
     """A client from before, during and after a recording works in each."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -192,9 +184,7 @@ def test_truststore_decides_whom_to_trust(
     assert good_call(make_api(secure_service.url, ssl_context=context))
 
 
-def test_cloudpickle_carries_a_client_and_its_token_source(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_cloudpickle_carries_a_client_and_its_token_source(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """A lambda as the token source, which pickle refuses, travels with cloudpickle."""
     api = make_api(wire.url, access_token=lambda: TOKEN)
     copy = pickle.loads(cloudpickle.dumps(api))  # noqa: S301  # our own bytes

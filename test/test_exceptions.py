@@ -62,9 +62,7 @@ FASTAPI = [
     {"loc": ["cookie", "auth_token"], "msg": "String too long", "type": "too_long"},
     {"loc": ["query", 0], "msg": "Other", "type": "other"},
 ]
-UNAUTHORIZED = (
-    "Set Configuration.access_token to a valid token; this one is missing, wrong or expired."
-)
+UNAUTHORIZED = "Set Configuration.access_token to a valid token; this one is missing, wrong or expired."
 FORBIDDEN = "The access token does not permit this; use one of an account that may."
 NOT_FOUND = "Check Configuration.host and its path prefix."
 SERVICE = "The service failed; try again later."
@@ -290,9 +288,7 @@ def test_an_argument_error_keeps_its_parts() -> None:
 def test_a_failed_call_keeps_its_parts() -> None:
     """Status, reason, headers, body, data and the wait asked for are attributes."""
     data = ErrorResponse(detail="x")
-    error = ApiException(
-        503, "Busy", body="text", data=data, headers={"Server": "x"}, retry_after=2.5
-    )
+    error = ApiException(503, "Busy", body="text", data=data, headers={"Server": "x"}, retry_after=2.5)
     assert (error.status, error.reason, error.body) == (503, "Busy", "text")
     assert error.data is data
     assert error.headers == {"Server": "x"}
@@ -425,9 +421,7 @@ def test_notes_survive_a_pickle() -> None:
         (ApiAttributeError, AttributeError),
     ],
 )
-def test_errors_about_arguments_are_pythons_own_too(
-    kind: type[OpenApiException], builtin: type[Exception]
-) -> None:
+def test_errors_about_arguments_are_pythons_own_too(kind: type[OpenApiException], builtin: type[Exception]) -> None:
     """Code that expects the builtin catches ours; `except ApiException` does not."""
     with pytest.raises(builtin, match="wrong"):
         raise kind("wrong")

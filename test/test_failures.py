@@ -33,14 +33,9 @@ CLOSED = "the connection was closed before the response was complete."
 LATE = "; the call took 1.5 s. Check the service, or allow more with timeout."
 NO_HTTP = "no valid HTTP response."
 NAME = "the host name was not found (Name or service not known). Check it, and the network."
-REFUSED = (
-    "no connection (Connection refused). Check that the service runs there and can be reached."
-)
+REFUSED = "no connection (Connection refused). Check that the service runs there and can be reached."
 TLS = "Check the certificates and the TLS versions of both sides."
-PLAIN = (
-    "the port speaks no TLS, perhaps plain http. "
-    "Check the scheme and the port of Configuration.host."
-)
+PLAIN = "the port speaks no TLS, perhaps plain http. Check the scheme and the port of Configuration.host."
 CERTIFICATE = "Check Configuration.host, or name the CA with ssl_ca_cert."
 
 UNKNOWN_HOST = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -80,10 +75,7 @@ TABLE: list[tuple[BaseException, bool, str]] = [
     (
         lower.SSLError(untrusted("Hostname mismatch, certificate is not valid for 'x'.")),
         ENOUGH,
-        (
-            "the TLS certificate is refused: Hostname mismatch, certificate is not valid for 'x'. "
-            f"{CERTIFICATE}"
-        ),
+        (f"the TLS certificate is refused: Hostname mismatch, certificate is not valid for 'x'. {CERTIFICATE}"),
     ),
     (
         lower.MaxRetryError(POOL, "/", lower.SSLError(untrusted("expired"))),
@@ -240,9 +232,7 @@ TABLE: list[tuple[BaseException, bool, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("error", "lost", "says"), TABLE, ids=[type(error).__name__ for error, _, _ in TABLE]
-)
+@pytest.mark.parametrize(("error", "lost", "says"), TABLE, ids=[type(error).__name__ for error, _, _ in TABLE])
 def test_what_becomes_of_an_error(error: BaseException, lost: bool, says: str) -> None:
     """Class, whether another attempt may help, and one line that says what happened and what to do."""
     found = failure(error, PEER, 1.5)
@@ -264,9 +254,7 @@ def below(module: Any) -> list[type[BaseException]]:
     return [
         kind
         for kind in vars(module).values()
-        if inspect.isclass(kind)
-        and issubclass(kind, BaseException)
-        and kind.__module__ == module.__name__
+        if inspect.isclass(kind) and issubclass(kind, BaseException) and kind.__module__ == module.__name__
     ]
 
 
@@ -274,10 +262,7 @@ def below(module: Any) -> list[type[BaseException]]:
 def test_no_exception_of_urllib3_is_missed(kind: type[BaseException]) -> None:
     """When urllib3 grows an exception, this fails until the table has a place for it."""
     named = {
-        name
-        for rule in RULES
-        for name in rule.types
-        if name not in CATCH_ALL and name.__module__ == lower.__name__
+        name for rule in RULES for name in rule.types if name not in CATCH_ALL and name.__module__ == lower.__name__
     }
     if kind is lower.HTTPError:
         # The base alone: whoever derives from it has to be named.
@@ -318,9 +303,9 @@ def test_every_exception_of_urllib3_becomes_ours(kind: type[BaseException]) -> N
 
 @given(
     st.recursive(
-        st.sampled_from(
-            [OSError, ValueError, KeyError, TimeoutError, http.client.HTTPException]
-        ).map(lambda kind: kind("x")),
+        st.sampled_from([OSError, ValueError, KeyError, TimeoutError, http.client.HTTPException]).map(
+            lambda kind: kind("x")
+        ),
         lambda inner: inner.flatmap(
             lambda error: st.sampled_from(
                 [

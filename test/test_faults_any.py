@@ -70,17 +70,14 @@ some = settings(
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
 
 credit_like = st.fixed_dictionaries(
     {},
     optional={
-        name: st.sampled_from([value, None, 0, -1, "x", 1.5, True]) | json_values
-        for name, value in CREDITS.items()
+        name: st.sampled_from([value, None, 0, -1, "x", 1.5, True]) | json_values for name, value in CREDITS.items()
     },
 )
 
@@ -133,9 +130,7 @@ def test_any_bytes_as_headers(stage: Stage, lines: list[bytes]) -> None:
     ),
     status=st.sampled_from([200, 204, 302, 401, 429, 500]),
 )
-def test_any_value_in_a_header_that_matters(
-    stage: Stage, headers: list[tuple[str, str]], status: int
-) -> None:
+def test_any_value_in_a_header_that_matters(stage: Stage, headers: list[tuple[str, str]], status: int) -> None:
     """Headers that steer the reading may say anything."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
     stage.play(b"HTTP/1.1 %d X\r\n%s\r\n%s" % (status, lines, CREDITS_BODY), CLOSE)

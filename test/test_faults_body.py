@@ -61,9 +61,7 @@ NOT_PROMISED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("body", "says"), NOT_PROMISED.values(), ids=NOT_PROMISED)
-def test_what_is_not_a_credit_response_is_a_decode_error(
-    endings: Endings, body: bytes, says: str
-) -> None:
+def test_what_is_not_a_credit_response_is_a_decode_error(endings: Endings, body: bytes, says: str) -> None:
     """The error has the status, the headers and the body of what came; one attempt."""
     error = endings.play(Fault((reply(answer(body)),), ApiDecodeException, (says,)))
     assert error.status == 200
@@ -83,9 +81,7 @@ def test_a_success_without_credits_is_a_decode_error(endings: Endings, status: i
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "TEXT/HTML; charset=utf-8"])
-def test_a_page_instead_of_credits_is_said_to_be_one(
-    endings: Endings, content_type: str | None
-) -> None:
+def test_a_page_instead_of_credits_is_said_to_be_one(endings: Endings, content_type: str | None) -> None:
     """A captive portal answers 200 with its own page; the message says so, the body is kept."""
     step = reply(answer(HTML, content_type=content_type))
     error = endings.play(Fault((step,), ApiDecodeException, ("HTML",)))
@@ -128,9 +124,7 @@ def test_json_is_read_whatever_it_is_called(
     ["1000", True, 12.5, None, [], {}, "", "missing"],
     ids=["text", "boolean", "fraction", "null", "list", "object", "empty text", "missing"],
 )
-def test_a_required_field_of_another_type_is_named(
-    endings: Endings, field: str, value: Any
-) -> None:
+def test_a_required_field_of_another_type_is_named(endings: Endings, field: str, value: Any) -> None:
     """Whole numbers as JSON Schema has them; the message names the field, the body is kept."""
     name = f"{field}_credits"
     body = without(name) if value == "missing" else changed(**{name: value})
@@ -150,9 +144,7 @@ def test_a_required_field_of_another_type_is_named(
         ("plan_tier", ["pro"]),
     ],
 )
-def test_an_optional_field_of_another_type_is_named(
-    endings: Endings, field: str, value: Any
-) -> None:
+def test_an_optional_field_of_another_type_is_named(endings: Endings, field: str, value: Any) -> None:
     """Optional means that it may be absent or null, not that it may be anything."""
     step = reply(answer(changed(**{field: value})))
     endings.play(Fault((step,), ApiDecodeException, (field,)))
@@ -195,9 +187,7 @@ def test_fields_to_come_are_kept(make_api: Callable[..., CreditsApi], wire: Wire
     assert got.rollover_credits == 7
 
 
-def test_a_decode_error_spoils_no_connection(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_decode_error_spoils_no_connection(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """The response was read whole, so its connection serves the next call."""
     wire.play(reply(answer(b"[]")))
     api = make_api(wire.url)

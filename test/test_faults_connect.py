@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -125,9 +123,7 @@ def test_an_answer_on_ipv6_is_an_answer(make_api: Callable[..., CreditsApi]) -> 
 
 
 @pytest.mark.parametrize("label", ["a..b.invalid", "x" * 64 + ".invalid"])
-def test_a_name_that_no_host_can_have_is_our_error(
-    label: str, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_name_that_no_host_can_have_is_our_error(label: str, make_api: Callable[..., CreditsApi]) -> None:
     """An empty label, or one over 63 characters, never comes out as a UnicodeError."""
     with pytest.raises((ApiValueError, ApiConnectionException)):
         make_api(f"https://{label}", retries=0).get_credits()
@@ -193,9 +189,7 @@ def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
     [0, -1, 0.0, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), [], b"1"],
     ids=repr,
 )
-def test_a_timeout_that_is_none_is_refused(
-    value: Any, make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_timeout_that_is_none_is_refused(value: Any, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Zero, negatives, NaN, booleans and strings are no time; nothing is sent."""
     api = make_api(wire.url)
     with pytest.raises(OpenApiException, match="timeout") as caught:
@@ -206,9 +200,7 @@ def test_a_timeout_that_is_none_is_refused(
     assert wire.connections == 0
 
 
-@pytest.mark.parametrize(
-    "value", [float("inf"), 5, 5.0, (1, 2), (1.5, float("inf")), None], ids=repr
-)
+@pytest.mark.parametrize("value", [float("inf"), 5, 5.0, (1, 2), (1.5, float("inf")), None], ids=repr)
 def test_a_timeout_may_be_a_number_a_pair_or_without_end(
     value: Any, make_api: Callable[..., CreditsApi], wire: Wire
 ) -> None:
@@ -216,9 +208,7 @@ def test_a_timeout_may_be_a_number_a_pair_or_without_end(
     assert make_api(wire.url).get_credits(_request_timeout=value).remaining == 750
 
 
-def test_the_timeout_of_a_call_goes_before_the_configured_one(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_the_timeout_of_a_call_goes_before_the_configured_one(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """`_request_timeout` is for this call only."""
     api = make_api(wire.url, timeout=30)
     wire.play(greet(SILENCE))

@@ -90,9 +90,7 @@ def test_a_lost_connection_is_tried_again_then_told(endings: Endings, step: Step
         "closed in a chunk",
     ],
 )
-def test_a_lost_connection_over_tls_is_the_same(
-    endings: Endings, authority: Authority, name: str
-) -> None:
+def test_a_lost_connection_over_tls_is_the_same(endings: Endings, authority: Authority, name: str) -> None:
     """TLS adds nothing: an end without `close_notify` is an end, not an answer."""
     trust = {"ssl_ca_cert": authority.ca_file}
     fault = Fault((LOST[name],) * 3, ApiConnectionException, attempts=3, settings=trust)
@@ -152,12 +150,8 @@ MALFORMED = {
     "headers without end": reply(NO_LENGTH, Endless(b"X-Filler: yes\r\n" * 100)),
     "a header line without end": reply(NO_LENGTH + b"X: ", Endless(b"y" * 1000)),
     "a thousand headers": reply(NO_LENGTH + b"X: y\r\n" * 1000 + b"\r\n" + BODY, CLOSE),
-    "two different lengths": reply(
-        NO_LENGTH + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\n" + BODY, CLOSE
-    ),
-    "two different lengths in a line": reply(
-        NO_LENGTH + b"Content-Length: 5, 7\r\n\r\n" + BODY, CLOSE
-    ),
+    "two different lengths": reply(NO_LENGTH + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\n" + BODY, CLOSE),
+    "two different lengths in a line": reply(NO_LENGTH + b"Content-Length: 5, 7\r\n\r\n" + BODY, CLOSE),
     "a length below zero": reply(NO_LENGTH + b"Content-Length: -5\r\n\r\n" + BODY, CLOSE),
     "a length that is a word": reply(NO_LENGTH + b"Content-Length: long\r\n\r\n" + BODY, CLOSE),
     "a chunk size that is a word": reply(chunked(last=b"zz\r\n{}\r\n0\r\n\r\n"), CLOSE),
@@ -178,9 +172,7 @@ def test_what_is_not_http_is_a_connection_error(endings: Endings, step: Step) ->
 
 
 @pytest.mark.parametrize("name", ["two different lengths", "a chunk longer than it says"])
-def test_a_connection_out_of_step_is_not_used_again(
-    name: str, make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_connection_out_of_step_is_not_used_again(name: str, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Even when the server would go on, the next call opens a connection of its own."""
     step = Step(tuple(action for action in MALFORMED[name].actions if action is not CLOSE))
     wire.play(step)
@@ -201,9 +193,7 @@ def test_a_connection_out_of_step_is_not_used_again(
     ],
     ids=["103", "102", "100", "several"],
 )
-def test_interim_answers_are_skipped(
-    interim: bytes, make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_interim_answers_are_skipped(interim: bytes, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A 1xx is not the answer; the one after it is, and the connection stays good."""
     wire.play(reply(interim + answer()), reply(interim, Wait(0.02), answer()))
     api = make_api(wire.url, retries=0)
@@ -307,9 +297,7 @@ OVERSIZED = {
     "a length of 10 GB": reply(answer(b"", length=10**10), Endless(b" " * 65536)),
     "a gzip bomb": reply(packed(gzipped(64 << 20), "gzip")),
     "a gzip bomb in a gzip bomb": reply(packed(gzipped(64 << 20, layers=2), "gzip", "gzip")),
-    "a bomb in an error": reply(
-        answer(gzipped(64 << 20), 400, headers=[("Content-Encoding", "gzip")])
-    ),
+    "a bomb in an error": reply(answer(gzipped(64 << 20), 400, headers=[("Content-Encoding", "gzip")])),
 }
 
 
@@ -395,9 +383,7 @@ def test_truncated_gzip_that_ends_with_its_connection_is_an_error(
         packed(zlib.compress(CREDITS_BODY), "deflate"),
         packed(raw_deflate(CREDITS_BODY), "deflate"),
         packed(gzip.compress(GZIP), "gzip", "gzip"),
-        packed(
-            GZIP[:0] + gzip.compress(CREDITS_BODY[:9]) + gzip.compress(CREDITS_BODY[9:]), "gzip"
-        ),
+        packed(GZIP[:0] + gzip.compress(CREDITS_BODY[:9]) + gzip.compress(CREDITS_BODY[9:]), "gzip"),
         packed(CREDITS_BODY, "identity"),
         packed(GZIP[:-8], "gzip"),
         packed(GZIP[:-4], "gzip"),
@@ -408,9 +394,7 @@ def test_truncated_gzip_that_ends_with_its_connection_is_an_error(
         *("no trailer", "half a trailer", "chunks"),
     ],
 )
-def test_whole_compression_is_read(
-    make_api: Callable[..., CreditsApi], wire: Wire, response: bytes
-) -> None:
+def test_whole_compression_is_read(make_api: Callable[..., CreditsApi], wire: Wire, response: bytes) -> None:
     """The encodings of RFC 9110 are unpacked; of gzip, the trailer may be missing: the JSON says whether it is whole."""
     wire.play(reply(response))
     assert good_call(make_api(wire.url, retries=0))

@@ -62,9 +62,7 @@ RETRIED = {408, 429, 500, 502, 503, 504}
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", CLASSES)
-def test_each_status_has_its_class_and_its_number_of_attempts(
-    endings: Endings, status: int
-) -> None:
+def test_each_status_has_its_class_and_its_number_of_attempts(endings: Endings, status: int) -> None:
     """What another attempt may better is tried three times, the rest once."""
     attempts = 3 if status in RETRIED else 1
     body = b"" if status == 304 else b'{"detail": "Because of reasons"}'
@@ -102,9 +100,7 @@ DRESSES = {
 
 @pytest.mark.parametrize("response", DRESSES.values(), ids=DRESSES)
 @pytest.mark.parametrize("status", [500, 400])
-def test_an_error_body_never_makes_a_second_error(
-    endings: Endings, response: bytes, status: int
-) -> None:
+def test_an_error_body_never_makes_a_second_error(endings: Endings, response: bytes, status: int) -> None:
     """Whatever the body is, the class is that of the status; `data` is there only if it parses."""
     step = reply(response.replace(b"500 Internal Server Error", f"{status} Nope".encode(), 1))
     expected = getattr(at_client, CLASSES[status])
@@ -115,23 +111,17 @@ def test_an_error_body_never_makes_a_second_error(
         assert isinstance(error.data, ErrorResponse | HTTPValidationError)
 
 
-def test_the_documented_errors_are_parsed(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_the_documented_errors_are_parsed(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """500 comes with an ErrorResponse, 422 with FastAPI's own HTTPValidationError."""
     with pytest.raises(ServiceException, match="ledger is closed") as broken:
         make_api(service.url, access_token=BROKEN_TOKEN, retries=0).get_credits()
     assert broken.value.data.code == "ledger_closed"
-    with pytest.raises(
-        at_client.UnprocessableEntityException, match=r"cookie\.auth_token"
-    ) as wrong:
+    with pytest.raises(at_client.UnprocessableEntityException, match=r"cookie\.auth_token") as wrong:
         make_api(service.url, access_token=INVALID_TOKEN).get_credits()
     assert wrong.value.data.detail[0].loc == ["cookie", "auth_token"]
 
 
-def test_what_the_service_says_of_the_cookie_can_be_read(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_what_the_service_says_of_the_cookie_can_be_read(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Hiding the cookie's value leaves its name alone, which is what a 422 points at."""
     with pytest.raises(at_client.UnprocessableEntityException, match="auth_token") as wrong:
         make_api(service.url, access_token=INVALID_TOKEN).get_credits(auth_token=COOKIE)
@@ -150,9 +140,7 @@ RETRIES = {
 
 
 @pytest.mark.parametrize(("retry", "status", "attempts"), RETRIES.values(), ids=RETRIES)
-def test_a_retry_of_urllib3_is_obeyed(
-    endings: Endings, retry: urllib3.Retry, status: int, attempts: int
-) -> None:
+def test_a_retry_of_urllib3_is_obeyed(endings: Endings, retry: urllib3.Retry, status: int, attempts: int) -> None:
     """Who gives a `urllib3.Retry` gets its number, its statuses and its methods."""
     step = reply(answer(b"", status))
     expected = getattr(at_client, CLASSES[status])
@@ -167,9 +155,7 @@ def test_a_retry_of_urllib3_decides_about_lost_connections(endings: Endings) -> 
     endings.play(fault)
 
 
-def test_a_401_with_a_static_token_is_not_tried_again(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_401_with_a_static_token_is_not_tried_again(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """The same token would be refused again; the message says what to do."""
     with pytest.raises(UnauthorizedException, match="access_token") as caught:
         make_api(service.url, access_token="TOKEN-SECRET-nobody").get_credits()
@@ -178,9 +164,7 @@ def test_a_401_with_a_static_token_is_not_tried_again(
     assert "SECRET" not in str(caught.value)
 
 
-def test_a_secret_that_the_service_repeats_does_not_show(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_secret_that_the_service_repeats_does_not_show(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A server that quotes the request's headers gets no secret into message, repr or log."""
     body = f'{{"detail": "bad header Authorization: Bearer {TOKEN}; Cookie: {COOKIE}"}}'.encode()
     wire.play(reply(answer(body, 400)))
@@ -250,9 +234,7 @@ def test_retry_after_may_be_a_date(make_api: Callable[..., CreditsApi], wire: Wi
     ("value", "seconds"),
     [("61", 61.0), ("86400", 86400.0), ("999999999", 999999999.0), ("99999999999", 99999999999.0)],
 )
-@pytest.mark.parametrize(
-    ("status", "error"), [(429, TooManyRequestsException), (503, ServiceException)]
-)
+@pytest.mark.parametrize(("status", "error"), [(429, TooManyRequestsException), (503, ServiceException)])
 def test_a_long_retry_after_is_told_at_once(
     endings: Endings, status: int, error: type[ApiException], value: str, seconds: float
 ) -> None:
@@ -341,9 +323,7 @@ def test_a_redirect_to_another_port_is_refused(
         (None, ""),
     ],
 )
-def test_a_redirect_that_leads_away_or_nowhere_is_an_error(
-    endings: Endings, target: str | None, says: str
-) -> None:
+def test_a_redirect_that_leads_away_or_nowhere_is_an_error(endings: Endings, target: str | None, says: str) -> None:
     """Another host, scheme or nothing: the error names the target's host and nothing is sent."""
     with refusing_port() as port:
         where = None if target is None else target.format(port=port)
@@ -352,9 +332,7 @@ def test_a_redirect_that_leads_away_or_nowhere_is_an_error(
         assert error.status == 302
 
 
-def test_redirects_without_end_are_an_error(
-    endings: Endings, make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_redirects_without_end_are_an_error(endings: Endings, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Five are followed, the sixth is told."""
     wire.play(otherwise=reply(redirect("/again")))
     api = make_api(wire.url)
@@ -366,9 +344,7 @@ def test_redirects_without_end_are_an_error(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_only_a_get_is_redirected(
-    make_client: Callable[..., at_client.ApiClient], wire: Wire, method: str
-) -> None:
+def test_only_a_get_is_redirected(make_client: Callable[..., at_client.ApiClient], wire: Wire, method: str) -> None:
     """Whether to send a change again, and where, is not the client's to decide."""
     client = make_client(wire.url)
     wire.play(reply(redirect("/elsewhere")))
@@ -382,9 +358,7 @@ def test_only_a_get_is_redirected(
     assert len(wire.requests) == 1
 
 
-def test_a_redirect_into_trouble_is_still_one_call(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_redirect_into_trouble_is_still_one_call(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A redirect, a lost connection and an answer: attempts and deadline are the call's."""
     wire.play(reply(redirect("/v2")), reply(CLOSE))
     assert good_call(make_api(wire.url, timeout=5.0))
@@ -419,7 +393,5 @@ def test_a_process_that_can_open_no_file_still_gets_the_error(wire: Wire) -> Non
     """Nothing has to be loaded for the first error, its model included."""
     failed = reply(answer(b'{"detail": "why"}', 500))
     wire.play(reply(answer(CREDITS_BODY)), failed, failed)
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, wire.url], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", FULL, wire.url], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["ServiceException 500 why"] * 2, done.stderr

@@ -57,9 +57,7 @@ SLOW = {
         *((b"HTTP/1.1 102 Processing\r\n\r\n", Wait(0.05)) * 40),
     ),
     "error whose body drips": reply(answer(b"", 400, length=5000), Drip(b" " * 5000)),
-    "redirect whose body drips": reply(
-        answer(b"", 302, headers=[("Location", "/x")], length=5000), Drip(b" " * 5000)
-    ),
+    "redirect whose body drips": reply(answer(b"", 302, headers=[("Location", "/x")], length=5000), Drip(b" " * 5000)),
 }
 
 
@@ -72,12 +70,8 @@ def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> Non
     assert error.status == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["no answer to the request", "headers that drip", "body that drips"]
-)
-def test_a_slow_answer_over_tls_ends_at_the_deadline(
-    endings: Endings, authority: Authority, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["no answer to the request", "headers that drip", "body that drips"])
+def test_a_slow_answer_over_tls_ends_at_the_deadline(endings: Endings, authority: Authority, name: str) -> None:
     """The same through TLS, whose records are read apart from the socket."""
     trust = {"ssl_ca_cert": authority.ca_file}
     fault = Fault((SLOW[name],), ApiTimeoutException, timeout=DEADLINE, settings=trust)
@@ -112,9 +106,7 @@ def test_attempts_share_the_deadline(endings: Endings) -> None:
     endings.play(Fault(script, ApiTimeoutException, attempts=2, timeout=DEADLINE))
 
 
-def test_a_wait_that_does_not_fit_is_not_begun(
-    endings: Endings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wait_that_does_not_fit_is_not_begun(endings: Endings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the deadline would pass while waiting, the last failure is told at once."""
     monkeypatch.setattr("at_client.retries.FIRST_WAIT", 4.0)
     began = time.monotonic()
@@ -164,9 +156,7 @@ def test_without_a_limit_there_is_none(
     assert good_call(make_api(wire.url, timeout=timeout, retries=0), timeout=None)
 
 
-def test_a_slow_but_whole_answer_within_the_time_is_a_success(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_slow_but_whole_answer_within_the_time_is_a_success(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Dripping is no fault by itself."""
     wire.play(reply(Drip(HEAD + BODY, every=0.001)))
     assert good_call(make_api(wire.url))

@@ -8,10 +8,6 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from at_client import ApiTypeError, ApiValueError
 from at_client.fields import (
     Headers,
     check_cookie_value,
@@ -22,6 +18,10 @@ from at_client.fields import (
     text_secret,
 )
 from at_client.sealed import Secret
+from hypothesis import given
+from hypothesis import strategies as st
+
+from at_client import ApiTypeError, ApiValueError
 from support.facts import TOKEN, secrets_in
 
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -73,17 +73,13 @@ def test_a_refused_value_is_not_shown() -> None:
         assert not secrets_in(str(caught.value), repr(caught.value))
 
 
-@pytest.mark.parametrize(
-    "value", ["", "x", '""', '"a=b"', "a=b", VISIBLE.translate({ord(c): None for c in '",;\\'})]
-)
+@pytest.mark.parametrize("value", ["", "x", '""', '"a=b"', "a=b", VISIBLE.translate({ord(c): None for c in '",;\\'})])
 def test_cookie_values(value: str) -> None:
     """What RFC 6265 allows, quoted or not."""
     check_cookie_value("x", Secret(value))
 
 
-@pytest.mark.parametrize(
-    "value", [" ", "a b", "a,b", "a;b", "a\\b", 'a"b', '"', '"a', 'a"', "a\n", "ä", "\x7f"]
-)
+@pytest.mark.parametrize("value", [" ", "a b", "a,b", "a;b", "a\\b", 'a"b', '"', '"a', 'a"', "a\n", "ä", "\x7f"])
 def test_what_no_cookie_may_carry(value: str) -> None:
     """The cookie is named, the value never shown."""
     with pytest.raises(ApiValueError) as caught:

@@ -69,9 +69,7 @@ def balance(number: int) -> bytes:
 
 @needs_fork
 @many_threads
-def test_a_child_has_connections_of_its_own(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_child_has_connections_of_its_own(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """After a fork parent and child both go on, and neither uses the other's connection."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -98,17 +96,13 @@ def test_a_child_has_tls_connections_of_its_own(
 
 @needs_fork
 @many_threads
-def test_parent_and_child_never_see_each_others_answers(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_parent_and_child_never_see_each_others_answers(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Both call at once, after the fork, with the connection that one of them had before."""
     api = make_api(wire.url)
     assert good_call(api)
     wire.play(*(reply(Wait(0.02), balance(n)) for n in range(40)))
     mine: list[int] = []
-    caller = threading.Thread(
-        target=lambda: mine.extend(api.get_credits().remaining for _ in range(20))
-    )
+    caller = threading.Thread(target=lambda: mine.extend(api.get_credits().remaining for _ in range(20)))
     caller.start()
     theirs = json.loads(in_child(lambda: [api.get_credits().remaining for _ in range(20)]))
     caller.join()
@@ -117,9 +111,7 @@ def test_parent_and_child_never_see_each_others_answers(
 
 @needs_fork
 @many_threads
-def test_a_fork_in_the_middle_of_a_call_harms_neither(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_fork_in_the_middle_of_a_call_harms_neither(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """The child calls while the parent's answer is on its way, and does not wait for its locks."""
     api = make_api(wire.url)
     wire.play(reply(Wait(0.5), balance(1)), reply(balance(2)))
@@ -137,9 +129,7 @@ def test_a_fork_in_the_middle_of_a_call_harms_neither(
 
 @needs_fork
 @many_threads
-def test_a_fork_at_any_moment_harms_neither(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_fork_at_any_moment_harms_neither(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Four threads call without a pause; each of several children forked meanwhile can call too."""
     api = make_api(wire.url)
     done = threading.Event()
@@ -165,9 +155,7 @@ def test_a_fork_at_any_moment_harms_neither(
 
 @needs_fork
 @many_threads
-def test_a_child_that_closes_does_not_close_for_its_parent(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_child_that_closes_does_not_close_for_its_parent(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Leaving the context in the child frees the child's sockets alone."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -178,9 +166,7 @@ def test_a_child_that_closes_does_not_close_for_its_parent(
 
 @needs_fork
 @many_threads
-def test_a_child_does_not_keep_its_parents_sockets(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_child_does_not_keep_its_parents_sockets(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Once the child has called, it holds no more sockets than it came with."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -199,17 +185,13 @@ def _sockets() -> int:
 
 @needs_fork
 @many_threads
-def test_the_environment_is_read_by_the_child_itself(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_the_environment_is_read_by_the_child_itself(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A child whose client was never used in the parent starts like any other."""
     api = make_api(wire.url)
     assert in_child(lambda: good_call(api)) == "True"
 
 
-def test_clients_work_in_spawned_processes(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_clients_work_in_spawned_processes(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A used CreditsApi is sent to spawned workers as it is; answers and errors come back whole."""
     api = make_api(service.url)
     assert good_call(api)
@@ -248,9 +230,7 @@ def test_cloudpickle_carries_a_client_in_a_closure(wire: Wire) -> None:
         task.__closure__[0].cell_contents.api_client.close()
 
 
-def test_a_client_works_on_another_thread_than_it_was_made_on(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_a_client_works_on_another_thread_than_it_was_made_on(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Nothing of a client belongs to a thread."""
     api = make_api(wire.url)
     assert good_call(api)

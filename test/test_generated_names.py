@@ -16,11 +16,7 @@ from ways.worker import ways
 
 SCRIPTS = "\n".join(way.script for way in ways() if way.verdict != "differs")
 
-ROWS = [
-    (row[0], row[1])
-    for table in tables(PROJECT / "docs" / "coming-from-generated.md")
-    for row in table[1:]
-]
+ROWS = [(row[0], row[1]) for table in tables(PROJECT / "docs" / "coming-from-generated.md") for row in table[1:]]
 
 
 @pytest.fixture(scope="module")

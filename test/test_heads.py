@@ -8,10 +8,9 @@ from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any
 
 import pytest
+from at_client.heads import MAX_FIELDS, MAX_LINE, Head, closes, framing, read_head
 from hypothesis import given
 from hypothesis import strategies as st
-
-from at_client.heads import MAX_FIELDS, MAX_LINE, Head, closes, framing, read_head
 
 
 class Packets(RawIOBase):
@@ -186,9 +185,7 @@ def test_fields_are_found_by_their_names() -> None:
     assert found.message().get_all("A") == ["1", "3"]
 
 
-@pytest.mark.parametrize(
-    "line", [b"A:" + b" " * 60_000 + b"x\x00", b"A:" + b" x" * 30_000 + b"\x00", b" " * 60_000]
-)
+@pytest.mark.parametrize("line", [b"A:" + b" " * 60_000 + b"x\x00", b"A:" + b" x" * 30_000 + b"\x00", b" " * 60_000])
 def test_no_line_makes_the_reading_slow(line: bytes) -> None:
     """Patterns that go back and forth would take minutes for one hostile line, out of reach of any deadline."""
     before = time.process_time()
@@ -197,20 +194,14 @@ def test_no_line_makes_the_reading_slow(line: bytes) -> None:
     assert time.process_time() - before < 1.0
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nA: 1"]
-)
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nA: 1"])
 def test_a_head_that_ends_early(raw: bytes) -> None:
     """The connection was closed, which another attempt may better."""
-    with pytest.raises(
-        http.client.RemoteDisconnected, match="before the head of the response was complete"
-    ):
+    with pytest.raises(http.client.RemoteDisconnected, match="before the head of the response was complete"):
         head_of(raw)
 
 
-@given(
-    st.binary(max_size=200) | st.binary(max_size=100).map(lambda raw: b"HTTP/1.1 200 OK\r\n" + raw)
-)
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda raw: b"HTTP/1.1 200 OK\r\n" + raw))
 def test_any_bytes_are_a_head_or_an_error(raw: bytes) -> None:
     """Nothing but `http.client`'s own family escapes."""
     try:

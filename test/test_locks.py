@@ -8,7 +8,6 @@ import pickle
 import threading
 
 import pytest
-
 from at_client.locks import ProcessLock
 
 

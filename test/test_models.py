@@ -79,9 +79,7 @@ def test_the_table_is_complete() -> None:
 
 
 @by_field("attribute", "wire", "other", "kind")
-def test_a_field_is_read_and_written_by_its_wire_name(
-    attribute: str, wire: str, other: str | None, kind: type
-) -> None:
+def test_a_field_is_read_and_written_by_its_wire_name(attribute: str, wire: str, other: str | None, kind: type) -> None:
     """The attribute has the value; `to_dict` speaks the wire name only."""
     value: Any = 7 if kind is int else "text"
     for name in filter(None, (wire, other)):
@@ -229,10 +227,7 @@ def test_what_is_written_belongs_to_the_caller() -> None:
 
 def test_json_is_json() -> None:
     """A number that JSON does not have is written as null."""
-    assert (
-        json.loads(credit_response(odd=float("nan")).to_json(), parse_constant=pytest.fail)["odd"]
-        is None
-    )
+    assert json.loads(credit_response(odd=float("nan")).to_json(), parse_constant=pytest.fail)["odd"] is None
 
 
 def test_none_is_written_if_it_was_given() -> None:
@@ -394,17 +389,13 @@ def test_any_fraction_is_from_0_to_1(used: int, total: int) -> None:
 
 # ---- Whatever the published document allows
 
-SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())[
-    "components"
-]["schemas"]
+SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())["components"][
+    "schemas"
+]
 
 WHOLE = st.integers() | st.integers(-(2**53), 2**53).map(float)
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.text()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -469,9 +460,7 @@ def spoilt(draw: st.DrawFn, schema: dict[str, Any]) -> tuple[str, dict[str, Any]
     if field in schema.get("required", ()) and draw(st.booleans()):
         body.pop(field)
     else:
-        body[field] = draw(
-            JSON.filter(lambda value: not allows(schema["properties"][field], value))
-        )
+        body[field] = draw(JSON.filter(lambda value: not allows(schema["properties"][field], value)))
     return field, body
 
 

@@ -61,9 +61,7 @@ def test_there_is_one_host(wire: Wire, make_api: Callable[..., CreditsApi], inde
     assert wire.connections == 0
 
 
-def test_a_content_type_that_is_asked_for_is_sent(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_content_type_that_is_asked_for_is_sent(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """A request without a body needs none, but who asks for one gets it."""
     make_api(wire.url).get_credits(_content_type="application/json")
     assert b"Content-Type: application/json\r\n" in wire.requests[0]
@@ -75,9 +73,7 @@ def test_a_configuration_is_no_client() -> None:
         CreditsApi(Configuration())  # type: ignore[arg-type]  # the point of the test
 
 
-def test_a_lost_body_of_an_unread_response_is_our_error(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_lost_body_of_an_unread_response_is_our_error(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """`call_api` without preloading gives a response whose `read()` raises nothing but ours."""
     client = make_api(wire.url).api_client
     wire.play(reply(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", CLOSE))
@@ -88,14 +84,10 @@ def test_a_lost_body_of_an_unread_response_is_our_error(
     assert good_call(CreditsApi(client))
 
 
-def test_a_body_of_an_unread_response_is_bounded(
-    wire: Wire, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_body_of_an_unread_response_is_bounded(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
     """Reading it later is no way around `max_response_bytes`."""
     client = make_api(wire.url, max_response_bytes=5).api_client
-    response = client.call_api(
-        *client.param_serialize("GET", "/api/v1/credits"), _preload_content=False
-    )
+    response = client.call_api(*client.param_serialize("GET", "/api/v1/credits"), _preload_content=False)
     with pytest.raises(ApiDecodeException, match="larger than 5 bytes"):
         response.read()
 
@@ -109,9 +101,7 @@ def test_a_body_of_an_unread_response_is_bounded(
 )
 def test_an_own_context_is_the_only_word_on_trust(settings: dict[str, Any], says: str) -> None:
     """Two settings that contradict are an error, not a guess."""
-    configuration = Configuration(
-        "https://127.0.0.1:9", TOKEN, ssl_context=ssl.create_default_context(), **settings
-    )
+    configuration = Configuration("https://127.0.0.1:9", TOKEN, ssl_context=ssl.create_default_context(), **settings)
     with pytest.raises(ApiValueError, match=says):
         CreditsApi(client_of(configuration)).get_credits()
 
@@ -121,9 +111,7 @@ def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.touch()
     with pytest.raises(ApiValueError, match=r"^key_file needs cert_file"):
-        CreditsApi(
-            client_of(Configuration("https://127.0.0.1:9", TOKEN, key_file=key))
-        ).get_credits()
+        CreditsApi(client_of(Configuration("https://127.0.0.1:9", TOKEN, key_file=key))).get_credits()
 
 
 def client_of(configuration: Configuration) -> ApiClient:

@@ -156,9 +156,7 @@ def test_api_client_knows_no_model() -> None:
 def test_only_the_transport_imports_urllib3() -> None:
     """Whatever urllib3 can do or raise, only the rooms of the transport know about it."""
     users = {
-        room(path)
-        for path in FILES
-        if any(name.split(".")[0] == "urllib3" for name in imports(path, at_run_time=True))
+        room(path) for path in FILES if any(name.split(".")[0] == "urllib3" for name in imports(path, at_run_time=True))
     }
     assert users <= TRANSPORT
 
@@ -242,10 +240,7 @@ def test_run_time_dependencies() -> None:
 
 def test_entry_points() -> None:
     """The command and the pytest plugin are announced, and both can be loaded."""
-    announced = {
-        (entry.group, entry.name): entry.value
-        for entry in metadata.distribution("at-client").entry_points
-    }
+    announced = {(entry.group, entry.name): entry.value for entry in metadata.distribution("at-client").entry_points}
     assert announced == {
         ("console_scripts", "at-client"): "at_client.cli:main",
         ("pytest11", "at_client"): "at_client.pytest_plugin",

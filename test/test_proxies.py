@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_waits")
 
 
-def test_plain_http_is_forwarded(
-    open_proxy: HttpProxy, service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_plain_http_is_forwarded(open_proxy: HttpProxy, service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """A plain target is asked of the proxy by its whole URL."""
     assert good_call(make_api(service.url, proxy=open_proxy.url()))
     (seen,) = service.requests
@@ -86,9 +84,7 @@ def test_a_locked_proxy_opens_with_headers(
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-@pytest.mark.parametrize(
-    "login", [("", ""), (PROXY_USER, "PROXY-SECRET-wrong")], ids=["none", "wrong"]
-)
+@pytest.mark.parametrize("login", [("", ""), (PROXY_USER, "PROXY-SECRET-wrong")], ids=["none", "wrong"])
 def test_a_proxy_that_wants_a_password_is_named(
     endings: Endings,
     locked_proxy: HttpProxy,
@@ -107,9 +103,7 @@ def test_a_proxy_that_wants_a_password_is_named(
     assert service.requests == []
 
 
-def test_a_proxy_that_refuses_is_named(
-    endings: Endings, service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_proxy_that_refuses_is_named(endings: Endings, service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Nobody listens where the proxy should be: the message names the proxy, without password."""
     with refusing_port() as port:
         proxy = f"http://{PROXY_USER}:{PROXY_PASSWORD}@127.0.0.1:{port}"
@@ -281,9 +275,7 @@ def test_a_wrong_proxy_in_the_environment_is_our_error(
     assert wire.connections == 0
 
 
-def test_an_answer_of_the_proxy_is_not_taken_for_the_services(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_an_answer_of_the_proxy_is_not_taken_for_the_services(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A plain proxy's own 502 is a ServiceException like any other; nothing is made up."""
     wire.play(otherwise=reply(answer(b"<html>bad gateway</html>", 502, content_type="text/html")))
     with pytest.raises(ApiException, match="502"):

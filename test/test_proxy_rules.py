@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from at_client.proxies import environment_no_proxy, environment_proxy, needs_no_proxy
+from at_client.routes import choose_proxy, open_route, split_url, transport_settings
+from at_client.sealed import Secret
 from hypothesis import given
 from hypothesis import strategies as st
 
 from at_client import ApiValueError, Configuration
-from at_client.proxies import environment_no_proxy, environment_proxy, needs_no_proxy
-from at_client.routes import choose_proxy, open_route, split_url, transport_settings
-from at_client.sealed import Secret
 from support.facts import PROXY_PASSWORD, secrets_in
 
 ONE, TWO = "http://one:3128", "http://two:3128"
@@ -42,9 +42,7 @@ ONE, TWO = "http://one:3128", "http://two:3128"
         ({"HTTPS_PROXY": ONE, "REQUEST_METHOD": "GET"}, "https", ONE),
     ],
 )
-def test_the_proxy_of_the_environment(
-    environ: dict[str, str], scheme: str, proxy: str | None
-) -> None:
+def test_the_proxy_of_the_environment(environ: dict[str, str], scheme: str, proxy: str | None) -> None:
     """The scheme's own variable, then ALL_PROXY; small letters first; an empty one switches off."""
     assert environment_proxy(environ, scheme) == proxy
 
@@ -189,9 +187,7 @@ def test_a_bad_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch
         ),
     ],
 )
-def test_the_way_to_an_origin(
-    origin: str, proxy: str | None, absolute: bool, address: str, shown: str | None
-) -> None:
+def test_the_way_to_an_origin(origin: str, proxy: str | None, absolute: bool, address: str, shown: str | None) -> None:
     """Whole URLs for a forwarding proxy only; errors may name host, port and proxy, but no password."""
     route = open_route(origin, transport_settings(Configuration(proxy=proxy)))
     assert route.absolute is absolute

@@ -114,9 +114,7 @@ def test_fixture_explains_itself(run_pytest: Callable[..., str], tmp_path: Path)
     """`pytest --fixtures` has a line about it."""
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --fixtures\n", encoding="utf-8")
     shown = run_pytest("")
-    assert re.search(
-        r"at_sandbox -- .*\n    Yield the credits API, running on a loopback port", shown
-    )
+    assert re.search(r"at_sandbox -- .*\n    Yield the credits API, running on a loopback port", shown)
 
 
 def test_blocks_of_the_guide_run_alone(run_pytest: Callable[..., str], project: Path) -> None:

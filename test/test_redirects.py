@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from at_client.redirects import MAX_REDIRECTS, STATUSES, RedirectFault, follow, origin_of
 from hypothesis import given
 from hypothesis import strategies as st
-
-from at_client.redirects import MAX_REDIRECTS, STATUSES, RedirectFault, follow, origin_of
 
 URL = "https://api.example.com/v1/credits?key=hidden"
 
@@ -90,9 +89,7 @@ def test_only_reading_follows(method: str) -> None:
     """A request that writes is not sent to another place; where it would go is said."""
     with pytest.raises(RedirectFault) as caught:
         follow(method, URL, 307, "/v2")
-    assert str(caught.value) == (
-        f"it redirects to https://api.example.com:443, which is not followed for {method}"
-    )
+    assert str(caught.value) == (f"it redirects to https://api.example.com:443, which is not followed for {method}")
 
 
 def test_a_circle_ends() -> None:
@@ -101,9 +98,7 @@ def test_a_circle_ends() -> None:
     assert [follow("GET", URL, 302, "/", n) for n in range(5)] == ["https://api.example.com/"] * 5
     with pytest.raises(RedirectFault) as caught:
         follow("GET", URL, 302, "/", 5)
-    assert str(caught.value) == (
-        "it redirects to https://api.example.com:443 once more, after 5 redirects"
-    )
+    assert str(caught.value) == ("it redirects to https://api.example.com:443 once more, after 5 redirects")
 
 
 @pytest.mark.parametrize(

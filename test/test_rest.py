@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
+from at_client.exchange import Request, RESTResponse
+from at_client.routes import Route
+from at_client.sealed import Secret
 from urllib3 import exceptions as lower
 
 from at_client import (
@@ -28,12 +31,9 @@ from at_client import (
 )
 from at_client import rest as rest_module
 from at_client.connections import Clock, StaleConnectionError
-from at_client.exchange import Request, RESTResponse
 from at_client.failures import Failure, Peer
 from at_client.rest import RESTClientObject, RESTResponseType, describe, redirected
 from at_client.retries import Attempt, RetryBudget
-from at_client.routes import Route
-from at_client.sealed import Secret
 from support.facts import TOKEN, secrets_in
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Script:
         steps: A response to give, or an error to raise, for each attempt.
     """
 
-    def __init__(
-        self, rest: RESTClientObject, *steps: Any, absolute: bool = False, peer: Peer = PEER
-    ) -> None:
+    def __init__(self, rest: RESTClientObject, *steps: Any, absolute: bool = False, peer: Peer = PEER) -> None:
         self.steps = list(steps)
         self.played: list[Any] = []
         self.sent: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -122,9 +120,7 @@ def script_of(*steps: Any, absolute: bool = False, peer: Peer = PEER, **settings
 
 
 def reset() -> Exception:
-    return lower.ProtocolError(
-        "Connection aborted.", ConnectionResetError(errno.ECONNRESET, "reset")
-    )
+    return lower.ProtocolError("Connection aborted.", ConnectionResetError(errno.ECONNRESET, "reset"))
 
 
 def stale() -> Exception:
@@ -169,9 +165,7 @@ def test_what_is_not_given() -> None:
     assert (target, body, sent) == ("/", None, {})
 
 
-@pytest.mark.parametrize(
-    ("absolute", "target"), [(False, "/v1?q=1"), (True, "http://api.example.com/v1?q=1")]
-)
+@pytest.mark.parametrize(("absolute", "target"), [(False, "/v1?q=1"), (True, "http://api.example.com/v1?q=1")])
 def test_a_forwarding_proxy_is_asked_by_the_whole_url(absolute: bool, target: str) -> None:
     """The request line carries the URL or its path, as the route says."""
     script = script_of(answer(), absolute=absolute)
@@ -186,8 +180,7 @@ def test_a_proxy_that_wants_a_password_ends_the_call() -> None:
     with pytest.raises(ApiConnectionException) as caught:
         script.rest.request("GET", URL)
     assert str(caught.value) == (
-        "the proxy http://proxy:3128: it wants a user name and a password (407). "
-        "Put them into Configuration.proxy."
+        "the proxy http://proxy:3128: it wants a user name and a password (407). Put them into Configuration.proxy."
     )
     assert caught.value.status == 0
     assert script.closed_responses() == [True]
@@ -215,9 +208,7 @@ def test_a_body_that_breaks_off_while_it_is_read_later() -> None:
     """Of an unread response, too, the error names who answered and how long the call took."""
     script = script_of(breaks_off(TimeoutError("timed out")))
     response = script.rest.request("GET", URL, _preload_content=False)
-    with pytest.raises(
-        ApiTimeoutException, match=r"^api\.example\.com:443: .*the call took 0\.0 s"
-    ):
+    with pytest.raises(ApiTimeoutException, match=r"^api\.example\.com:443: .*the call took 0\.0 s"):
         response.read()
 
 
@@ -287,9 +278,7 @@ def test_a_response_that_is_tried_again_gives_its_connection_back() -> None:
         ("GET", too_late, 3),
     ],
 )
-def test_what_failures_are_tried_again(
-    method: str, fail: Callable[[], Exception], attempts: int
-) -> None:
+def test_what_failures_are_tried_again(method: str, fail: Callable[[], Exception], attempts: int) -> None:
     """Only a loss that may pass, and only of a request that may be sent twice."""
     errors = [fail() for _ in range(attempts)]
     script = script_of(*errors)
@@ -437,12 +426,8 @@ def test_an_empty_budget_ends_retries_but_not_calls() -> None:
     assert script.steps == []
 
 
-@pytest.mark.parametrize(
-    ("status", "refunded"), [(200, 1), (204, 1), (299, 1), (300, 0), (404, 0), (199, 0)]
-)
-def test_only_a_success_pays_back(
-    monkeypatch: pytest.MonkeyPatch, status: int, refunded: int
-) -> None:
+@pytest.mark.parametrize(("status", "refunded"), [(200, 1), (204, 1), (299, 1), (300, 0), (404, 0), (199, 0)])
+def test_only_a_success_pays_back(monkeypatch: pytest.MonkeyPatch, status: int, refunded: int) -> None:
     """What counts for the budget is 200 to 299."""
     refunds: list[int] = []
     monkeypatch.setattr(RetryBudget, "refund", lambda _: refunds.append(1))
@@ -532,9 +517,7 @@ def test_a_redirect_out_of_the_origin_is_an_error() -> None:
         ("POST", 404, None, None),
     ],
 )
-def test_the_request_that_a_redirect_asks_for(
-    method: str, status: int, location: str | None, url: str | None
-) -> None:
+def test_the_request_that_a_redirect_asks_for(method: str, status: int, location: str | None, url: str | None) -> None:
     """Only the URL changes; what is no redirect asks for nothing."""
     request = Request(method, URL, {"X-A": "1"}, b"body")
     fields = {} if location is None else {"Location": location}
@@ -681,9 +664,7 @@ def test_routes_last_while_their_settings_do() -> None:
 
 
 @pytest.mark.parametrize("assigned", [False, True])
-def test_a_child_makes_routes_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, *, assigned: bool
-) -> None:
+def test_a_child_makes_routes_of_its_own(monkeypatch: pytest.MonkeyPatch, *, assigned: bool) -> None:
     """After a fork the parent's connections are left alone, neither used nor closed."""
     script = script_of()
     monkeypatch.setattr(os, "getpid", lambda: script.pid + 1)
@@ -696,9 +677,7 @@ def test_a_child_makes_routes_of_its_own(
     assert script.rest._current_routes() is child
 
 
-@pytest.mark.parametrize(
-    "url", ["", "/v1", "ftp://api.example.com/", "https://", "api.example.com"]
-)
+@pytest.mark.parametrize("url", ["", "/v1", "ftp://api.example.com/", "https://", "api.example.com"])
 def test_a_url_that_cannot_be_asked_is_refused(url: str) -> None:
     """Only an absolute http or https URL leads anywhere."""
     script = script_of()
@@ -714,9 +693,7 @@ def lines_of(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
     return [(r.name, r.levelno, r.getMessage()) for r in caplog.records]
 
 
-def test_one_line_an_attempt(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_line_an_attempt(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Method, path, status or error, milliseconds: no query, no host, no header."""
     caplog.set_level(logging.DEBUG, "at_client")
     script = script_of(answer(302, Location="/v2?key=hidden"), reset(), answer(503), answer())
@@ -770,9 +747,7 @@ def test_a_failed_attempt_is_logged_by_its_class(
     assert [line.rsplit(" ", 2)[0] for _, _, line in lines_of(caplog)] == [f"GET /v1 {end}"]
 
 
-def test_nothing_is_logged_unless_asked(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_logged_unless_asked(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Above DEBUG there is no line, and none is made."""
     caplog.set_level(logging.INFO, "at_client")
     script_of(answer()).rest.request("GET", URL)
@@ -780,9 +755,7 @@ def test_nothing_is_logged_unless_asked(
     assert capsys.readouterr() == ("", "")
 
 
-def test_debug_writes_the_line_to_stderr(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_debug_writes_the_line_to_stderr(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """`debug=True` shows the line without any set-up of logging, and changes no logger."""
     caplog.set_level(logging.INFO, "at_client")
     script_of(answer(), debug=True).rest.request("GET", URL)

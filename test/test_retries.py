@@ -121,9 +121,7 @@ def test_the_wait_doubles_up_to_a_limit(tried: int, jitter: float, wait: float) 
 
 
 @pytest.mark.parametrize(("longest", "last"), [(1e9, 512.0), (600.0, 512.0), (500.0, 500.0)])
-def test_a_wait_never_overflows(
-    monkeypatch: pytest.MonkeyPatch, longest: float, last: float
-) -> None:
+def test_a_wait_never_overflows(monkeypatch: pytest.MonkeyPatch, longest: float, last: float) -> None:
     """However many retries there were, two to their power stays a number: it stops doubling after ten."""
     monkeypatch.setattr(retries, "LONGEST_WAIT", longest)
     assert [backoff(tried, 0.0) for tried in (10, 11, 5000)] == [last] * 3
@@ -352,9 +350,7 @@ ANSWER = urllib3.HTTPResponse(status=503, headers={"Retry-After": "3"}, preload_
         (urllib3.Retry(1), Attempt("GET", lost=False, below=ProtocolError("x")), None),
     ],
 )
-def test_a_retry_of_the_users_is_obeyed(
-    retry: urllib3.Retry, attempt: Attempt, wait: float | None
-) -> None:
+def test_a_retry_of_the_users_is_obeyed(retry: urllib3.Retry, attempt: Attempt, wait: float | None) -> None:
     """Statuses, methods, counts and Retry-After go by the user's policy, not by ours."""
     step = ObeyedRetry(retry).next(attempt)
     assert (None if step is None else step[1]) == wait

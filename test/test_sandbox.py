@@ -51,9 +51,7 @@ def ask_with(sandbox: Sandbox, token: str) -> urllib3.BaseHTTPResponse:
     return ask(sandbox.url, Authorization=f"Bearer {token}")
 
 
-def ask_for_token(
-    sandbox: Sandbox, headers: Mapping[str, str] = {}, **form: str
-) -> urllib3.BaseHTTPResponse:
+def ask_for_token(sandbox: Sandbox, headers: Mapping[str, str] = {}, **form: str) -> urllib3.BaseHTTPResponse:
     """Send a form to the token endpoint; if it is empty, the password grant of the first account."""
     login = {"username": "sandbox", "password": sandbox.account.password}
     body = urlencode(form or {"grant_type": "password", **login})

@@ -10,8 +10,8 @@ import traceback
 from typing import Any
 
 import pytest
-
 from at_client.sealed import Secret, conceal, opened, redact
+
 from support.facts import TOKEN, secrets_in
 
 

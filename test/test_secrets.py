@@ -93,9 +93,7 @@ def walked(thing: object, depth: int = 12) -> Iterator[str]:
         each, left = waiting.pop()
         if id(each) in seen or left == 0 or isinstance(each, type | type(contextlib)):
             continue
-        if isinstance(
-            each, urllib3.PoolManager
-        ):  # its idle connections hold what they last wrote and read
+        if isinstance(each, urllib3.PoolManager):  # its idle connections hold what they last wrote and read
             continue
         seen.add(id(each))
         kept.append(each)
@@ -194,9 +192,7 @@ def places_of(error: BaseException) -> dict[str, str | bytes]:
 def without_locals(error: BaseException) -> dict[str, str | bytes]:
     """Give the same, less the local variables of frames and what Sentry and rich make of them."""
     places = places_of(error)
-    return {
-        place: text for place, text in places.items() if not place.startswith(("rich", "Sentry"))
-    }
+    return {place: text for place, text in places.items() if not place.startswith(("rich", "Sentry"))}
 
 
 def pickle_with_causes(error: BaseException) -> bytes:
@@ -218,9 +214,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 @pytest.fixture
-def nothing_written(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> Iterator[None]:
+def nothing_written(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Check at the end that no logger, at DEBUG, and neither stream has shown a secret."""
     caplog.set_level(logging.DEBUG)
     yield
@@ -232,18 +226,14 @@ def nothing_written(
 def armed(host: str, **settings: Any) -> ApiClient:
     """Make a client that holds every secret that a client can hold."""
     settings = {"access_token": TOKEN, "debug": True, "retries": 1, "timeout": 5.0, **settings}
-    client = ApiClient(
-        Configuration(host, **settings), "X-Api-Key", CLIENT_HEADER, f"jar={CLIENT_COOKIE}"
-    )
+    client = ApiClient(Configuration(host, **settings), "X-Api-Key", CLIENT_HEADER, f"jar={CLIENT_COOKIE}")
     client.set_default_header("X-Session-Id", CLIENT_HEADER)
     return client
 
 
 def fetch(api: CreditsApi) -> Any:
     """Call with every secret that a call can have."""
-    return api.get_credits_api_v1_credits_get_with_http_info(
-        auth_token=COOKIE, _headers={"X-Auth-Token": CALL_HEADER}
-    )
+    return api.get_credits_api_v1_credits_get_with_http_info(auth_token=COOKIE, _headers={"X-Auth-Token": CALL_HEADER})
 
 
 def fetch_with_auth(api: CreditsApi) -> Any:
@@ -299,9 +289,9 @@ def test_nothing_shows_of_a_call_that_succeeds(wire: Wire) -> None:
         fetch_with_auth(api)
         assert leaks(places_of_client(api)) == []
     sent = b"".join(wire.requests).decode()
-    assert all(
-        secret in sent for secret in (TOKEN, COOKIE, CLIENT_COOKIE, CLIENT_HEADER, CALL_HEADER)
-    ), "the secrets have to be there to be hidden"
+    assert all(secret in sent for secret in (TOKEN, COOKIE, CLIENT_COOKIE, CLIENT_HEADER, CALL_HEADER)), (
+        "the secrets have to be there to be hidden"
+    )
 
 
 @pytest.mark.usefixtures("nothing_written")
@@ -346,9 +336,7 @@ def test_a_secret_shows_only_to_who_asks_for_it() -> None:
     assert client.configuration.access_token == TOKEN
     assert client.configuration.proxy == f"http://u:{PROXY_PASSWORD}@proxy.example"
     assert client.cookie == f"jar={CLIENT_COOKIE}"
-    assert (
-        client.configuration.auth_settings()["OAuth2PasswordBearer"]["value"] == f"Bearer {TOKEN}"
-    )
+    assert client.configuration.auth_settings()["OAuth2PasswordBearer"]["value"] == f"Bearer {TOKEN}"
 
 
 # Wrong settings and arguments
@@ -390,9 +378,7 @@ WRONG: dict[str, Callable[[], object]] = {
         COOKIE, _headers={"X-Auth-Token": CALL_HEADER}, _request_timeout=-1
     ),
     "plain http": lambda: fetch(CreditsApi(armed("http://x.example"))),
-    "what a source gives": lambda: fetch(
-        CreditsApi(armed("https://x.example", access_token=lambda: f"{TOKEN}\n"))
-    ),
+    "what a source gives": lambda: fetch(CreditsApi(armed("https://x.example", access_token=lambda: f"{TOKEN}\n"))),
     "client_secret": lambda: PasswordGrant("t", USER, PASSWORD, client_secret=5),  # type: ignore[arg-type]  # wrong
     "username": lambda: PasswordGrant("t", "", PASSWORD, client_secret=CLIENT_SECRET),
     "token_url": lambda: fetch(
@@ -577,9 +563,7 @@ GRANT_FAULTS: dict[str, Step] = {
     "422": reply(answer(json.dumps({"detail": [{"input": GRANT_ECHO}]}).encode(), 422)),
     "500": reply(answer(GRANT_ECHO.encode(), 500)),
     "a page": reply(answer(GRANT_ECHO.encode())),
-    "half a token": reply(
-        answer(f'{{"access_token": "{ISSUED[0]}1", "expires_in": "x"}}'.encode())
-    ),
+    "half a token": reply(answer(f'{{"access_token": "{ISSUED[0]}1", "expires_in": "x"}}'.encode())),
     "a token that cannot be sent": reply(answer(f'{{"access_token": "{ISSUED[0]}\\n"}}'.encode())),
     "a redirect": reply(answer(b"", 307, headers=[("Location", f"https://y.example/{PASSWORD}")])),
     "no HTTP": reply(GRANT_ECHO.encode() + b"\r\n\r\n", CLOSE),

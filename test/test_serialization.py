@@ -191,9 +191,7 @@ def test_parameters_as_pairs(params: Any, formats: Any, written: list[tuple[str,
 
 def test_an_unknown_format_is_refused() -> None:
     """The error names the parameter and what there is."""
-    with pytest.raises(
-        ApiValueError, match=r"^collection format of a must be multi, csv, ssv, tsv"
-    ):
+    with pytest.raises(ApiValueError, match=r"^collection format of a must be multi, csv, ssv, tsv"):
         pairs({"a": [1]}, {"a": "CSV"})
 
 
@@ -311,9 +309,7 @@ def test_the_three_steps_reach_any_operation(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_any_verb_with_any_body(
-    service: Service, make_client: Callable[..., ApiClient], method: str
-) -> None:
+def test_any_verb_with_any_body(service: Service, make_client: Callable[..., ApiClient], method: str) -> None:
     """Every verb carries bytes as they are, and says how many."""
     client = make_client(service.url)
     request = client.param_serialize(method, "/api/v1/echo/x", body=b"raw", auth_settings=OAUTH)

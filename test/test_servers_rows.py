@@ -109,9 +109,7 @@ class Forgetful(socketserver.ThreadingTCPServer):
 
 @pytest.mark.parametrize("count", [1, 2, 8])
 @pytest.mark.parametrize("retries", [0, 2])
-def test_of_dead_idle_connections_one_is_tried(
-    make_api: Callable[..., CreditsApi], count: int, retries: int
-) -> None:
+def test_of_dead_idle_connections_one_is_tried(make_api: Callable[..., CreditsApi], count: int, retries: int) -> None:
     """However many answer RST, a call costs one loss and opens one connection, and all calls after it none."""
     with Forgetful(resets=True) as server:
         api = make_api(server.url, retries=retries)
@@ -122,9 +120,7 @@ def test_of_dead_idle_connections_one_is_tried(
 
 
 @pytest.mark.parametrize("retries", [0, 2])
-def test_of_swallowed_idle_connections_one_is_tried(
-    make_api: Callable[..., CreditsApi], retries: int
-) -> None:
+def test_of_swallowed_idle_connections_one_is_tried(make_api: Callable[..., CreditsApi], retries: int) -> None:
     """However many never answer, one attempt is lost; the next one, or the next call, opens a connection."""
     with Forgetful(resets=False) as server:
         api = make_api(server.url, retries=retries, timeout=(1.0, 0.3))
@@ -283,9 +279,7 @@ def test_a_proxy_that_refuses_a_tunnel_is_quoted(
     assert ("Configuration.proxy" in str(endings.of(api, fault))) is at_fault
 
 
-def test_a_socks_proxy_that_is_down_is_named(
-    endings: Endings, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_socks_proxy_that_is_down_is_named(endings: Endings, make_api: Callable[..., CreditsApi]) -> None:
     """With the reason, and not the service in its place."""
     with refusing_port() as port:
         api = make_api("http://127.0.0.1:9", proxy=f"socks5h://{LOGIN}127.0.0.1:{port}", retries=0)
@@ -307,9 +301,7 @@ def test_a_socks_proxy_that_wants_another_password_is_named(
 
 
 @needs_asserts
-def test_a_target_that_refuses_a_socks_proxy_is_named(
-    endings: Endings, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_target_that_refuses_a_socks_proxy_is_named(endings: Endings, make_api: Callable[..., CreditsApi]) -> None:
     """With the reason that the proxy gives; its setting is not to blame."""
     with socks_proxy(PROXY_USER, PROXY_PASSWORD) as proxy, refusing_port() as port:
         url = f"socks5h://{LOGIN}127.0.0.1:{proxy.port}"

@@ -100,9 +100,7 @@ def test_the_token_endpoint_grants_refreshes_and_refuses(service: Service) -> No
     """Password and refresh grants give tokens that work; a refresh token works once."""
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     where = "/api/v1/auth/token"
-    login = urllib.parse.urlencode(
-        {"grant_type": "password", "username": USER, "password": PASSWORD}
-    )
+    login = urllib.parse.urlencode({"grant_type": "password", "username": USER, "password": PASSWORD})
     status, _, first = ask(service, "POST", where, login, **form)
     assert (status, first["expires_in"]) == (200, 3600)
     again = f"grant_type=refresh_token&refresh_token={first['refresh_token']}"
@@ -122,13 +120,9 @@ def test_the_echo_endpoints_tell_what_arrived(service: Service) -> None:
         status, _, body = ask(service, verb, "/api/v1/echo/a/b?x=1&x=2", Cookie="c=d")
         assert (status, body["method"], body["path"]) == (200, verb, "a/b")
         assert (body["query"], body["cookies"]) == ([["x", "1"], ["x", "2"]], {"c": "d"})
-    status, _, body = ask(
-        service, "GET", "/api/v1/echo/items/7?tag=a&tag=b", X_Note="n", Cookie="flavour=mint"
-    )
+    status, _, body = ask(service, "GET", "/api/v1/echo/items/7?tag=a&tag=b", X_Note="n", Cookie="flavour=mint")
     assert body == {"item_id": 7, "tags": ["a", "b"], "note": "n", "flavour": "mint"}
-    status, _, body = ask(
-        service, "POST", "/api/v1/echo/json", '{"name": "n"}', Content_Type="application/json"
-    )
+    status, _, body = ask(service, "POST", "/api/v1/echo/json", '{"name": "n"}', Content_Type="application/json")
     assert (status, body) == (201, {"name": "n", "count": 1})
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
-
-from at_client import ApiTypeError, ApiValueError, PasswordGrant, settings
 from at_client.fields import Headers
 from at_client.sealed import Secret
+
+from at_client import ApiTypeError, ApiValueError, PasswordGrant, settings
 from support.facts import TOKEN
 
 if TYPE_CHECKING:
@@ -249,9 +249,7 @@ PROXY = "setting must be a URL such as http://api.example.com"
         (settings.access_token, 7, ApiTypeError, "setting must be a str or None, not int"),
     ],
 )
-def test_bad_values(
-    check: Callable[[str, Any], Any], given: Any, kind: type[Exception], says: str
-) -> None:
+def test_bad_values(check: Callable[[str, Any], Any], given: Any, kind: type[Exception], says: str) -> None:
     """An error names the setting and what is allowed."""
     with pytest.raises(kind, match=rf"^{re.escape(says)}$") as caught:
         check("setting", given)
@@ -266,9 +264,7 @@ def test_a_token_that_no_header_may_carry(value: str) -> None:
     assert TOKEN not in str(caught.value)
 
 
-def test_a_path_in_the_home_of_the_user(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
+def test_a_path_in_the_home_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     """A tilde is the user's home, as in a shell."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "ca.pem").touch()

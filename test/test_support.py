@@ -67,9 +67,7 @@ def read_all(connection: socket.socket) -> bytes:
     ],
     ids=["bytes", "wait", "drip", "pieces"],
 )
-def test_a_step_plays_its_actions_in_order(
-    wire: Wire, actions: tuple[Action, ...], expected: bytes
-) -> None:
+def test_a_step_plays_its_actions_in_order(wire: Wire, actions: tuple[Action, ...], expected: bytes) -> None:
     """What is scripted is what a plain socket reads, and the request is on record."""
     wire.play(reply(*actions))
     with connected(wire.port) as connection:

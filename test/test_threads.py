@@ -62,9 +62,7 @@ def test_threads_share_connections_and_leave_none(wire: Wire) -> None:
         assert wire.connections <= 16
 
 
-def test_an_error_reaches_its_own_thread(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_an_error_reaches_its_own_thread(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Half of the threads fail and half succeed, on one client, without mixing."""
     api = make_api(service.url, access_token=None)
     service.memory.cookies["good"] = dict(CREDITS)
@@ -121,9 +119,7 @@ def test_an_expired_token_is_renewed_once_for_32_threads(
     assert service.memory.grants == ["password", "refresh_token"]
 
 
-def test_a_401_after_the_renewal_is_told(
-    service: Service, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_401_after_the_renewal_is_told(service: Service, make_api: Callable[..., CreditsApi]) -> None:
     """Renewed once and sent once more; a second 401 is the answer."""
     service.memory.expires_in = None
     grant = PasswordGrant("/api/v1/auth/token", USER, PASSWORD)
@@ -237,9 +233,7 @@ print(api.get_credits().remaining)
     assert "GET /api/v1/credits 200" in line
 
 
-def test_debug_changes_nothing_beyond_the_client(
-    wire: Wire, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_debug_changes_nothing_beyond_the_client(wire: Wire, capsys: pytest.CaptureFixture[str]) -> None:
     """`debug=True` shows attempts on stderr; loggers, handlers and http.client stay as they were."""
     with nothing_changed(), ApiClient(Configuration(wire.url, TOKEN, debug=True)) as client:
         assert good_call(CreditsApi(client))
@@ -262,9 +256,7 @@ def test_a_closed_client_starts_afresh(wire: Wire) -> None:
 
 
 @pytest.mark.usefixtures("short_waits")
-def test_an_outage_costs_one_attempt_a_call(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_an_outage_costs_one_attempt_a_call(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """After a call that was lost in spite of its retries, the next ones are sent once, until one is answered."""
     wire.play(otherwise=reply(CLOSE))
     api = make_api(wire.url)
@@ -281,9 +273,7 @@ def test_an_outage_costs_one_attempt_a_call(
     assert len(wire.requests) - before == 3
 
 
-def test_an_unread_response_can_be_read_as_it_comes(
-    make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_an_unread_response_can_be_read_as_it_comes(make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """`without_preload_content` gives urllib3's response, unread; closing it frees the socket."""
     api = make_api(wire.url)
     with nothing_left():

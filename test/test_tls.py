@@ -115,9 +115,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     return context
 
 
-def test_plain_http_on_the_port_is_told(
-    endings: Endings, make_api: Callable[..., CreditsApi], wire: Wire
-) -> None:
+def test_plain_http_on_the_port_is_told(endings: Endings, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """A server that answers a handshake in plain HTTP is said to do that; one attempt."""
     wire.play(otherwise=greet(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", CLOSE))
     api = make_api(f"https://127.0.0.1:{wire.port}")

@@ -67,15 +67,11 @@ def test_what_was_seen_is_still_true(seen: dict[str, dict[str, Any]]) -> None:
 
 def leads(heading: str) -> list[str]:
     """Return the words in bold that open the points of a section of the page."""
-    section = (
-        PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    )
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    ("heading", "verdict"), [("What may surprise", "differs"), ("What is better", "better")]
-)
+@pytest.mark.parametrize(("heading", "verdict"), [("What may surprise", "differs"), ("What is better", "better")])
 def test_the_page_announces_every_difference(heading: str, verdict: str) -> None:
     """Each point of the page is backed by a way of use, and each way that ends otherwise has its point."""
     assert sorted(leads(heading)) == sorted({way.reason for way in WAYS if way.verdict == verdict})

@@ -22,7 +22,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def _hide_underscored(function: _Function) -> _Function:
     """Leave parameters that start with an underscore out of the signature that tools and agent frameworks read."""
-    signature = inspect.signature(function)
+    signature = inspect.signature(function, eval_str=True)
     shown = [each for each in signature.parameters.values() if not each.name.startswith("_")]
     function.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # PEP 362
     return function
@@ -80,9 +80,7 @@ class CreditsApi:
         """
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
         timeout = _request_timeout if timeout is None else timeout
-        response = self._call(
-            auth_token, timeout, _request_auth, _content_type, _headers, _host_index
-        )
+        response = self._call(auth_token, timeout, _request_auth, _content_type, _headers, _host_index)
         credits: CreditResponse = self.api_client.response_deserialize(response, _RESPONSES).data
         return credits
 
@@ -115,9 +113,7 @@ class CreditsApi:
             ApiTypeError, ApiValueError: An argument is not usable, or there is no access token; nothing was sent.
         """
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
-        response = self._call(
-            auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index
-        )
+        response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
         credits: CreditResponse = self.api_client.response_deserialize(response, _RESPONSES).data
         return credits
 
@@ -132,9 +128,7 @@ class CreditsApi:
     ) -> ApiResponse[CreditResponse]:
         """Get the credits with status, headers and raw body; otherwise as `get_credits_api_v1_credits_get`."""
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
-        response = self._call(
-            auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index
-        )
+        response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
         return self.api_client.response_deserialize(response, _RESPONSES)
 
     def get_credits_api_v1_credits_get_without_preload_content(
@@ -179,9 +173,7 @@ class CreditsApi:
         given = {"Accept": "application/json", **headers}
         if content_type is not None:
             given["Content-Type"] = content_type
-        cookies: dict[str, Any] = (
-            {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
-        )
+        cookies: dict[str, Any] = {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
         request = self.api_client.param_serialize(
             "GET",
             "/api/v1/credits",
@@ -193,9 +185,7 @@ class CreditsApi:
         return self.api_client.call_api(*request, _request_timeout=timeout, **options)
 
 
-def _seal(
-    auth_token: Any, request_auth: Any, headers: Any
-) -> tuple[Any, Any, dict[str, HeaderValue]]:
+def _seal(auth_token: Any, request_auth: Any, headers: Any) -> tuple[Any, Any, dict[str, HeaderValue]]:
     """Check what may be secret among the arguments, and wrap it: no frame of a failed call shows it."""
     _check("auth_token", auth_token, str, "a str")
     _check("_request_auth", request_auth, Mapping, "a mapping with in, key and value")

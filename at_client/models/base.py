@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema, to_json
+from pydantic_core import CoreSchema, core_schema, to_jsonable_python
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,13 +37,11 @@ class ApiModel(BaseModel):
             for name, field in type(self).model_fields.items()
             if name in self.model_fields_set or getattr(self, name) is not None
         }
-        return {
-            name: _write(value) for name, value in {**known, **(self.model_extra or {})}.items()
-        }
+        return {name: _write(value) for name, value in {**known, **(self.model_extra or {})}.items()}
 
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
-        return to_json(self.to_dict(), inf_nan_mode="null").decode("utf-8")
+        return json.dumps(to_jsonable_python(self.to_dict(), inf_nan_mode="null"))
 
     def to_str(self) -> str:
         """Return `to_dict()` laid out for reading."""
@@ -97,9 +96,7 @@ class _WholeNumberSchema:
     """Accept `1000` and `1000.0`; refuse `12.5`, `"1000"` and `true` (JSON Schema 2020-12, validation 6.1.1)."""
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, _source: Any, _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.union_schema(
             [
                 core_schema.int_schema(strict=True),

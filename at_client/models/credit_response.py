@@ -44,17 +44,13 @@ class CreditResponse(ApiModel):
     """
 
     # No plain alias: type checkers would then ask for `CreditResponse(total_credits=...)`.
-    total: WholeNumber = Field(
-        validation_alias="total_credits", serialization_alias="total_credits"
-    )
+    total: WholeNumber = Field(validation_alias="total_credits", serialization_alias="total_credits")
     """Credits granted for the period, purchased ones included; `total_credits` on the wire."""
 
     used: WholeNumber = Field(validation_alias="used_credits", serialization_alias="used_credits")
     """Credits spent in the period; `used_credits` on the wire."""
 
-    remaining: WholeNumber = Field(
-        validation_alias="remaining_credits", serialization_alias="remaining_credits"
-    )
+    remaining: WholeNumber = Field(validation_alias="remaining_credits", serialization_alias="remaining_credits")
     """Credits left; `remaining_credits` on the wire."""
 
     free_credits: WholeNumber | None = None
@@ -117,9 +113,7 @@ class CreditResponse(ApiModel):
         from html import escape  # only for notebooks
 
         fraction = self.used_fraction
-        colour = (
-            "#d64545" if fraction >= ALARM_AT else "#d99a00" if fraction >= WARN_AT else "#2e9e5b"
-        )
+        colour = "#d64545" if fraction >= ALARM_AT else "#d99a00" if fraction >= WARN_AT else "#2e9e5b"
         plan = f", {escape(self.plan_tier)} plan" if self.plan_tier else ""
         reset = f"<br/>Resets {escape(self.reset_date)}" if self.reset_date else ""
         # Rounded down: what is not quite used up must not read 100 %.

@@ -57,9 +57,7 @@ class Program:
     def start(self, within: float = 20.0) -> None:
         """Start it, and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + within
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):

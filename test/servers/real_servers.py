@@ -35,9 +35,7 @@ def server(request: pytest.FixtureRequest) -> Program:
     return program
 
 
-def test_calls_work_and_share_one_connection(
-    server: Program, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_calls_work_and_share_one_connection(server: Program, make_api: Callable[..., CreditsApi]) -> None:
     """The connection of one call serves the next ones."""
     api = make_api(server.url, retries=0)
     assert good_call(api)
@@ -62,9 +60,7 @@ TITLES = {
 }
 
 
-def test_an_error_page_is_told_by_its_title(
-    server: Program, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_an_error_page_is_told_by_its_title(server: Program, make_api: Callable[..., CreditsApi]) -> None:
     """The message has the title of an HTML page; the page is in the body."""
     with pytest.raises(ServiceException, match=TITLES[server.name]) as caught:
         make_api(f"{server.url}/broken", retries=0).get_credits()
@@ -76,9 +72,7 @@ def test_an_error_page_is_told_by_its_title(
 RELOAD_SIGNALS = {"nginx": signal.SIGHUP, "haproxy": signal.SIGUSR2}
 
 
-def test_a_reload_under_load_fails_no_call(
-    server: Program, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_a_reload_under_load_fails_no_call(server: Program, make_api: Callable[..., CreditsApi]) -> None:
     """Six threads call while nginx or HAProxy reloads, or Node.js is killed and started anew, three times."""
     api = make_api(server.url)
     done = threading.Event()
@@ -117,9 +111,7 @@ def test_nginx_misses_a_client_certificate(
     assert good_call(make_api(host, **trust, cert_file=mine.certificate, key_file=mine.key))
 
 
-def test_nginx_is_sent_plain_http_on_its_tls_port(
-    nginx: Program, make_api: Callable[..., CreditsApi]
-) -> None:
+def test_nginx_is_sent_plain_http_on_its_tls_port(nginx: Program, make_api: Callable[..., CreditsApi]) -> None:
     """Its own words are in the message."""
     with pytest.raises(BadRequestException, match="plain HTTP request was sent to HTTPS port"):
         make_api(f"http://127.0.0.1:{nginx.tls_port}").get_credits()

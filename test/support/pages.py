@@ -92,10 +92,7 @@ def tables(page: Path) -> list[list[list[str]]]:
 def links(page: Path) -> list[str]:
     """Give the targets of a page's links."""
     return [
-        str(part.attrs["href"])
-        for token in _tokens(page)
-        for part in token.children or ()
-        if part.type == "link_open"
+        str(part.attrs["href"]) for token in _tokens(page) for part in token.children or () if part.type == "link_open"
     ]
 
 

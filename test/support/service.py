@@ -126,9 +126,7 @@ def make_app(memory: Memory) -> FastAPI:
 
 def _watch(app: FastAPI, memory: Memory) -> None:
     @app.middleware("http")
-    async def note(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def note(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         body = await request.body()
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
         seen = Seen(request.method, request.url.path, request.url.query, headers, body)
@@ -238,9 +236,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def running_service(
-    tls: CertificateFiles | None = None, client_ca: str | None = None
-) -> Iterator[Service]:
+def running_service(tls: CertificateFiles | None = None, client_ca: str | None = None) -> Iterator[Service]:
     """Run the application under uvicorn on a thread, on a free loopback port.
 
     Args:
@@ -264,9 +260,7 @@ def running_service(
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        run = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True
-        )
+        run = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
         run.start()
         try:
             deadline = time.monotonic() + 10

@@ -49,9 +49,7 @@ class Authority:
         starts = now - dt.timedelta(days=30) if expired else None
         leaf = self._ca.issue_cert(*names, not_before=starts, not_after=ends)
         stem = "-".join(("expired", *names) if expired else names).replace(":", "_")
-        files = CertificateFiles(
-            str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem")
-        )
+        files = CertificateFiles(str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem"))
         Path(files.certificate).write_bytes(b"".join(b.bytes() for b in leaf.cert_chain_pems))
         leaf.private_key_pem.write_to_path(files.key)
         return files

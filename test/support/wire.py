@@ -123,15 +123,12 @@ def answer(
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def chunked(
-    *chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n"
-) -> bytes:
+def chunked(*chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n") -> bytes:
     """Write one response in chunks; `last` is what comes after them."""
     extra = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"{extra}Transfer-Encoding: chunked\r\n\r\n"
-    ).encode("latin-1")
+    head = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{extra}Transfer-Encoding: chunked\r\n\r\n").encode(
+        "latin-1"
+    )
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + last
 
 

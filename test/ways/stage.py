@@ -37,9 +37,7 @@ def api(**settings: Any) -> at_client.CreditsApi:
     return at_client.CreditsApi(client(**settings))
 
 
-def serve(
-    body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str
-) -> None:
+def serve(body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str) -> None:
     """Let the next request have this answer; keywords are headers."""
     headers = [(name.replace("_", "-"), value) for name, value in more.items()]
     wire.play(reply(answer(body, status, content_type=kind, headers=headers)))
