@@ -36,10 +36,10 @@ from at_client.serialization import (
     Params,
     check_method,
     is_json,
+    join_lists,
     list_items,
     read_files,
     sanitize,
-    write_pairs,
     write_path,
     write_query,
 )
@@ -191,23 +191,11 @@ class ApiClient:
             ApiValueError: A parameter has a value that it cannot have in its place; or there is no access token.
         """
         method = check_method(method)
-        if header_params and collection_formats:
-            joined = write_pairs(
-                {name: header_params[name] for name in collection_formats if name in header_params},
-                collection_formats,
-            )
-            header_params = {
-                **header_params,
-                **{name: mark.join(items) for name, items, mark in joined},
-            }
-        headers = merge_headers(self.default_headers, header_params or {})
-        cookies = [pop_header(headers, "Cookie"), self._cookie]
-        if cookies[0] and self._cookie and pop_header(dict(header_params or {}), "Cookie"):
-            cookies.pop()  # a Cookie header of the call replaces the client's
-        if cookie_params:
-            cookies += [write_cookie(*item) for item in list_items(cookie_params)]
-        queries = list_items(query_params)
-        before = dict(headers)
+        given = join_lists(header_params or {}, collection_formats or {})
+        headers = merge_headers(self.default_headers, given)
+        cookies = [pop_header(headers, "Cookie"), None if pop_header(given, "Cookie") else self._cookie]
+        cookies += [write_cookie(*item) for item in list_items(cookie_params)]
+        queries, before = list_items(query_params), dict(headers)
         self.update_params_for_auth(
             headers, queries, auth_settings, resource_path, method, body, request_auth=_request_auth
         )
@@ -218,7 +206,7 @@ class ApiClient:
         if cookie := "; ".join(map(reveal, filter(None, cookies))):
             headers["Cookie"] = Secret(cookie)
         identified = _request_auth or any(isinstance(value, Secret) for value in headers.values())
-        if "OAuth2PasswordBearer" in (auth_settings or ()) and not identified:
+        if not identified and "OAuth2PasswordBearer" in (auth_settings or ()):
             raise ApiValueError(MISSING_CREDENTIAL)
         url = self.configuration.host if _host is None else check_host("_host", _host)
         url += write_path(resource_path, path_params, collection_formats)
@@ -310,7 +298,7 @@ class ApiClient:
         self.rest_client.check_secure(url)
         source, rest = self.configuration.access_token, self.rest_client
         clock = rest.clock(_request_timeout)
-        token = ask_source(source, rest, clock)
+        token: Secret = ask_source(source, rest, clock)
         while True:
             response = rest.request(
                 method,

@@ -44,7 +44,7 @@ MISSING_CREDENTIAL = (
 )
 
 
-def ask_source(source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None) -> Secret | None:
+def ask_source(source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None) -> Secret:
     """Ask a token source for its present token.
 
     Args:
@@ -177,7 +177,8 @@ class PasswordGrant:
         client_id: str | None = None,
         client_secret: str | None = None,
     ) -> None:
-        for name, value in {"token_url": token_url, "username": username}.items():
+        required: dict[str, object] = {"token_url": token_url, "username": username}
+        for name, value in required.items():
             if not isinstance(value, str) or not value:
                 raise ApiTypeError(f"{name} must be a str that is not empty")
         if not isinstance(client_secret, str | None):

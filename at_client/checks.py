@@ -1,6 +1,7 @@
-"""Pure rules: what each setting may be. Each check takes the name of a setting and its value, and returns what to store.
+"""Pure rules: what each setting may be.
 
-An error names the setting and what is allowed; it shows the value only where that cannot be a secret.
+Each check takes the name of a setting and its value, and returns what to store, or raises. An error names the setting
+and what is allowed; it shows the value only where that cannot be a secret.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def check_url(field: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
         parts = urlsplit(re.sub(r"(?<=://)[^/?#]*@", "", url))
         port = parts.port
     except ValueError:
-        port = 0
+        parts, port = urlsplit(""), 0
     if port == 0:
         raise ApiValueError(f"{wanted}, with a port from 1 to 65535 if any")
     if parts.scheme not in schemes:
@@ -71,7 +72,7 @@ def is_loopback(name: str) -> bool:
 
 def check_host(field: str, value: object) -> str:
     """Accept an `http` or `https` URL; a path prefix is allowed."""
-    url = _check_type(field, value, str, "a URL")
+    url: str = _check_type(field, value, str, "a URL")
     check_url(field, url, ("https", "http"))
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ApiValueError(f"{field} must not hold a user name or a password; set access_token instead")
@@ -123,7 +124,7 @@ def check_positive(field: str, value: object) -> int:
 
 
 def _check_number(field: str, value: object, least: int, wanted: str) -> int:
-    number = _check_type(field, None if isinstance(value, bool) else value, int, wanted, value)
+    number: int = _check_type(field, None if isinstance(value, bool) else value, int, wanted, value)
     if number < least:
         raise ApiValueError(f"{field} must be {least} or more, not {number}")
     return number
@@ -138,7 +139,7 @@ def check_bool(field: str, value: object) -> bool:
 
 def check_file(field: str, value: object) -> str:
     """Accept the path of a file that exists."""
-    path = os.path.expanduser(os.fspath(_check_type(field, value, str | os.PathLike, "a path")))
+    path: str = os.path.expanduser(os.fspath(_check_type(field, value, str | os.PathLike, "a path")))
     if not os.path.isfile(path):
         raise ApiValueError(f"{field} must be a file that exists; there is none at {path!r}")
     return path
@@ -154,7 +155,8 @@ def check_certificates(field: str, value: object) -> str | bytes:
 
 def check_server_name(field: str, value: object) -> str:
     """Accept a host name as certificates and SNI have it."""
-    if not is_host_name(name := _check_type(field, value, str, "a host name")):
+    name: str = _check_type(field, value, str, "a host name")
+    if not is_host_name(name):
         raise ApiValueError(f"{field} must be a host name, such as api.example.com")
     return name
 

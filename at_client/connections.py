@@ -208,7 +208,7 @@ class StrictResponse(http.client.HTTPResponse):
         self._reader.may_end = self.length is None and not self.chunked
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
         ends = self._reader.may_end or (self.chunked and self.version == 10)
-        self.will_close = ends or self._check_close()
+        self.will_close = ends or self._check_close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # typeshed leaves it out
         if self.will_close:
             self._reader.hold()
 
@@ -239,7 +239,7 @@ def read_head(file: io.BufferedReader) -> re.Match[bytes]:
         return head
     if not b"HTTP/1.".startswith(start[:7]):
         raise NotHTTPError(guess_protocol(start))
-    lines = []
+    lines: list[bytes] = []
     while not lines or lines[-1].strip(b"\r\n"):
         lines.append(file.readline(MAX_LINE_BYTES + 1))
         if len(lines[-1]) > MAX_LINE_BYTES:

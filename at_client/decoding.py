@@ -182,7 +182,7 @@ def _validator(kind: Any) -> Callable[[bytes], Any]:
         return kind.model_validate_json
     if hasattr(kind, "from_dict"):  # of a generated client: it may choose between classes
         return lambda body: _read_from_dict(kind, json.loads(body))
-    (item,) = get_args(kind) if get_origin(kind) is list else (None,)
+    item: Any = get_args(kind)[0] if get_origin(kind) is list else None
     if hasattr(item, "from_dict") and not issubclass(item, ApiModel):
         return lambda body: [_read_from_dict(item, value) for value in json.loads(body)]
     try:

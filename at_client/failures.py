@@ -232,8 +232,8 @@ def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Fa
     for cause in chain:
         # A connection among the arguments does not pickle, and Dask pickles causes; a broken status line is the peer's.
         quotes = isinstance(cause, http.client.BadStatusLine)
-        words = [redact(arg, peer.secrets) if isinstance(arg, str) else arg for arg in cause.args]
-        cause.args = () if quotes else tuple(word for word in words if not isinstance(word, HTTPConnection))
+        kept = [redact(arg, peer.secrets) if isinstance(arg, str) else arg for arg in cause.args]
+        cause.args = () if quotes else tuple(word for word in kept if not isinstance(word, HTTPConnection))
         cause.__traceback__ = None
     problem.__cause__ = strip_tracebacks(error)
     return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))

@@ -159,7 +159,10 @@ def merge_headers(defaults: Mapping[str, Any], headers: Mapping[str, Any]) -> di
 
 def pop_header(headers: MutableMapping[str, Any], name: str) -> Any:
     """Remove a header, whatever its case, and return its value; `None` if there is none."""
-    key = name if name in headers else next((key for key in headers if key.lower() == name.lower()), None)
+    if name in headers:
+        return headers.pop(name)
+    lowered = name.lower()
+    key = next((key for key in headers if key.lower() == lowered), None)
     return None if key is None else headers.pop(key)
 
 

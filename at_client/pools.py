@@ -31,32 +31,27 @@ _CLASS = urllib3.PoolManager
 _METHODS = _CLASS.request, _CLASS.urlopen
 
 
-class TimedHTTPConnection(DialingConnection, HTTPConnection):
+class TimedHTTPConnection(DialingConnection, HTTPConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A plain connection with a deadline."""
 
 
-class TimedHTTPSConnection(DialingConnection, HTTPSConnection):
+class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A TLS connection with a deadline."""
 
 
-class TimedHTTPPool(urllib3.HTTPConnectionPool):
-    """A pool of plain connections with deadlines, or of a recorder's own while one is at work."""
+def _make_pool_class(base: Any, urllib3_class: Any, timed_class: Any) -> Any:
+    """Derive a pool of connections with deadlines, or of a recorder's own while one is at work."""
 
-    @property
-    def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The class of new connections."""
-        present = urllib3.HTTPConnectionPool.ConnectionCls
-        return TimedHTTPConnection if present is HTTPConnection else present
+    def choose_class(_: object) -> Any:
+        return timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls
+
+    return type(f"Timed{base.__name__}", (base,), {"ConnectionCls": property(choose_class)})
 
 
-class TimedHTTPSPool(urllib3.HTTPSConnectionPool):
-    """A pool of TLS connections with deadlines, or of a recorder's own while one is at work."""
-
-    @property
-    def ConnectionCls(self) -> Any:  # noqa: N802  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The class of new connections."""
-        present = urllib3.HTTPSConnectionPool.ConnectionCls
-        return TimedHTTPSConnection if present is HTTPSConnection else present
+POOL_CLASSES: dict[str, Any] = {
+    "http": _make_pool_class(urllib3.HTTPConnectionPool, HTTPConnection, TimedHTTPConnection),
+    "https": _make_pool_class(urllib3.HTTPSConnectionPool, HTTPSConnection, TimedHTTPSConnection),
+}
 
 
 class Route(NamedTuple):
@@ -103,7 +98,7 @@ class PoolManager(urllib3.PoolManager):
         if configuration.ssl_context is None:
             options["cert_reqs"] = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
         super().__init__(**options)
-        self.pool_classes_by_scheme = {"http": TimedHTTPPool, "https": TimedHTTPSPool}
+        self.pool_classes_by_scheme = POOL_CLASSES
         self._configuration = configuration
         self._routes: dict[str, Route] = {}
 
@@ -179,7 +174,7 @@ class PoolManager(urllib3.PoolManager):
             **self.connection_pool_kw,
         }
         if bare.startswith("socks"):
-            manager = _open_socks_manager(bare, user, password)
+            manager: Any = _open_socks_manager(bare, user, password)
         else:
             headers = check_headers(self._configuration.proxy_headers or {})
             if user is not None:
@@ -188,7 +183,7 @@ class PoolManager(urllib3.PoolManager):
             tls = self._tls_context if bare.startswith("https") else None
             options = {"ssl_context": tls, **options} if tls else options
             manager = urllib3.ProxyManager(bare, proxy_headers=headers, proxy_ssl_context=tls)  # type: ignore[arg-type]
-            manager.pool_classes_by_scheme = self.pool_classes_by_scheme
+            manager.pool_classes_by_scheme = POOL_CLASSES
         pool = manager.connection_from_host(literal, port, parts.scheme, options)
         sent = [value for value in (*pool.proxy_headers.values(), Secret(password or "")) if isinstance(value, Secret)]
         absolute = parts.scheme == "http" and not bare.startswith("socks")
@@ -217,16 +212,14 @@ def _open_socks_manager(url: str, user: str | None, password: str | None) -> url
         raise ApiValueError("proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'")
     from urllib3.contrib.socks import SOCKSProxyManager
 
-    manager = SOCKSProxyManager(url, username=user, password=password)
+    manager: Any = SOCKSProxyManager(url, username=user, password=password)
     manager.pool_classes_by_scheme = {
         scheme: type(
-            pool.__name__,
-            (pool,),
-            {"ConnectionCls": type("Timed", (TimedConnection, pool.ConnectionCls), {})},
+            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (TimedConnection, pool.ConnectionCls), {})}
         )
         for scheme, pool in manager.pool_classes_by_scheme.items()
     }
-    return manager
+    return manager  # type: ignore[no-any-return]  # urllib3 types the classes more narrowly than it uses them
 
 
 def split_origin(url: str) -> str:
@@ -253,18 +246,16 @@ def choose_proxy(scheme: str, host: str, port: int, configuration: Configuration
     proxy, no_proxy = configuration.proxy, configuration.no_proxy
     if proxy is None and not any(name.lower().endswith("_proxy") for name in os.environ):
         return ""
-    from urllib.request import (
-        getproxies_environment,
-        proxy_bypass_environment,
-    )  # takes 10 ms to import
+    import urllib.request as rules  # takes 10 ms
 
+    bypass: Any = vars(rules)["proxy_bypass_environment"]  # typeshed leaves it out
     if proxy is None:
-        proxies = getproxies_environment()
+        proxies = rules.getproxies_environment()
         proxy = proxies.get(scheme) or proxies.get("all")
         no_proxy = proxies.get("no") if no_proxy is None else no_proxy
         if proxy:
             proxy = check_proxy(f"{scheme}_proxy in the environment", proxy)
-    bypassed = no_proxy and proxy_bypass_environment(f"{host}:{port}", {"no": no_proxy})
+    bypassed = no_proxy and bypass(f"{host}:{port}", {"no": no_proxy})
     return "" if bypassed or is_in_network(host, no_proxy or "") else proxy or ""
 
 

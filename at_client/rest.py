@@ -183,14 +183,13 @@ class RESTClientObject:
                 preload_content=False,
             )
             request = (method, url, headers, body)
-            outcome: RESTResponse | Failure = RESTResponse(
-                response, request, route.peer, clock, self.configuration.max_response_bytes
-            )
+            answer = RESTResponse(response, request, route.peer, clock, self.configuration.max_response_bytes)
+            outcome: RESTResponse | Failure = answer
             if response.status == PROXY_AUTHENTICATION and route.absolute:
                 response.close()
                 outcome = refuse_by_proxy(route.peer, response.status)
             elif preload:
-                outcome.load()
+                answer.load()
         except OpenApiException as error:
             self._log(method, url, type(error).__name__, started)
             raise error.with_traceback(None) from error.__cause__

@@ -90,8 +90,7 @@ def next_attempt(
     Returns:
         The policy for what comes next, and the seconds to wait; `None` to give up.
     """
-    error = end if isinstance(end, Exception) else None
-    response = None if error is end else end
+    error, response = (end, None) if isinstance(end, Exception) else (None, end)
     if method not in IDEMPOTENT_METHODS or (retry_after or 0.0) > LONGEST_RETRY_AFTER:
         return None
     if response is not None and not retry.is_retry(method, response.status, retry_after is not None):

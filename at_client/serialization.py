@@ -139,6 +139,15 @@ def list_items(params: Any) -> list[tuple[str, Any]]:
     return items
 
 
+def join_lists(headers: Mapping[str, Any], collection_formats: Mapping[str, str]) -> dict[str, Any]:
+    """Write the lists among headers as their collection formats say."""
+    if not collection_formats:
+        return dict(headers)
+    lists = {name: headers[name] for name in collection_formats if name in headers}
+    written = {name: mark.join(items) for name, items, mark in write_pairs(lists, collection_formats)}
+    return {**headers, **written}
+
+
 def write_path(template: str, params: Params | None, collection_formats: Mapping[str, str] | None = None) -> str:
     """Fill the placeholders of a path, percent-encoding whatever could mean something else (RFC 3986 section 2).
 
@@ -239,7 +248,8 @@ def read_files(files: Mapping[str, Any]) -> list[tuple[str, tuple[str, bytes, st
     fields = []
     for field, value in files.items():
         for file in value if isinstance(value, list) else [value]:
-            name, data = file if isinstance(file, tuple) else (field, file)
+            name: str = file[0] if isinstance(file, tuple) else field
+            data: Any = file[1] if isinstance(file, tuple) else file
             if isinstance(data, str):
                 name = os.path.basename(data)
                 with open(data, "rb") as opened:

@@ -395,7 +395,7 @@ def test_truncated_gzip_that_ends_with_its_connection_is_an_error(
     ],
 )
 def test_whole_compression_is_read(make_api: Callable[..., CreditsApi], wire: Wire, response: bytes) -> None:
-    """The encodings of RFC 9110 are unpacked; of gzip, the trailer may be missing: the JSON says whether it is whole."""
+    """The encodings of RFC 9110 are unpacked; a gzip trailer may be missing: the JSON says whether it is whole."""
     wire.play(reply(response))
     assert good_call(make_api(wire.url, retries=0))
 

@@ -44,7 +44,7 @@ def a_model_is_made_by_name() -> None:
     assert_type(credits.purchased_credits, int)
     assert_type(credits.period, str | None)
     assert_type(credits.used_fraction, float)
-    assert_type(CreditResponse.from_json("{}"), CreditResponse)
+    assert_type(CreditResponse.from_json("{}"), CreditResponse | None)
     CreditResponse(total=1, used=1, remaining=0, free_credits=None, plan_tier="pro")
     CreditResponse(total="1000", used=250, remaining=750)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # no number
 

@@ -146,15 +146,10 @@ class CreditsApi:
         returned to the pool.
         """
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
-        return self._call(
-            auth_token,
-            _request_timeout,
-            _request_auth,
-            _content_type,
-            _headers,
-            _host_index,
-            _preload_content=False,
-        ).response
+        unread = {"_preload_content": False}
+        sent = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index, **unread)
+        response: RESTResponseType = sent.response
+        return response
 
     def _call(
         self,
@@ -164,7 +159,7 @@ class CreditsApi:
         content_type: str | None,
         headers: Any,
         host_index: int,
-        **options: bool,
+        **options: Any,
     ) -> RESTResponse:
         """Serialize the request and send it."""
         _check("_content_type", content_type, str, "a str")
