@@ -6,6 +6,7 @@ import doctest
 import hashlib
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import re
@@ -62,8 +63,19 @@ def published(
         assert set(targets) <= {"api.agenttoolkit.ai:443"}
 
 
+@pytest.fixture
+def same_loggers() -> Iterator[None]:
+    """Undo what a page does to loggers, which belong to the whole process."""
+    loggers = [logging.getLogger(), logging.getLogger("at_client")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "agents.md"], ids=name_of)
-@pytest.mark.usefixtures("published")
+@pytest.mark.usefixtures("published", "same_loggers")
 def test_every_block_runs(
     page: Path,
     service: Service,
