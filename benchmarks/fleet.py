@@ -1,11 +1,13 @@
-"""What a fleet of clients does to a service that is down: a simulation, without sockets and without chance."""
+"""What a fleet of clients does to a service in trouble: a simulation, without sockets and without chance."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
-from at_client.retries import Attempt, RetryBudget, RetryPolicy
+import urllib3
+
+from at_client.retries import Backoff, next_attempt
 from benchmarks.tables import Table
 
 if TYPE_CHECKING:
@@ -13,102 +15,90 @@ if TYPE_CHECKING:
 
 TITLE = "A fleet against an outage"
 CLIENTS = 1_000
-DOWN_FROM, LATE_FROM, UP_FROM, END = 60.0, 110.0, 120.0, 180.0
-"""The service fails in the middle of three minutes, by answering 503 at once; the last ten seconds of that are late."""
+OUTAGE_SECONDS = 60.0
+"""For so long, attempts are answered with 503 at once; before and after, all is well."""
 
-INTERVALS = (1, 2, 5, 10, 30)
+OUTAGES = {"all attempts fail": 1.0, "half of them fail": 0.5}
+"""The share of attempts that fail."""
+
+INTERVALS = (1, 5, 10, 30, 60)
 """Seconds between the calls of one client."""
 
 RETRIES = 2
 """The default of `Configuration(retries=)`."""
 
+BUSY = urllib3.HTTPResponse(status=503)
+
 
 class Load(NamedTuple):
-    """What the service had to bear while it was down."""
+    """What came of the calls that were begun during the outage."""
 
     calls: int
-    """Calls that were begun."""
-
     requests: int
     """Requests that they sent."""
 
-    late_calls: int
-    """Calls that were begun late."""
-
-    late_requests: int
-    """Requests that were sent late."""
+    successes: int
+    """Calls that ended well."""
 
 
-def simulate(clients: int, interval: float, retries: int, *, budget: bool) -> Load:
-    """Play three minutes of a fleet.
+def simulate(clients: int, interval: float, share: float, *, flag: bool) -> Load:
+    """Play the outage of a service.
 
     Args:
         clients: How many there are; their first calls are spread over the first interval.
         interval: Seconds from one call of a client to its next.
-        retries: What each call may make.
-        budget: Whether every client has a `RetryBudget`.
+        share: The share of attempts that fail, from 0.0 to 1.0.
+        flag: Whether a client sends each call once after one that failed, until one succeeds.
     """
-    chance = random.Random(0)  # noqa: S311  # the same figures every time
-    calls: list[float] = []
-    requests: list[float] = []
+    random.seed(0)  # the same figures every time
+    calls = requests = successes = 0
     for number in range(clients):
-        bucket = RetryBudget() if budget else None
+        down = False
         now = due = interval * number / clients
-        while due < END:
-            now = max(now, due)
-            calls.append(now)
-            requests += _call(now, retries, bucket, chance)
-            now = requests[-1]
+        while now < OUTAGE_SECONDS:
+            sent, succeeded, now = _call(now, 0 if flag and down else RETRIES, share)
+            down = not succeeded
+            calls, requests, successes = calls + 1, requests + sent, successes + succeeded
             due += interval
-    return Load(
-        *(_between(DOWN_FROM, UP_FROM, moments) for moments in (calls, requests)),
-        *(_between(LATE_FROM, UP_FROM, moments) for moments in (calls, requests)),
-    )
+            now = max(now, due)
+    return Load(calls, requests, successes)
 
 
-def _between(start: float, end: float, moments: list[float]) -> int:
-    return sum(start <= moment < end for moment in moments)
-
-
-def _call(now: float, retries: int, budget: RetryBudget | None, chance: random.Random) -> list[float]:
-    """Make one call; gives the times at which it sends a request."""
-    policy = RetryPolicy(retries)
-    sent = [now]
-    while DOWN_FROM <= now < UP_FROM:
-        step = policy.next(Attempt("GET", status=503), chance.random)
-        if step is None or (budget is not None and not budget.take()):
-            return sent
-        policy, wait = step
+def _call(now: float, retries: int, share: float) -> tuple[int, bool, float]:
+    """Make one call; return how many requests it sent, whether it succeeded, and when it ended."""
+    retry: urllib3.Retry = Backoff(retries)
+    sent = 1
+    while now < OUTAGE_SECONDS and random.random() < share:  # noqa: S311  # it hides nothing
+        step = next_attempt(retry, "GET", BUSY)
+        if step is None:
+            return sent, False, now
+        retry, wait = step
         now += wait
-        sent.append(now)
-    if budget is not None:
-        budget.refund()
-    return sent
+        sent += 1
+    return sent, True, now
 
 
 def run(contest: Contest) -> Table:
-    """Compare no retries, retries, and retries within a budget."""
+    """Compare a client that always retries with one that remembers that the last call failed."""
     clients = 20 if contest.quick else CLIENTS
     rows = []
-    for interval in INTERVALS:
-        without = simulate(clients, interval, 0, budget=False)
-        unbound = simulate(clients, interval, RETRIES, budget=False)
-        bound = simulate(clients, interval, RETRIES, budget=True)
-        rows.append(
-            (
-                f"{interval} s",
-                *(f"{load.requests / load.calls:.2f}" for load in (without, unbound, bound)),
-                *(f"{load.late_requests / load.late_calls:.2f}" for load in (unbound, bound)),
+    for outage, share in OUTAGES.items():
+        for interval in INTERVALS:
+            loads = [simulate(clients, interval, share, flag=flag) for flag in (False, True)]
+            rows.append(
+                (
+                    f"{interval} s, {outage}",
+                    *(f"{load.requests / load.calls:.2f}" for load in loads),
+                    *(f"{load.successes / load.calls:.0%}".replace("%", " %") for load in loads),
+                )
             )
-        )
     return Table(
         (
             "A call every",
-            "no retries",
-            "2 retries",
-            "2 retries, budget",
-            "late: 2 retries",
-            "late: 2 retries, budget",
+            "requests: always 2 retries",
+            "requests: **at_client**",
+            "succeeded: always 2 retries",
+            "succeeded: **at_client**",
         ),
         rows,
     )

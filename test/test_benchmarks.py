@@ -159,26 +159,31 @@ def test_fleet_on_the_page(fleet: Any) -> None:
     assert f"<!-- fleet -->\n\n{shown}\n\n<!-- /fleet -->" in PAGE.read_text(encoding="utf-8")
 
 
-def test_fleet_without_retries(fleet: Any) -> None:
-    """Without retries a call is a request, evenly spread: 20 clients, a call each in 2 s, for a minute."""
-    assert fleet.simulate(20, 2, 0, budget=False) == (600, 600, 100, 100)
+def test_fleet_in_good_times(fleet: Any) -> None:
+    """Where nothing fails, a call is a request: 20 clients, a call each in 2 s, for a minute."""
+    assert fleet.simulate(20, 2, 0.0, flag=True) == (600, 600, 600)
 
 
-def test_fleet_with_retries(fleet: Any) -> None:
+def test_fleet_that_always_retries(fleet: Any) -> None:
     """Two retries make three requests of a call, but for those of the last moment, which meet the service again."""
-    load = fleet.simulate(100, 5, 2, budget=False)
+    load = fleet.simulate(100, 5, 1.0, flag=False)
     assert load.calls == 1200
     assert 2.9 < load.requests / load.calls < 3
+    assert 0 < load.successes < 30
 
 
-def test_fleet_with_a_budget(fleet: Any) -> None:
-    """A budget allows each client ten retries for the whole outage, however many calls it makes."""
-    load = fleet.simulate(100, 1, 2, budget=True)
-    assert load.calls == 6000
-    assert load.requests == load.calls + 100 * 10
-    assert load.late_requests == load.late_calls
+def test_fleet_that_remembers_an_outage(fleet: Any) -> None:
+    """A client spends its two retries once in an outage, however many calls it makes."""
+    assert fleet.simulate(100, 1, 1.0, flag=True) == (6000, 6000 + 100 * 2, 0)
+
+
+def test_fleet_that_is_served_now_and_then(fleet: Any) -> None:
+    """Every call that succeeds gives a client its retries back."""
+    plain, flag = (fleet.simulate(100, 1, 0.5, flag=flag) for flag in (False, True))
+    assert 1.5 < flag.requests / flag.calls < plain.requests / plain.calls
+    assert 0.75 < flag.successes / flag.calls < plain.successes / plain.calls
 
 
 def test_fleet_of_rare_calls(fleet: Any) -> None:
-    """Who calls twice a minute does not feel the budget."""
-    assert fleet.simulate(100, 30, 2, budget=True) == fleet.simulate(100, 30, 2, budget=False)
+    """A client that calls once in the minute of an outage has nothing to remember."""
+    assert fleet.simulate(100, 60, 1.0, flag=True) == fleet.simulate(100, 60, 1.0, flag=False)
