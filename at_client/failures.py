@@ -125,17 +125,17 @@ RULES = (
         lost=True,
     ),
     Rule(
-        (lower.ConnectTimeoutError,),
-        lambda _: "no connection in time",
-        lost=True,
-        error=ApiTimeoutException,
-    ),
-    Rule(
-        (lower.NewConnectionError,),
+        (lower.NewConnectionError,),  # urllib3 makes it a ConnectTimeoutError, too
         lambda e: (
             f"no connection ({_system_reason(e)}). Check that the service runs there and can be reached"
         ),
         lost=True,
+    ),
+    Rule(
+        (lower.ConnectTimeoutError,),
+        lambda _: "no connection in time",
+        lost=True,
+        error=ApiTimeoutException,
     ),
     Rule(
         (lower.ReadTimeoutError, lower.TimeoutError, TimeoutError),
