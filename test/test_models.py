@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 import pytest
-from dateutil.tz import tzoffset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ from at_client import (
     ErrorResponse,
     HTTPValidationError,
     ValidationError,
-    models,
 )
 from support.facts import CREDITS, TOKEN
 
@@ -33,175 +31,114 @@ if TYPE_CHECKING:
     from at_client.models.base import ApiModel
 
 LEAST = {"total_credits": 1000, "used_credits": 250, "remaining_credits": 750}
+WRITTEN = {**LEAST, "purchased_credits": 0}
 MODELS = [CreditResponse, ErrorResponse, HTTPValidationError, ValidationError]
-
 REQUIRED = object()
 
-# Attribute, name on the wire, further name that is read, type, when absent: the table of the documentation.
-FIELDS: list[tuple[str, str, str | None, type, Any]] = [
-    ("total", "total_credits", "total", int, REQUIRED),
-    ("used", "used_credits", "used", int, REQUIRED),
-    ("remaining", "remaining_credits", "remaining", int, REQUIRED),
-    ("free_credits", "free_credits", None, int, None),
-    ("purchased_credits", "purchased_credits", None, int, 0),
-    ("period", "period", None, str, None),
-    ("reset_date", "reset_date", None, str, None),
-    ("days_until_reset", "days_until_reset", None, int, None),
-    ("plan_tier", "plan_tier", None, str, None),
-]
-COLUMNS = ("attribute", "wire", "other", "kind", "absent")
+# Name on the wire -> attribute, type, when absent: the table of the documentation.
+FIELDS: dict[str, tuple[str, type, Any]] = {
+    "total_credits": ("total", int, REQUIRED),
+    "used_credits": ("used", int, REQUIRED),
+    "remaining_credits": ("remaining", int, REQUIRED),
+    "free_credits": ("free_credits", int, None),
+    "purchased_credits": ("purchased_credits", int, 0),
+    "period": ("period", str, None),
+    "reset_date": ("reset_date", str, None),
+    "days_until_reset": ("days_until_reset", int, None),
+    "plan_tier": ("plan_tier", str, None),
+}
+NUMBERS = [wire for wire, (_, kind, _) in FIELDS.items() if kind is int]
+TEXTS = [wire for wire, (_, kind, _) in FIELDS.items() if kind is str]
 
 
-def by_field(*columns: str) -> pytest.MarkDecorator:
-    """Run a test for every row of the table, with these columns."""
-    rows = [[row[COLUMNS.index(column)] for column in columns] for row in FIELDS]
-    return pytest.mark.parametrize(columns, rows, ids=[row[0] for row in FIELDS])
-
-
-NUMBERS = [row for row in FIELDS if row[3] is int]
-TEXTS = [row for row in FIELDS if row[3] is str]
+def read(body: dict[str, Any]) -> CreditResponse:
+    """Read a body as `from_dict` does."""
+    model = CreditResponse.from_dict(body)
+    assert model is not None
+    return model
 
 
 def credit_response(**fields: Any) -> CreditResponse:
-    """Read a response that has the least there is, and these fields."""
-    model = CreditResponse.from_dict({**LEAST, **fields})
-    assert model is not None
-    return model
+    """Read a body that has the least there is, and these fields."""
+    return read({**LEAST, **fields})
 
 
 def faults(caught: pytest.ExceptionInfo[pydantic.ValidationError]) -> set[str]:
     return {str(error["loc"][0]) for error in caught.value.errors()}
 
 
-def test_the_table_is_complete() -> None:
-    """Every field of the model is in the table, in its order."""
-    assert list(CreditResponse.model_fields) == [row[0] for row in FIELDS]
-
-
-@by_field("attribute", "wire", "other", "kind")
-def test_a_field_is_read_and_written_by_its_wire_name(attribute: str, wire: str, other: str | None, kind: type) -> None:
-    """The attribute has the value; `to_dict` speaks the wire name only."""
+@pytest.mark.parametrize("wire", FIELDS)
+def test_a_field_is_read_and_written_by_its_wire_name(wire: str) -> None:
+    """The attribute has the value, also if it came by the attribute's name; writing speaks the wire name only."""
+    attribute, kind, absent = FIELDS[wire]
     value: Any = 7 if kind is int else "text"
-    for name in filter(None, (wire, other)):
-        rest = {key: n for key, n in LEAST.items() if key != wire}
-        model = CreditResponse.from_dict({**rest, name: value})
-        assert model is not None
-        assert getattr(model, attribute) == value
-        assert getattr(model, wire) == value
-        assert model.to_dict()[wire] == value
-        if attribute != wire:
-            assert attribute not in model.to_dict()
+    rest = {key: n for key, n in CREDITS.items() if key != wire}
+    for name in (wire, attribute):
+        model = read({**rest, name: value})
+        assert getattr(model, attribute) == getattr(model, wire) == value
+        for written in (model.to_dict(), model.model_dump(), json.loads(model.model_dump_json())):
+            assert written == {**CREDITS, wire: value}
+    for body, absence in ((rest, True), ({**rest, wire: None}, False)):
+        if absent is REQUIRED:
+            with pytest.raises(pydantic.ValidationError) as caught:
+                read(body)
+            assert faults(caught) == {wire}
+        else:
+            assert getattr(read(body), attribute) == absent
+            assert read(body).to_dict() == (
+                {**rest, wire: absent} if absent == 0 or not absence else rest
+            )
 
 
-@by_field("attribute", "wire", "absent")
-def test_a_field_that_is_absent(attribute: str, wire: str, absent: object) -> None:
-    """Three numbers are needed; all else has a value that stands for its absence."""
-    body = {key: value for key, value in CREDITS.items() if key != wire}
-    if absent is REQUIRED:
-        with pytest.raises(pydantic.ValidationError) as caught:
-            CreditResponse.from_dict(body)
+@pytest.mark.parametrize("wire", NUMBERS)
+def test_whole_numbers(wire: str) -> None:
+    """A number without a fraction is whole, however it is written; anything else is refused by name."""
+    for value in (0, 1000, -5, 1000.0, -0.0, 2**53, 10**30):
+        for model in (
+            credit_response(**{wire: value}),
+            CreditResponse.from_json(json.dumps({**LEAST, wire: value})),
+        ):
+            assert getattr(model, wire) == value
+            assert type(getattr(model, wire)) is int
+    for wrong in (12.5, -0.1, "1000", "", True, [], [1], {}, float("nan"), float("inf"), b"1"):
+        with pytest.raises(pydantic.ValidationError, match="should be a whole number") as caught:
+            credit_response(**{wire: wrong})
         assert faults(caught) == {wire}
-        assert caught.value.errors()[0]["type"] == "missing"
-    else:
-        model = CreditResponse.from_dict(body)
-        assert model is not None
-        assert getattr(model, attribute) == absent
-        assert (wire in model.to_dict()) is (absent is not None)
 
 
-@by_field("attribute", "wire", "absent")
-def test_a_field_that_is_null(attribute: str, wire: str, absent: object) -> None:
-    """Null is as good as absent where a field may be absent, and refused by name where not."""
-    if absent is REQUIRED:
+@pytest.mark.parametrize("wire", TEXTS)
+def test_what_is_no_text(wire: str) -> None:
+    """Nothing is turned into text; the field is named, and its value, which may be a secret, is not shown."""
+    for value in (0, 1.5, True, [TOKEN], {}, b"x"):
         with pytest.raises(pydantic.ValidationError) as caught:
-            credit_response(**{wire: None})
-        assert faults(caught) == {wire}
-    else:
-        model = credit_response(**{wire: None})
-        assert getattr(model, attribute) == absent
-        assert model.to_dict()[wire] == absent
+            credit_response(**{wire: value}, total_credits=TOKEN)
+        assert faults(caught) == {wire, "total_credits"}
+        assert TOKEN not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (0, 0),
-        (1000, 1000),
-        (-5, -5),
-        (1000.0, 1000),
-        (-0.0, 0),
-        (2**53, 2**53),
-        (10**30, 10**30),
-    ],
-)
-@pytest.mark.parametrize("wire", [row[1] for row in NUMBERS])
-def test_whole_numbers(wire: str, value: float, number: int) -> None:
-    """A number without a fraction is whole, however it is written, and comes out as an int."""
-    for model in (
-        credit_response(**{wire: value}),
-        CreditResponse.from_json(json.dumps({**LEAST, wire: value})),
-    ):
-        assert getattr(model, wire) == number
-        assert type(getattr(model, wire)) is int
-
-
-@pytest.mark.parametrize(
-    "value",
-    [12.5, -0.1, "1000", "", True, False, [], [1], {}, float("nan"), float("inf"), b"1"],
-    ids=repr,
-)
-@pytest.mark.parametrize("wire", [row[1] for row in NUMBERS])
-def test_what_is_no_whole_number(wire: str, value: object) -> None:
-    """Fractions, texts, truth values and the rest are refused; the field is named."""
-    with pytest.raises(pydantic.ValidationError, match="Input should be a whole number") as caught:
-        credit_response(**{wire: value})
-    assert faults(caught) == {wire}
-
-
-@pytest.mark.parametrize("value", [0, 1.5, True, [], {}, b"x"], ids=repr)
-@pytest.mark.parametrize("wire", [row[1] for row in TEXTS])
-def test_what_is_no_text(wire: str, value: object) -> None:
-    """Nothing is turned into text; the field is named."""
-    with pytest.raises(pydantic.ValidationError) as caught:
-        credit_response(**{wire: value})
-    assert faults(caught) == {wire}
-
-
-def test_the_published_names_can_be_read_and_assigned() -> None:
-    """`total_credits`, `used_credits` and `remaining_credits` are the same as the short names, both ways."""
+def test_the_wire_names_can_be_read_and_assigned() -> None:
+    """`total_credits` and the like are the same as the short names, both ways, and assignments are checked."""
     model = credit_response()
-    assert (model.total_credits, model.used_credits, model.remaining_credits) == (1000, 250, 750)
     model.total_credits, model.used_credits, model.remaining_credits = 10, 4, 6
     assert (model.total, model.used, model.remaining) == (10, 4, 6)
-    assert model.to_dict() == {
-        "total_credits": 10,
-        "used_credits": 4,
-        "remaining_credits": 6,
-        "purchased_credits": 0,
-    }
+    for name in ("total", "total_credits", "used_credits", "remaining_credits"):
+        with pytest.raises(pydantic.ValidationError, match="whole number"):
+            setattr(model, name, "many")
+    assert model == CreditResponse(total=10, used=4, remaining=6)
 
 
-@pytest.mark.parametrize("name", ["total", "total_credits", "used_credits", "remaining_credits"])
-def test_what_is_assigned_is_checked(name: str) -> None:
-    """An assignment is held to the rules of the constructor."""
-    model = credit_response()
-    with pytest.raises(pydantic.ValidationError, match="whole number"):
-        setattr(model, name, "many")
-    assert model == credit_response()
-
-
-def test_attribute_names_make_a_model() -> None:
-    """The constructor takes the names of the attributes, and those of the wire."""
-    by_attribute = CreditResponse(total=1000, used=250, remaining=750)
-    assert by_attribute == CreditResponse(**LEAST) == credit_response()
-
-
-def test_the_wire_name_goes_before_the_short_one() -> None:
-    """Should a service send both, the published one counts and the other is kept."""
+def test_the_wire_name_takes_precedence_over_the_short_one() -> None:
+    """Should a service send both, the published one counts."""
     model = credit_response(total=5)
-    assert (model.total, model.total_credits) == (1000, 1000)
-    assert model.to_dict()["total_credits"] == 1000
+    assert (model.total, model.to_dict()["total_credits"]) == (1000, 1000)
     assert CreditResponse.from_dict(model.to_dict()) == model
+
+
+def test_a_copy_can_change_fields_by_either_name() -> None:
+    """`model_copy(update=...)` knows the wire names and the attributes."""
+    model = credit_response().model_copy(update={"total_credits": 5, "used": 1}, deep=True)
+    assert (model.total, model.used, model.remaining) == (5, 1, 750)
+    assert model.model_copy() == model
 
 
 LATER = {"overdraft": 5, "team": {"name": "ä", "ids": [1, None]}, "to_dict": 1, "": None}
@@ -211,9 +148,7 @@ def test_fields_that_the_service_adds_are_kept() -> None:
     """They are readable, written again, and take no method's place."""
     model = credit_response(**LATER)
     assert model.overdraft == 5  # type: ignore[attr-defined]  # added later
-    assert model.to_dict() == {**LEAST, "purchased_credits": 0, **LATER}
-    assert json.loads(model.to_json()) == model.to_dict()
-    assert CreditResponse.from_dict(model.to_dict()) == model
+    assert model.to_dict() == {**WRITTEN, **LATER}
 
 
 def test_what_is_written_belongs_to_the_caller() -> None:
@@ -225,92 +160,64 @@ def test_what_is_written_belongs_to_the_caller() -> None:
     assert model.to_dict() == {"detail": "x", "errors": {"a": ["b"]}, "later": {"c": ["d"]}}
 
 
-def test_json_is_json() -> None:
+def test_json_has_no_nan() -> None:
     """A number that JSON does not have is written as null."""
-    assert json.loads(credit_response(odd=float("nan")).to_json(), parse_constant=pytest.fail)["odd"] is None
-
-
-def test_none_is_written_if_it_was_given() -> None:
-    """What was null stays null, what was absent stays absent."""
-    assert credit_response().to_dict() == {**LEAST, "purchased_credits": 0}
-    assert credit_response(period=None).to_dict() == {
-        **LEAST,
-        "purchased_credits": 0,
-        "period": None,
-    }
-    assert ErrorResponse(detail="x").to_dict() == {"detail": "x"}
-    assert ErrorResponse(detail="x", code=None).to_dict() == {"detail": "x", "code": None}
+    text = credit_response(odd=float("nan")).to_json()
+    assert json.loads(text, parse_constant=pytest.fail)["odd"] is None
 
 
 @pytest.mark.parametrize(
     "model",
     [
-        credit_response(),
-        credit_response(**CREDITS),
-        credit_response(**LATER),
-        ErrorResponse(detail="x"),
-        ErrorResponse(detail="x", code="c", errors={"a": ["b", "c"]}),
-        HTTPValidationError(),
-        HTTPValidationError(detail="One sentence"),
+        *(credit_response(**fields) for fields in ({}, CREDITS, LATER, {"period": None})),
+        *(
+            ErrorResponse(detail="x"),
+            ErrorResponse(detail="x", code=None, errors={"a": ["b", "c"]}),
+        ),
+        *(HTTPValidationError(), HTTPValidationError(detail="One sentence")),
         HTTPValidationError(detail=[ValidationError(loc=["query", 0], msg="m", type="t")]),
         ValidationError(loc=[], msg="m", type="t", input={"a": 1}, ctx={"limit": 3}),
     ],
     ids=lambda model: type(model).__name__,
 )
 def test_every_form_is_the_same_model(model: ApiModel) -> None:
-    """Dictionary, JSON, bytes, pickle and copy give the model again; the text is the dictionary, laid out."""
+    """Dictionary, JSON, pickle and copy give the model again, nested ones too; the text is the dictionary, laid out."""
     kind = type(model)
-    assert kind.from_dict(model.to_dict()) == model
-    assert kind.from_json(model.to_json()) == model
-    assert kind.from_json(model.to_json().encode()) == model
-    assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301  # our own bytes
-    assert copy.deepcopy(model) == model
-    assert json.loads(model.to_json()) == model.to_dict()
-    assert model.to_str() == pprint.pformat(model.to_dict())
-    assert model.to_dict() == kind.from_dict(model.to_dict()).to_dict()  # type: ignore[union-attr]  # not None
+    written = model.to_dict()
+    assert json.loads(model.to_json()) == written
+    assert model.to_str() == pprint.pformat(written)
+    for twin in (
+        *(kind.from_dict(written), kind.from_json(model.to_json()), copy.deepcopy(model)),
+        *(kind.from_json(model.to_json().encode()), pickle.loads(pickle.dumps(model))),  # noqa: S301  # our own bytes
+    ):
+        assert twin == model
+        assert twin.to_dict() == written  # type: ignore[union-attr]  # not None
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_nothing_makes_no_model(kind: type[ApiModel]) -> None:
-    """`from_dict(None)` is `None`, as in generated clients."""
-    assert kind.from_dict(None) is None
-
-
-@pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("text", ["", "[", "null", "[]", '"x"', "7", "{}}", b"\xff"])
-def test_what_is_no_json_object_is_refused(kind: type[ApiModel], text: str | bytes) -> None:
-    """Anything but an object is an error of pydantic's."""
-    with pytest.raises(pydantic.ValidationError):
-        kind.from_json(text)
-
-
-def test_an_error_shows_no_value() -> None:
-    """A body may echo a secret, so a refusal names the field and not what was in it."""
-    with pytest.raises(pydantic.ValidationError) as caught:
-        credit_response(period=[TOKEN], total_credits=TOKEN)
-    assert TOKEN not in str(caught.value)
+    """Null is `None`, as in generated clients; anything else but an object is an error of pydantic's."""
+    assert [kind.from_dict(None), kind.from_json("null"), kind.from_json(b" null\n")] == [None] * 3
+    for text in ("", "[", "[]", '"x"', "7", "{}}", b"\xff"):
+        with pytest.raises(pydantic.ValidationError):
+            kind.from_json(text)
 
 
 UTC = dt.timezone.utc
+FIRST = dt.datetime(2026, 12, 1, tzinfo=UTC)
+HALF_PAST_TEN = FIRST.replace(hour=10, minute=30)
 
 
 @pytest.mark.parametrize(
     ("reset_date", "moment"),
     [
-        (None, None),
-        ("", None),
-        ("2026-12-01", dt.datetime(2026, 12, 1, tzinfo=UTC)),
-        ("2026-12-01T10:30:00", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
-        ("2026-12-01T10:30:00Z", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
-        ("2026-12-01T10:30:00.25Z", dt.datetime(2026, 12, 1, 10, 30, 0, 250_000, tzinfo=UTC)),
-        (
-            "2026-12-01T10:30:00+02:00",
-            dt.datetime(2026, 12, 1, 10, 30, tzinfo=tzoffset(None, 7200)),
-        ),
-        ("2026-12-01 00:00 UTC", dt.datetime(2026, 12, 1, tzinfo=UTC)),
-        ("2026-12-01 10:30 -0800", dt.datetime(2026, 12, 1, 18, 30, tzinfo=UTC)),
-        ("1 December 2026", dt.datetime(2026, 12, 1, tzinfo=UTC)),
-        ("Tue, 01 Dec 2026 10:30:00 GMT", dt.datetime(2026, 12, 1, 10, 30, tzinfo=UTC)),
+        *((None, None), ("", None), ("2026-12-01", FIRST), ("1 December 2026", FIRST)),
+        *((f"2026-12-01T10:30:00{zone}", HALF_PAST_TEN) for zone in ("", "Z", "+00:00")),
+        ("2026-12-01T10:30:00.25Z", HALF_PAST_TEN.replace(microsecond=250_000)),
+        ("2026-12-01T12:30:00+02:00", HALF_PAST_TEN),
+        ("2026-12-01 02:30 -0800", HALF_PAST_TEN),
+        ("2026-12-01 00:00 UTC", FIRST),
+        ("Tue, 01 Dec 2026 10:30:00 GMT", HALF_PAST_TEN),
     ],
 )
 def test_when_the_credits_are_reset(reset_date: str | None, moment: dt.datetime | None) -> None:
@@ -361,41 +268,36 @@ def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
 @pytest.mark.parametrize(
     ("used", "total", "fraction"),
     [
-        (0, 1000, 0.0),
-        (250, 1000, 0.25),
-        (1, 3, 1 / 3),
-        (1000, 1000, 1.0),
-        (1500, 1000, 1.0),
-        (0, 0, 0.0),
-        (5, 0, 1.0),
-        (-5, 1000, 0.0),
-        (-5, -10, 0.0),
-        (5, -10, 1.0),
-        (10**399, 10**400, 0.1),
+        *((0, 1000, 0.0), (250, 1000, 0.25), (1, 3, 1 / 3), (1000, 1000, 1.0), (1500, 1000, 1.0)),
+        *(
+            (0, 0, 0.0),
+            (5, 0, 1.0),
+            (-5, 1000, 0.0),
+            (-5, -10, 0.0),
+            (5, -10, 1.0),
+            (10**399, 10**400, 0.1),
+        ),
     ],
 )
 def test_the_fraction_that_is_used(used: int, total: int, fraction: float) -> None:
     """From 0 to 1, whatever the numbers; it never divides by zero."""
-    model = CreditResponse(total=total, used=used, remaining=0)
-    assert model.used_fraction == fraction
-    assert type(model.used_fraction) is float
-
-
-@given(used=st.integers(), total=st.integers())
-def test_any_fraction_is_from_0_to_1(used: int, total: int) -> None:
-    """However large or odd the numbers are."""
-    assert 0.0 <= CreditResponse(total=total, used=used, remaining=0).used_fraction <= 1.0
+    found = CreditResponse(total=total, used=used, remaining=0).used_fraction
+    assert (found, type(found)) == (fraction, float)
 
 
 # ---- Whatever the published document allows
 
-SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())["components"][
-    "schemas"
-]
+SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())[
+    "components"
+]["schemas"]
 
 WHOLE = st.integers() | st.integers(-(2**53), 2**53).map(float)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -460,7 +362,9 @@ def spoilt(draw: st.DrawFn, schema: dict[str, Any]) -> tuple[str, dict[str, Any]
     if field in schema.get("required", ()) and draw(st.booleans()):
         body.pop(field)
     else:
-        body[field] = draw(JSON.filter(lambda value: not allows(schema["properties"][field], value)))
+        body[field] = draw(
+            JSON.filter(lambda value: not allows(schema["properties"][field], value))
+        )
     return field, body
 
 
@@ -509,8 +413,3 @@ def leniently(kind: type[ApiModel], field: str, body: dict[str, Any]) -> bool:
     if kind is HTTPValidationError:
         return body[field] is None or isinstance(body[field], str)
     return kind is ValidationError and field == "ctx" and body.get(field) is None
-
-
-def test_every_schema_has_its_model() -> None:
-    """openapi.json and the models know the same names."""
-    assert sorted(SCHEMAS) == sorted(models.__all__)
