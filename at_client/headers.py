@@ -109,14 +109,15 @@ def check_header(name: Any, value: Any) -> HeaderValue:
     """
     if not isinstance(name, str):
         raise ApiTypeError(f"a header name must be a str, not {type(name).__name__}")
-    secret = is_secret(name)
-    value = reveal(value)
-    if isinstance(value, (int, float)):
-        value = str(value).lower()
-    if not isinstance(value, str):
-        raise ApiTypeError(f"header {name} must be a str or a number, not {type(value).__name__}")
-    check_header_value(f"header {name}", value)
-    return Secret(value) if secret else value
+    secret, text = is_secret(name), reveal(value)
+    if isinstance(text, (int, float)):
+        text = str(text).lower()
+    if not isinstance(text, str):
+        raise ApiTypeError(f"header {name} must be a str or a number, not {type(text).__name__}")
+    check_header_value(f"header {name}", text)
+    if isinstance(value, Secret):
+        return value
+    return Secret(text) if secret else text
 
 
 def check_header_value(field: str, value: str) -> None:
@@ -135,8 +136,8 @@ def check_header_value(field: str, value: str) -> None:
 
 
 def check_headers(headers: Mapping[str, Any]) -> dict[str, HeaderValue]:
-    """Check every header, and wrap secret values; what is wrapped was checked before."""
-    return {name: value if isinstance(value, Secret) else check_header(name, value) for name, value in headers.items()}
+    """Check every header, and wrap secret values."""
+    return {name: check_header(name, value) for name, value in headers.items()}
 
 
 def seal_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

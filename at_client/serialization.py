@@ -227,7 +227,10 @@ def write_body(body: Any, post_params: Params | None, content_type: str | None) 
     if body is not None and post_params:
         raise ApiValueError("body and post_params exclude each other; give one of them")
     if post_params and (content_type or "").startswith(MULTIPART):
-        fields = [(name, value if isinstance(value, tuple) else write_text(name, value)) for name, value in post_params]
+        fields = [
+            (name, value if isinstance(value, tuple) else write_text(name, value))
+            for name, value in list_items(post_params)
+        ]
         return urllib3.encode_multipart_formdata(fields)
     if post_params:
         if content_type not in (None, FORM):
@@ -237,7 +240,8 @@ def write_body(body: Any, post_params: Params | None, content_type: str | None) 
     if isinstance(body, bytes):
         return body, content_type or BYTES
     if content_type is None or is_json(content_type):
-        return to_json(sanitize("body", body), inf_nan_mode="constants"), content_type or JSON
+        with _naming("body", body):
+            return to_json(_reduce(body), inf_nan_mode="constants"), content_type or JSON
     if isinstance(body, str):
         return write_text("body", body).encode("utf-8"), content_type
     raise ApiValueError(f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes")

@@ -170,16 +170,12 @@ def test_values_of_the_wrong_type(name: str, value: Any, says: str) -> None:
 @pytest.mark.parametrize("value", [f"{TOKEN}\n", f"{TOKEN}\x00", f" {TOKEN}", f"{TOKEN}ä"])
 def test_a_token_that_no_header_may_carry(value: str) -> None:
     """The value is not shown."""
-    with pytest.raises(
-        ApiValueError, match=r"^access_token has characters that no header"
-    ) as caught:
+    with pytest.raises(ApiValueError, match=r"^access_token has characters that no header") as caught:
         CHECKS["access_token"]("access_token", value)
     assert not secrets_in(str(caught.value))
 
 
-def test_a_path_in_the_home_of_the_user(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
+def test_a_path_in_the_home_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     """A tilde is the user's home, as in a shell."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "ca.pem").touch()

@@ -236,10 +236,7 @@ def test_arguments_take_precedence_over_the_environment(monkeypatch: pytest.Monk
     ("token", "value"),
     [
         *((TOKEN, f"Bearer {TOKEN}"), (None, None), ("", None)),
-        *(
-            (source, SourcedToken())
-            for source in (lambda: TOKEN, PasswordGrant("token", "ada", "p"))
-        ),
+        *((source, SourcedToken()) for source in (lambda: TOKEN, PasswordGrant("token", "ada", "p"))),
     ],
 )
 def test_the_credentials_as_generated_clients_have_them(token: Any, value: Any) -> None:

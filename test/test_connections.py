@@ -78,10 +78,7 @@ def test_status_lines(line: bytes, groups: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize(
     ("given", "tidy"),
     [
-        *(
-            (lines, lines)
-            for lines in (b"", b"A: 1\r\nB:2\r\n", b"a:\r\n", b"A: b: c\r\n", b"A: Gr\xfcn\r\n")
-        ),
+        *((lines, lines) for lines in (b"", b"A: 1\r\nB:2\r\n", b"a:\r\n", b"A: b: c\r\n", b"A: Gr\xfcn\r\n")),
         (b"A: 1\nB: 2\n", b"A: 1\r\nB: 2\r\n"),
         (b"A: 1\r\r\nB: 2\r\n", b"A: 1\r\nB: 2\r\n"),
         (b"A: 1\r\n 2\r\n\t3\r\n", b"A: 1 2 3\r\n"),
@@ -158,18 +155,9 @@ MAIL = "the port speaks a mail or file protocol, not HTTP"
         *((start, HTTP2) for start in (b"\x00\x00\x12\x04\x00", b"HTTP/2.0 200 OK\r\n")),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the port speaks SSH, not HTTP"),
         *((start, MAIL) for start in (b"220 mail ESMTP\r\n", b"220-x\r\n", b"+OK POP3\r\n")),
-        *(
-            (start, "the port speaks no HTTP; it may be a SOCKS proxy")
-            for start in (b"\x05\xff", b"\x00[")
-        ),
-        *(
-            (start, "the port does not speak HTTP")
-            for start in (b"{}\r\n", b"ICY 200 OK\r\n", b"\r\n")
-        ),
-        *(
-            (start, "the port does not speak HTTP")
-            for start in (b"http/1.1 200 OK\r\n", b"HTTP/0.9 200\r\n")
-        ),
+        *((start, "the port speaks no HTTP; it may be a SOCKS proxy") for start in (b"\x05\xff", b"\x00[")),
+        *((start, "the port does not speak HTTP") for start in (b"{}\r\n", b"ICY 200 OK\r\n", b"\r\n")),
+        *((start, "the port does not speak HTTP") for start in (b"http/1.1 200 OK\r\n", b"HTTP/0.9 200\r\n")),
     ],
 )
 def test_what_else_a_port_may_speak(start: bytes, says: str) -> None:
@@ -206,14 +194,8 @@ NO_NUMBER = "its Content-Length is not a number"
     [
         (["chunked"], ["5"], BOTH),
         *(([], lengths, CONFLICT) for lengths in (["5", "6"], ["5, 6"], ["5,"], ["05", "5"])),
-        *(
-            (codings, [], UNKNOWN)
-            for codings in (["gzip"], ["gzip, chunked"], [""], ["chunked"] * 2)
-        ),
-        *(
-            ([], [x], NO_NUMBER)
-            for x in ("", "-5", "+5", "5.0", "0x5", "5 5", "²", "1_0", "1" * 20)
-        ),
+        *((codings, [], UNKNOWN) for codings in (["gzip"], ["gzip, chunked"], [""], ["chunked"] * 2)),
+        *(([], [x], NO_NUMBER) for x in ("", "-5", "+5", "5.0", "0x5", "5 5", "²", "1_0", "1" * 20)),
     ],
 )
 def test_a_body_whose_end_is_not_certain(codings: list[str], lengths: list[str], says: str) -> None:

@@ -53,10 +53,7 @@ class Generated:
         *((WORD.encode(), kind) for kind in (JSON, None, "text/html", LATIN)),
         (WORD.encode(), "application/json; charset=unknown-8bit"),
         *((codecs.BOM_UTF8 + WORD.encode(), kind) for kind in (JSON, LATIN)),
-        *(
-            (WORD.encode(code), JSON)
-            for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")
-        ),
+        *((WORD.encode(code), JSON) for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")),
         (b" \r\n\t" + WORD.encode() + b"\n", JSON),
     ],
 )
@@ -84,10 +81,7 @@ INTEGER = "Input should be a valid integer, unable to parse string as an integer
         (b" \n", None, int, "the body is empty"),
         (b"<html>", "text/html; charset=utf-8", int, f"text/html {PORTAL}"),
         (b"<html>", None, int, f"something without a content type {PORTAL}"),
-        *(
-            (body, JSON, CreditResponse, "body: Input should be ")
-            for body in (b"null", b"[]", b"7")
-        ),
+        *((body, JSON, CreditResponse, "body: Input should be ") for body in (b"null", b"[]", b"7")),
         (b"{", JSON, CreditResponse, "Invalid JSON: EOF while parsing"),
         (b"{} {}", JSON, CreditResponse, "Invalid JSON: trailing characters"),
         (b"NaN", JSON, float, "NaN is not a number in JSON"),
@@ -112,9 +106,7 @@ INTEGER = "Input should be a valid integer, unable to parse string as an integer
         (b"{}", JSON, "List[", "'List[' is not a type"),
     ],
 )
-def test_what_is_not_what_was_promised(
-    body: bytes, content_type: str | None, kind: Any, says: str
-) -> None:
+def test_what_is_not_what_was_promised(body: bytes, content_type: str | None, kind: Any, says: str) -> None:
     """The fault says which it is: nothing, something else, no JSON, or which field."""
     with pytest.raises(DecodeFault) as caught:
         decode(body, headers(content_type), kind)
@@ -186,20 +178,12 @@ ERRORS = {"200": CreditResponse, "422": HTTPValidationError, "500": ErrorRespons
         (404, b'{"detail": "x"}', ERRORS, HTTPValidationError(detail="x")),
         (404, b'{"detail": "x"}', {"default": ErrorResponse}, ErrorResponse(detail="x")),
         (422, b'{"detail": "x", "code": "y"}', ERRORS, HTTPValidationError(detail="x", code="y")),
-        *(
-            (404, body, ERRORS, None)
-            for body in (b"", b"<html>", b"{}", b'{"other": 1}', CREDITS_BODY)
-        ),
-        *(
-            (404, b'{"detail": "x"}', types, None)
-            for types in (None, {}, {"200": int}, {"404": None})
-        ),
+        *((404, body, ERRORS, None) for body in (b"", b"<html>", b"{}", b'{"other": 1}', CREDITS_BODY)),
+        *((404, b'{"detail": "x"}', types, None) for types in (None, {}, {"200": int}, {"404": None})),
         (404, b"7", {"4XX": int}, 7),
     ],
 )
-def test_the_error_model_is_read_whatever_the_status(
-    status: int, body: bytes, types: Any, data: Any
-) -> None:
+def test_the_error_model_is_read_whatever_the_status(status: int, body: bytes, types: Any, data: Any) -> None:
     """The model for the status, else any other error model that fits; a bad body is no second error."""
     found = decode_error(body, status, types)
     assert (found, type(found)) == (data, type(data))
@@ -224,10 +208,7 @@ def test_an_error_model_without_a_field_of_its_own_does_not_fit() -> None:
             (b"\xe4", None, "�"),
             (b"", "text/html", ""),
         ),
-        *(
-            (b"\xe4", f"text/html; {x}", "ä")
-            for x in ("charset=latin-1", "CHARSET=ISO-8859-1; x=1")
-        ),
+        *((b"\xe4", f"text/html; {x}", "ä") for x in ("charset=latin-1", "CHARSET=ISO-8859-1; x=1")),
         *((b"\xe4", f"text/html; charset={x}", "�") for x in ("nonsense", "")),
         # Python's punycode takes time by the square of the length, so it is no charset to us.
         (b"a" * 500_000 + b"-9", "text/html; charset=punycode", "a" * 500_000 + "-9"),
@@ -275,8 +256,7 @@ def test_utf8_is_left_alone() -> None:
 
 @given(
     body=st.binary(max_size=50),
-    content_type=st.none()
-    | st.sampled_from([JSON, "text/html", "x; charset=utf-16", "x; charset=hex"]),
+    content_type=st.none() | st.sampled_from([JSON, "text/html", "x; charset=utf-16", "x; charset=hex"]),
     kind=st.sampled_from([int, str, bytes, list[int], CreditResponse, "List[str]", Generated]),
 )
 def test_any_body_is_read_or_our_fault(body: bytes, content_type: str | None, kind: Any) -> None:

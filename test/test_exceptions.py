@@ -75,20 +75,11 @@ def test_the_tree_is_the_published_one() -> None:
         depth = line.index(name) // 4 if name else 0
         parents[depth:] = [name]
         drawn[name] = parents[depth - 1] if depth else "Exception"
-    kinds = {
-        k
-        for k in vars(exceptions).values()
-        if isinstance(k, type) and issubclass(k, OpenApiException)
-    }
-    found = {
-        k.__name__: (k.__bases__[0].__name__, *(b.__name__ for b in k.__bases__[1:])) for k in kinds
-    }
+    kinds = {k for k in vars(exceptions).values() if isinstance(k, type) and issubclass(k, OpenApiException)}
+    found = {k.__name__: (k.__bases__[0].__name__, *(b.__name__ for b in k.__bases__[1:])) for k in kinds}
     argument = found.pop("_ArgumentError")
     assert argument == ("OpenApiException",)
-    bases = {
-        name: "OpenApiException" if base == "_ArgumentError" else base
-        for name, (base, *_) in found.items()
-    }
+    bases = {name: "OpenApiException" if base == "_ArgumentError" else base for name, (base, *_) in found.items()}
     assert bases == {name: parent for name, parent in drawn.items() if name}
     for builtin in (TypeError, ValueError, KeyError, AttributeError):
         ours = getattr(exceptions, f"Api{builtin.__name__}")
@@ -162,9 +153,7 @@ ROWS: list[tuple[Callable[[], OpenApiException], str]] = [
         f"400 Bad Request from {SOURCE}",
     ),
     (
-        lambda: UnauthorizedException(
-            http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)
-        ),
+        lambda: UnauthorizedException(http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)),
         f"401 Unauthorized from {SOURCE}: Not you. {ADVICE[401]}",
     ),
     (lambda: ForbiddenException(403, body=detail("No.")), f"403 Forbidden: No. {ADVICE[403]}"),
@@ -286,10 +275,7 @@ ALL = [
     OpenApiException("plain"),
     ApiTypeError("wrong", ["a", 0], (int,), key_type=False),
     *(kind("wrong", ["a", 0]) for kind in (ApiValueError, ApiKeyError, ApiAttributeError)),
-    *(
-        kind(status, "R", retry_after=3.0, **PARTS)
-        for status, kind in exceptions._BY_STATUS.items()
-    ),
+    *(kind(status, "R", retry_after=3.0, **PARTS) for status, kind in exceptions._BY_STATUS.items()),
     *(kind(503, "R", **PARTS) for kind in (ApiException, ServiceException)),
     ApiException(422, data=HTTPValidationError(detail="x"), message="Words of our own."),
     *(kind(reason="refused.") for kind in (ApiConnectionException, ApiTimeoutException)),
@@ -299,11 +285,7 @@ ALL = [
 
 def test_every_class_is_among_those_that_are_pickled() -> None:
     """A class that the tree gains is pickled below, too."""
-    kinds = {
-        k
-        for k in vars(exceptions).values()
-        if isinstance(k, type) and issubclass(k, OpenApiException)
-    }
+    kinds = {k for k in vars(exceptions).values() if isinstance(k, type) and issubclass(k, OpenApiException)}
     assert {kind for kind in kinds if kind.__name__[0] != "_"} == {type(error) for error in ALL}
 
 

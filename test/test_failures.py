@@ -34,10 +34,7 @@ CONNECTION: Any = urllib3.connection.HTTPConnection("api.example.com")
 RESPONSE = urllib3.HTTPResponse(preload_content=False)
 
 SERVICE = "Check the service, and that the proxy may reach it."
-CLOSED = (
-    "the connection was closed before the response was complete. "
-    "Check the service and what is in between."
-)
+CLOSED = "the connection was closed before the response was complete. Check the service and what is in between."
 LATE = "; the call took 1.5 s. Check the service, or allow more with timeout."
 NO_HTTP = "no valid HTTP response."
 NAME = "the host name was not found (Name or service not known). Check it, and the network."
@@ -116,41 +113,17 @@ FINAL: list[tuple[BaseException, str]] = [
         (kind("hidden"), NO_HTTP)
         for kind in (http.client.BadStatusLine, http.client.LineTooLong, http.client.InvalidURL)
     ),
-    *(
-        (kind("hidden"), NO_HTTP)
-        for kind in (http.client.UnknownProtocol, http.client.CannotSendRequest)
-    ),
-    *(
-        (kind("hidden"), NO_HTTP)
-        for kind in (lower.InvalidHeader, lower.ResponseNotChunked, lower.ProtocolError)
-    ),
-    *(
-        (kind("hidden"), NO_HTTP)
-        for kind in (lower.DecodeError, lower.BodyNotHttplibCompatible, ValueError)
-    ),
+    *((kind("hidden"), NO_HTTP) for kind in (http.client.UnknownProtocol, http.client.CannotSendRequest)),
+    *((kind("hidden"), NO_HTTP) for kind in (lower.InvalidHeader, lower.ResponseNotChunked, lower.ProtocolError)),
+    *((kind("hidden"), NO_HTTP) for kind in (lower.DecodeError, lower.BodyNotHttplibCompatible, ValueError)),
     (lower.HeaderParsingError([], "hidden"), NO_HTTP),
     (UnicodeDecodeError("utf-8", b"x", 0, 1, "hidden"), NO_HTTP),
     (lower.LocationParseError("x"), NO_HTTP),  # a ValueError, too
-    *(
-        (kind("odd"), WARNING.format("odd"))
-        for kind in (lower.InsecureRequestWarning, lower.DependencyWarning)
-    ),
-    *(
-        (kind(POOL, "x"), FAILED.format(kind.__name__))
-        for kind in (lower.PoolError, lower.EmptyPoolError)
-    ),
-    *(
-        (kind(POOL, "/"), FAILED.format(kind.__name__))
-        for kind in (lower.MaxRetryError, lower.HostChangedError)
-    ),
-    *(
-        (kind("x"), FAILED.format(kind.__name__))
-        for kind in (lower.TimeoutStateError, lower.ResponseError)
-    ),
-    *(
-        (kind("hidden"), FAILED.format(kind.__name__))
-        for kind in (queue.Empty, MemoryError, AssertionError)
-    ),
+    *((kind("odd"), WARNING.format("odd")) for kind in (lower.InsecureRequestWarning, lower.DependencyWarning)),
+    *((kind(POOL, "x"), FAILED.format(kind.__name__)) for kind in (lower.PoolError, lower.EmptyPoolError)),
+    *((kind(POOL, "/"), FAILED.format(kind.__name__)) for kind in (lower.MaxRetryError, lower.HostChangedError)),
+    *((kind("x"), FAILED.format(kind.__name__)) for kind in (lower.TimeoutStateError, lower.ResponseError)),
+    *((kind("hidden"), FAILED.format(kind.__name__)) for kind in (queue.Empty, MemoryError, AssertionError)),
 ]
 
 LOST: list[tuple[BaseException, str]] = [
@@ -171,18 +144,12 @@ LOST: list[tuple[BaseException, str]] = [
     (lower.NewConnectionError(CONNECTION, "odd"), REFUSED.format("NewConnectionError")),
     (lower.ConnectTimeoutError(CONNECTION, "x"), f"no connection in time{LATE}"),
     (lower.ReadTimeoutError(POOL, "/", "x"), f"no complete response in time{LATE}"),
-    *(
-        (kind("x"), f"no complete response in time{LATE}")
-        for kind in (lower.TimeoutError, TimeoutError)
-    ),
+    *((kind("x"), f"no complete response in time{LATE}") for kind in (lower.TimeoutError, TimeoutError)),
     (lower.ProtocolError("x", TimeoutError("timed out")), f"no complete response in time{LATE}"),
     *((error, CLOSED) for error in (RESET, ConnectionAbortedError(), BrokenPipeError())),
     *((kind("x"), CLOSED) for kind in (http.client.RemoteDisconnected, StaleConnectionError)),
     (lower.ProtocolError("Connection aborted.", RESET), CLOSED),
-    *(
-        (error, CLOSED)
-        for error in (http.client.IncompleteRead(b"x", 7), lower.IncompleteRead(1, 2))
-    ),
+    *((error, CLOSED) for error in (http.client.IncompleteRead(b"x", 7), lower.IncompleteRead(1, 2))),
     (by(lower.ProtocolError("Connection broken"), lower.IncompleteRead(1, 2)), CLOSED),
     (lower.InvalidChunkLength(RESPONSE, b"x"), CLOSED),
     (lower.ClosedPoolError(POOL, "x"), "the client was closed during the call."),
@@ -194,9 +161,7 @@ LOST: list[tuple[BaseException, str]] = [
     (OSError("odd"), "the connection failed (OSError)."),
 ]
 
-ROWS = [(error, False, says) for error, says in FINAL] + [
-    (error, True, says) for error, says in LOST
-]
+ROWS = [(error, False, says) for error, says in FINAL] + [(error, True, says) for error, says in LOST]
 
 
 @pytest.mark.parametrize(("error", "lost", "says"), ROWS, ids=lambda cell: type(cell).__name__)
@@ -277,9 +242,7 @@ def test_every_exception_of_urllib3_becomes_ours(kind: type[BaseException]) -> N
 
 @given(
     st.recursive(
-        st.sampled_from([OSError, ValueError, TimeoutError, http.client.HTTPException]).map(
-            lambda kind: kind("x")
-        ),
+        st.sampled_from([OSError, ValueError, TimeoutError, http.client.HTTPException]).map(lambda kind: kind("x")),
         lambda inner: inner.flatmap(
             lambda error: st.sampled_from(
                 [

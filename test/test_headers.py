@@ -63,9 +63,7 @@ def test_seal_wraps_every_str(value: Any, sealed: Any) -> None:
     assert reveal(7) == 7
 
 
-@pytest.mark.parametrize(
-    "name", ["", " ", "a b", "a:", "a\n", "ä", '"', "a/b", "a\x00", "x" * 50 + "("]
-)
+@pytest.mark.parametrize("name", ["", " ", "a b", "a:", "a\n", "ä", '"', "a/b", "a\x00", "x" * 50 + "("])
 def test_what_is_no_header_name(name: str) -> None:
     """Anything but a token of RFC 9110 is refused, and shown in ASCII, cut short."""
     with pytest.raises(ApiValueError) as caught:
@@ -137,9 +135,7 @@ def test_headers_are_checked_and_sealed_together() -> None:
     checked = check_headers({"Authorization": "x", "X-A": 1, "X-Plain": Secret("y")})
     assert checked == {"Authorization": Secret("x"), "X-A": "1", "X-Plain": Secret("y")}
     assert reveal_all(checked) == {"Authorization": "x", "X-A": "1", "X-Plain": "y"}
-    assert (
-        repr(seal_headers({"Cookie": "x", "X-A": "1"})) == "{'Cookie': Secret('***'), 'X-A': '1'}"
-    )
+    assert repr(seal_headers({"Cookie": "x", "X-A": "1"})) == "{'Cookie': Secret('***'), 'X-A': '1'}"
     with pytest.raises(ApiValueError, match=r"^header X-B has"):
         check_headers({"X-A": "1", "X-B": "\n"})
 
@@ -189,9 +185,7 @@ def test_cookies(value: Any, written: str | None) -> None:
     assert write_cookie("a", value) == (f"a={value}" if written is None else written)
 
 
-@pytest.mark.parametrize(
-    "value", [" ", "a b", "a,b", "a;b", "a\\b", 'a"b', '"', '"a', *CONTROLS], ids=ascii
-)
+@pytest.mark.parametrize("value", [" ", "a b", "a,b", "a;b", "a\\b", 'a"b', '"', '"a', *CONTROLS], ids=ascii)
 def test_what_no_cookie_may_carry(value: str) -> None:
     """The cookie is named, the value never shown."""
     with pytest.raises(ApiValueError) as caught:

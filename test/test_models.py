@@ -85,9 +85,7 @@ def test_a_field_is_read_and_written_by_its_wire_name(wire: str) -> None:
             assert faults(caught) == {wire}
         else:
             assert getattr(read(body), attribute) == absent
-            assert read(body).to_dict() == (
-                {**rest, wire: absent} if absent == 0 or not absence else rest
-            )
+            assert read(body).to_dict() == ({**rest, wire: absent} if absent == 0 or not absence else rest)
 
 
 @pytest.mark.parametrize("wire", NUMBERS)
@@ -287,17 +285,13 @@ def test_the_fraction_that_is_used(used: int, total: int, fraction: float) -> No
 
 # ---- Whatever the published document allows
 
-SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())[
-    "components"
-]["schemas"]
+SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "openapi.json").read_text())["components"][
+    "schemas"
+]
 
 WHOLE = st.integers() | st.integers(-(2**53), 2**53).map(float)
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.text()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -362,9 +356,7 @@ def spoilt(draw: st.DrawFn, schema: dict[str, Any]) -> tuple[str, dict[str, Any]
     if field in schema.get("required", ()) and draw(st.booleans()):
         body.pop(field)
     else:
-        body[field] = draw(
-            JSON.filter(lambda value: not allows(schema["properties"][field], value))
-        )
+        body[field] = draw(JSON.filter(lambda value: not allows(schema["properties"][field], value)))
     return field, body
 
 

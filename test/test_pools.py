@@ -16,10 +16,7 @@ ONE, TWO = "http://one:3128", "http://two:3128"
 @pytest.mark.parametrize(
     ("url", "origin"),
     [
-        *(
-            (f"https://a.example{rest}", "https://a.example")
-            for rest in ("", "/", "/v1?x=1", "?x=1", "#x")
-        ),
+        *((f"https://a.example{rest}", "https://a.example") for rest in ("", "/", "/v1?x=1", "?x=1", "#x")),
         ("http://a.example:80//v1/../v2", "http://a.example:80"),
         ("HTTP://[::1]:80/v1", "HTTP://[::1]:80"),
     ],
@@ -56,10 +53,7 @@ def test_the_credentials_of_a_proxy(url: str, parts: tuple[Any, ...]) -> None:
     ("settings", "environ", "proxy"),
     [
         ({}, {}, ""),
-        *(
-            ({}, {name: ONE}, ONE)
-            for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-        ),
+        *(({}, {name: ONE}, ONE) for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")),
         *(({}, {name: ONE}, "") for name in ("http_proxy", "HTTP_PROXY", "NO_PROXY")),
         ({}, {"HTTPS_PROXY": "one:3128"}, ONE),
         ({}, {"https_proxy": ONE, "HTTPS_PROXY": TWO}, ONE),

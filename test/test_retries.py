@@ -38,9 +38,7 @@ def response(status: int, retry_after: float | None = None) -> urllib3.HTTPRespo
     return urllib3.HTTPResponse(status=status, headers=headers, preload_content=False)
 
 
-def wait_after(
-    retry: urllib3.Retry, method: str, status: int | None, retry_after: float | None = None
-) -> float | None:
+def wait_after(retry: urllib3.Retry, method: str, status: int | None, retry_after: float | None = None) -> float | None:
     """Return the wait before the next attempt, `None` for no attempt; a status of `None` is a loss."""
     end = LOST if status is None else response(status, retry_after)
     step = next_attempt(retry, method, end, retry_after)
@@ -65,13 +63,8 @@ def test_what_is_tried_again(method: str, status: int | None, retry_after: float
     """Only idempotent requests, after a loss or a passing trouble; a long `Retry-After` raises at once."""
     expected = method in IDEMPOTENT_METHODS and (status is None or status in RETRY_STATUSES)
     expected = expected and (retry_after or 0.0) <= 60.0
-    assert (
-        next_attempt(Backoff(1), method, response(status) if status else LOST, retry_after)
-        is not None
-    ) is expected
-    assert (
-        next_attempt(Backoff(0), method, response(status) if status else LOST, retry_after) is None
-    )
+    assert (next_attempt(Backoff(1), method, response(status) if status else LOST, retry_after) is not None) is expected
+    assert next_attempt(Backoff(0), method, response(status) if status else LOST, retry_after) is None
 
 
 def test_each_retry_waits_twice_as_long() -> None:
@@ -116,9 +109,7 @@ def test_the_wait_doubles_up_to_a_limit(tried: int, jitter: float, wait: float) 
 
 
 @pytest.mark.parametrize(("longest", "last"), [(1e9, 512.0), (600.0, 512.0), (500.0, 500.0)])
-def test_a_wait_never_overflows(
-    monkeypatch: pytest.MonkeyPatch, longest: float, last: float
-) -> None:
+def test_a_wait_never_overflows(monkeypatch: pytest.MonkeyPatch, longest: float, last: float) -> None:
     """However many retries there were, two to their power stays a number: it stops doubling after ten."""
     monkeypatch.setattr(retries, "LONGEST_WAIT", longest)
     assert [backoff(tried, 0.0) for tried in (10, 11, 5000)] == [last] * 3

@@ -214,14 +214,8 @@ def test_paths(template: str, params: Any, formats: Any, path: str) -> None:
     ("template", "kind", "says"),
     [
         (7, ApiTypeError, "resource_path must be a str, not int"),
-        *(
-            (wrong, ApiValueError, "resource_path must start with a slash")
-            for wrong in ("", "a", ".evil/{x}")
-        ),
-        *(
-            (wrong, ApiValueError, "resource_path must be a path alone")
-            for wrong in ("/a?b=1", "/a#b")
-        ),
+        *((wrong, ApiValueError, "resource_path must start with a slash") for wrong in ("", "a", ".evil/{x}")),
+        *((wrong, ApiValueError, "resource_path must be a path alone") for wrong in ("/a?b=1", "/a#b")),
         ("/{y}", ApiValueError, "path parameter y must be given, and not be empty, '.' or '..'"),
     ],
 )
@@ -270,10 +264,7 @@ def test_any_query_comes_out_as_it_went_in(params: list[tuple[str, str]]) -> Non
     ("body", "form", "content_type", "written", "sent_as"),
     [
         ({"a": 1, "b": [None, True]}, None, None, b'{"a":1,"b":[null,true]}', JSON),
-        *(
-            (body, None, None, json.dumps(body).encode(), JSON)
-            for body in ([], 0, False, "", "text")
-        ),
+        *((body, None, None, json.dumps(body).encode(), JSON) for body in ([], 0, False, "", "text")),
         ("Größe", None, None, '"Größe"'.encode(), JSON),
         (CREDITS, None, None, json.dumps(WRITTEN, separators=(",", ":")).encode(), JSON),
         ([Job(name="x")], None, None, b'[{"jobName":"x"}]', JSON),
@@ -337,9 +328,7 @@ def test_files_of_a_form(tmp_path: Path) -> None:
 
 def test_a_multipart_form_carries_fields_and_files() -> None:
     """Each field is a part of its own, under a boundary that the content type names."""
-    body, content_type = write_body(
-        None, [("a", 1), *read_files({"f": ("x.txt", b"text")})], "multipart/form-data"
-    )
+    body, content_type = write_body(None, [("a", 1), *read_files({"f": ("x.txt", b"text")})], "multipart/form-data")
     assert isinstance(body, bytes)
     assert content_type.startswith("multipart/form-data; boundary=")
     assert b'name="a"\r\n\r\n1\r\n' in body
@@ -409,14 +398,10 @@ def test_the_three_steps_reach_any_operation(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_any_verb_with_any_body(
-    service: Service, make_client: Callable[..., ApiClient], method: str
-) -> None:
+def test_any_verb_with_any_body(service: Service, make_client: Callable[..., ApiClient], method: str) -> None:
     """Every verb carries bytes as they are, and says how many."""
     client = make_client(service.url)
-    request = client.param_serialize(
-        method, "/api/v1/echo/x", body=b"raw", auth_settings=["OAuth2PasswordBearer"]
-    )
+    request = client.param_serialize(method, "/api/v1/echo/x", body=b"raw", auth_settings=["OAuth2PasswordBearer"])
     seen = client.response_deserialize(client.call_api(*request), {"200": dict[str, Any]}).data
     assert (seen["method"], seen["body"]) == (method, "raw")
     assert seen["headers"]["content-length"] == "3"
