@@ -14,7 +14,6 @@ import pytest
 
 from at_client import ApiClient, Configuration, CreditsApi, models
 from at_client.decoding import promised_type
-from at_client.sealed import Secret
 
 if TYPE_CHECKING:
     from at_client.models.base import ApiModel
