@@ -81,7 +81,7 @@ def _naming(field: str, value: object) -> Generator[None, None, None]:
     """Name the parameter in the error if a value cannot be written."""
     try:
         yield
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ApiTypeError(f"{field} cannot be written as JSON: {type(value).__name__}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import math
 import time
 from io import BufferedReader, RawIOBase
@@ -156,8 +157,8 @@ MAIL = "the port speaks a mail or file protocol, not HTTP"
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the port speaks SSH, not HTTP"),
         *((start, MAIL) for start in (b"220 mail ESMTP\r\n", b"220-x\r\n", b"+OK POP3\r\n")),
         *((start, "the port speaks no HTTP; it may be a SOCKS proxy") for start in (b"\x05\xff", b"\x00[")),
-        *((start, "the port does not speak HTTP") for start in (b"{}\r\n", b"ICY 200 OK\r\n", b"\r\n")),
-        *((start, "the port does not speak HTTP") for start in (b"http/1.1 200 OK\r\n", b"HTTP/0.9 200\r\n")),
+        *((start, "what came back is not HTTP") for start in (b"{}\r\n", b"ICY 200 OK\r\n", b"\r\n")),
+        *((start, "what came back is not HTTP") for start in (b"http/1.1 200 OK\r\n", b"HTTP/0.9 200\r\n")),
     ],
 )
 def test_what_else_a_port_may_speak(start: bytes, says: str) -> None:
@@ -212,6 +213,10 @@ class Received:
 
     def gettimeout(self) -> None:
         return None
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        assert mode == "rb"
+        return io.BytesIO()
 
     def recv_into(self, buffer: Any) -> int:
         return self._packets.readinto(buffer)

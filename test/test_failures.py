@@ -277,7 +277,7 @@ class SOCKS5Error(Socks):
 TUNNEL = "Tunnel connection failed: "
 LOGIN = "it wants a user name and a password ({}). Put them into Configuration.proxy."
 REFUSED_TUNNEL = "it refused the tunnel ({}). Check Configuration.proxy, and what it allows."
-UNREACHED = f"it could not reach the service ({{}}). {SERVICE}"
+UNREACHED = f"it could not reach api.example.com:443 ({{}}). {SERVICE}"
 
 
 @pytest.mark.parametrize(

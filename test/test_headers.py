@@ -83,7 +83,7 @@ def test_what_is_no_header_name(name: str) -> None:
         ("X", True, "true"),
         ("Authorization", "x", Secret("x")),
         ("authorization", Secret("x"), Secret("x")),
-        ("X", Secret("x"), "x"),
+        ("X", Secret("x"), Secret("x")),
     ],
 )
 def test_header_values(name: str, value: Any, kept: Any) -> None:
