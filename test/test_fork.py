@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from at_client import ApiClient, Configuration, CreditsApi, UnauthorizedException
+from at_client import ApiClient, Configuration, CreditsApi, PasswordGrant, UnauthorizedException
 from support.ending import good_call
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.leaks import open_descriptors
+from support.service import PASSWORD, USER
 from support.tasks import failing, remaining, response_of
 from support.wire import Wait, Wire, answer, reply
 
@@ -151,6 +152,16 @@ def test_a_fork_at_any_moment_harms_neither(make_api: Callable[..., CreditsApi],
     assert said == ["True"] * 8
     assert len(answers) > 8
     assert all(answers)
+
+
+@needs_fork
+@many_threads
+def test_a_grant_that_is_fetching_is_free_in_a_child(make_api: Callable[..., CreditsApi], service: Service) -> None:
+    """A lock that a thread of the parent holds during the fork would stay held in the child for ever."""
+    grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
+    api = make_api(service.url, access_token=grant, timeout=5.0)
+    with grant._lock:
+        assert in_child(lambda: api.get_credits().remaining) == "750"
 
 
 @needs_fork

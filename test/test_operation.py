@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +14,18 @@ from at_client import (
     ApiClient,
     ApiConnectionException,
     ApiDecodeException,
+    ApiTimeoutException,
     ApiTypeError,
     ApiValueError,
     Configuration,
     CreditsApi,
+    ServiceException,
 )
+from at_client.auth import hold
+from at_client.connections import Clock, TimedReader
 from support.ending import good_call
 from support.facts import TOKEN
-from support.wire import CLOSE, Wire, reply
+from support.wire import CLOSE, Wire, answer, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +121,75 @@ def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
         CreditsApi(client_of(Configuration("https://127.0.0.1:9", TOKEN, key_file=key))).get_credits()
 
 
-def client_of(configuration: Configuration) -> ApiClient:
+def test_a_client_needs_a_configuration() -> None:
+    """The mistake is told at once, not at the first call."""
+    with pytest.raises(ApiTypeError, match=r"^configuration must be a Configuration, not str$"):
+        ApiClient("https://api.example.com")  # type: ignore[arg-type]  # the point of the test
 
+
+def test_credentials_of_a_call_are_a_mapping(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """`param_serialize` refuses anything else by name."""
+    with pytest.raises(ApiTypeError, match=r"^_request_auth must be a mapping"):
+        make_api(wire.url).api_client.param_serialize("GET", "/", _request_auth=[1])  # type: ignore[arg-type]  # wrong
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_an_unread_response_is_closed_before_the_next_attempt(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """Its connection could not be used again before its body is read."""
+    wire.play(reply(answer(b"busy", 503)))
+    response = make_api(wire.url).get_credits_api_v1_credits_get_without_preload_content()
+    assert response.status == 200
+    response.close()
+    assert (len(wire.requests), wire.connections) == (2, 2)
+
+
+def test_an_error_of_ours_comes_through_a_source(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """A source may itself call a service with this client."""
+    error = ServiceException(status=503)
+
+    def fail() -> str:
+        raise error
+
+    with pytest.raises(ServiceException) as caught:
+        make_api(wire.url, access_token=fail).get_credits()
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("timeout", [0.05, 1e-9])
+def test_a_renewal_that_takes_too_long_ends_the_wait(timeout: float) -> None:
+    """Whoever waits for another thread's renewal waits no longer than its own deadline, which may be past."""
+    lock = threading.Lock()
+    with lock, pytest.raises(ApiTimeoutException, match="renewing"), hold(lock, Clock(timeout)):
+        pytest.fail("it cannot be had")
+
+
+def test_no_read_begins_after_the_deadline() -> None:
+    """Even if bytes are waiting: there is no time left to do anything with them."""
+    near, far = socket.socketpair()
+    with near, far, TimedReader(near, time.monotonic() - 1.0) as reader:
+        far.sendall(b"late")
+        with pytest.raises(TimeoutError):
+            reader.read(4)
+
+
+def test_socket_options_are_set(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """They take the place of urllib3's, TCP_NODELAY."""
+    api = make_api(wire.url, socket_options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+    response = api.get_credits_api_v1_credits_get_without_preload_content()
+    sock = response.connection.sock  # type: ignore[attr-defined]  # urllib3's own
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+    response.close()
+
+
+def test_the_pool_manager_serves_other_urls(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+    """It is urllib3's, redirects included."""
+    manager = make_api(wire.url).api_client.rest_client.pool_manager
+    wire.play(reply(answer(b"", 302, headers=[("Location", "/elsewhere")])))
+    assert manager.request("GET", f"{wire.url}/").status == 200
+    assert wire.requests[1].startswith(b"GET /elsewhere ")
+    manager.clear()
+
+
+def client_of(configuration: Configuration) -> ApiClient:
     return ApiClient(configuration)
