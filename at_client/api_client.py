@@ -193,7 +193,7 @@ class ApiClient:
         method = check_method(method)
         given = join_lists(header_params or {}, collection_formats or {})
         headers = merge_headers(self.default_headers, given)
-        cookies = [pop_header(headers, "Cookie"), None if pop_header(given, "Cookie") else self._cookie]
+        cookies = [pop_header(headers, "Cookie"), None if "cookie" in map(str.lower, given) else self._cookie]
         cookies += [write_cookie(*item) for item in list_items(cookie_params)]
         queries, before = list_items(query_params), dict(headers)
         self.update_params_for_auth(

@@ -15,7 +15,8 @@ from at_client.models.error_response import ErrorResponse
 from at_client.models.http_validation_error import HTTPValidationError
 from at_client.rest import RESTResponseType
 
-_RESPONSES = {"200": CreditResponse, "422": HTTPValidationError, "500": ErrorResponse}
+_RESPONSES = {"200": CreditResponse, "500": ErrorResponse, "422": HTTPValidationError}
+"""Status -> model; an error with another status is read as the first of the error models that fits."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
