@@ -106,7 +106,7 @@ class PoolManager(urllib3.PoolManager):
         self, method: str, url: str, redirect: bool = True, **options: Any
     ) -> urllib3.BaseHTTPResponse:
         """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
-        if redirect or self.is_patched():
+        if redirect or _CLASS.urlopen is not _METHODS[1]:
             return super().urlopen(method, url, **options)
         return self.route_for(split_origin(url)).urlopen(method, url, **options)
 

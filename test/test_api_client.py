@@ -188,6 +188,16 @@ def test_an_assigned_pool_manager_is_asked(wire: Wire, make_client: Callable[...
     assert wire.connections == 3
 
 
+def test_a_spied_manager_keeps_to_the_proxy(wire: Wire, make_client: Callable[..., ApiClient]) -> None:
+    """Whatever looks at the requests of the manager changes nothing about their way."""
+    client = make_client("http://127.0.0.2:9", proxy=wire.url)
+    manager = client.rest_client.pool_manager
+    with mock.patch.object(manager, "request", wraps=manager.request) as spy:
+        assert good_call(CreditsApi(client))
+    assert spy.call_count == 1
+    assert wire.requests[0].startswith(b"GET http://127.0.0.2:9/api/v1/credits ")
+
+
 def test_overrides_with_generated_signatures_work(wire: Wire) -> None:
     """`call_api` and `request` get what generated code passes, and nothing more."""
 
