@@ -85,35 +85,7 @@ _SUBMODULES = (
     "sandbox",
 )
 
-__all__ = [
-    "ApiAttributeError",
-    "ApiClient",
-    "ApiConnectionException",
-    "ApiDecodeException",
-    "ApiException",
-    "ApiKeyError",
-    "ApiResponse",
-    "ApiTimeoutException",
-    "ApiTypeError",
-    "ApiValueError",
-    "BadRequestException",
-    "Configuration",
-    "ConflictException",
-    "CreditResponse",
-    "CreditsApi",
-    "ErrorResponse",
-    "ForbiddenException",
-    "HTTPValidationError",
-    "NotFoundException",
-    "OpenApiException",
-    "PasswordGrant",
-    "ServiceException",
-    "TooManyRequestsException",
-    "UnauthorizedException",
-    "UnprocessableEntityException",
-    "ValidationError",
-    "__version__",
-]
+__all__ = [*sorted(_MODULE_OF), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]  # it reads the imports above
 
 
 def __getattr__(name: str) -> Any:
@@ -129,4 +101,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_SUBMODULES, *globals()})
+    return sorted({*__all__, *_SUBMODULES})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+from typing_extensions import Self
 
 from at_client.api_response import ApiResponse, RESTResponse, redact_response
 from at_client.auth import MISSING_CREDENTIAL, ask_source, check_request_auth, renew_token
@@ -44,9 +46,6 @@ from at_client.serialization import (
     write_query,
 )
 from at_client.version import USER_AGENT
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 RequestSerialized = tuple[str, str, dict[str, Any], Any, Any]
 """A request for `ApiClient.call_api`: method, URL, headers, body, form fields."""

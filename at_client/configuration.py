@@ -11,14 +11,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import urllib3
+from typing_extensions import Self
 
 from at_client.checks import CHECKS
 from at_client.exceptions import ApiAttributeError, ApiTypeError
 from at_client.headers import Secret, reveal, reveal_all
 from at_client.version import __version__
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _INSTEAD = {
     "api_key": "this API has no API keys; set access_token",

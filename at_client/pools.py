@@ -9,7 +9,7 @@ import importlib.util
 import ipaddress
 import os
 import ssl
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -17,15 +17,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from at_client.checks import check_proxy, check_url, is_loopback
+from at_client.configuration import Configuration
 from at_client.connections import DialingConnection, TimedConnection
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.failures import Peer
 from at_client.headers import Secret, check_headers
 from at_client.retries import PORTS
-
-if TYPE_CHECKING:
-    from at_client.configuration import Configuration
-
 
 _CLASS = urllib3.PoolManager
 _METHODS = _CLASS.request, _CLASS.urlopen

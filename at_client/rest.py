@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
 
 from at_client.api_response import RESTResponse, redact_response
 from at_client.checks import check_timeout
+from at_client.configuration import Configuration
 from at_client.connections import Clock
 from at_client.exceptions import (
     ApiException,
@@ -34,9 +35,6 @@ from at_client.retries import (
     resolve_redirect,
 )
 from at_client.serialization import check_method, write_body
-
-if TYPE_CHECKING:
-    from at_client.configuration import Configuration
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse", "RESTResponseType"]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import os
 import subprocess
 import sys
+import typing
 from importlib import metadata
 from pathlib import Path
 
@@ -213,3 +215,12 @@ def test_entry_points() -> None:
 def test_the_installed_package_is_tested() -> None:
     """Under tox, what the tests import is the wheel, not the source tree."""
     assert "site-packages" in PACKAGE.parts
+
+
+@pytest.mark.parametrize("name", sorted({*at_client.__all__} - {"__version__"}))
+def test_annotations_are_true_at_run_time(name: str) -> None:
+    """`help()`, pydantic and agent frameworks resolve every public annotation."""
+    thing = getattr(at_client, name)
+    for _, member in [("", thing), *inspect.getmembers(thing, inspect.isroutine)]:
+        if str(getattr(member, "__module__", "")).startswith("at_client"):
+            typing.get_type_hints(member)
