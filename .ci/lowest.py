@@ -14,5 +14,5 @@ def lowest(requirement: str) -> str:
 # What the metadata of the installed package says, less the optional extras.
 pins = [lowest(line) for line in requires("at-client") or () if "extra ==" not in line]
 # One solve for all, so that what the tests need steps down along with the pins.
-subprocess.run([sys.executable, "-m", "pip", "install", "--group", "test", *pins], check=True)
+subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--group", "test", *pins], check=True)
 subprocess.run([sys.executable, "-m", "pip", "check"], check=True)
