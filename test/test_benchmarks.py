@@ -108,11 +108,7 @@ def test_one_client_by_itself(name: str, home: Path) -> None:
 def test_what_is_imported(home: Path) -> None:
     """The package and the help of the command line load neither of the big libraries."""
     table = {row[0]: row[1:] for row in rows(run(home, "imports"))}
-    for light in (
-        "`import at_client`",
-        "`python -m at_client --version`",
-        "`python -m at_client --help`",
-    ):
+    for light in ("`import at_client`", "`python -m at_client --version`", "`python -m at_client --help`"):
         assert table[light][2] == "-"
     assert table["`at_client.Configuration()`"][2] == "urllib3"
     assert table["`at_client.CreditsApi`"][2] == "pydantic, urllib3"
@@ -159,11 +155,6 @@ def test_fleet_on_the_page(fleet: Any) -> None:
     assert f"<!-- fleet -->\n\n{shown}\n\n<!-- /fleet -->" in PAGE.read_text(encoding="utf-8")
 
 
-def test_fleet_in_good_times(fleet: Any) -> None:
-    """Where nothing fails, a call is a request: 20 clients, a call each in 2 s, for a minute."""
-    assert fleet.simulate(20, 2, 0.0, flag=True) == (600, 600, 600)
-
-
 def test_fleet_that_always_retries(fleet: Any) -> None:
     """Two retries make three requests of a call, but for those of the last moment, which meet the service again."""
     load = fleet.simulate(100, 5, 1.0, flag=False)
@@ -182,8 +173,3 @@ def test_fleet_that_is_served_now_and_then(fleet: Any) -> None:
     plain, flag = (fleet.simulate(100, 1, 0.5, flag=flag) for flag in (False, True))
     assert 1.5 < flag.requests / flag.calls < plain.requests / plain.calls
     assert 0.75 < flag.successes / flag.calls < plain.successes / plain.calls
-
-
-def test_fleet_of_rare_calls(fleet: Any) -> None:
-    """A client that calls once in the minute of an outage has nothing to remember."""
-    assert fleet.simulate(100, 60, 1.0, flag=True) == fleet.simulate(100, 60, 1.0, flag=False)

@@ -41,12 +41,7 @@ GOOD: dict[str, list[tuple[Any, Any]]] = {
     "retries": [(0, 0), (7, 7), (False, 0), (RETRY, RETRY)],
     "verify_ssl": [(True, True), (0, False), ("1", True), ("0", False)],
     "ssl_ca_cert": [(__file__, __file__), (pathlib.Path(__file__), __file__)],
-    "ca_cert_data": [
-        (PEM, PEM),
-        (PEM.encode(), PEM),
-        (b"\n" + PEM.encode(), "\n" + PEM),
-        (b"0", b"0"),
-    ],
+    "ca_cert_data": [(PEM, PEM), (PEM.encode(), PEM), (b"\n" + PEM.encode(), "\n" + PEM), (b"0", b"0")],
     "ssl_context": [(CONTEXT, CONTEXT)],
     "assert_hostname": [("a.example", "a.example"), (False, False), (True, None)],
     "tls_server_name": [("a.example", "a.example"), ("10.0.0.1", "10.0.0.1"), ("::1", "::1")],
@@ -85,24 +80,15 @@ WHOLE = "retries must be a whole number, False or a urllib3.Retry"
 WRONG_VALUES: dict[str, tuple[str, list[Any]]] = {
     ASCII: ("host", ["https://bücher.example", "https://a.example\n", "https://a example"]),
     SCHEME: ("host", ["", "api.example.com", "localhost:8080", "ftp://a.example", "//a.example"]),
-    NO_HOST: (
-        "host",
-        ["https://", "https:///x", "https://a..b", "https://-a.b", f"https://{LONGEST}a"],
-    ),
+    NO_HOST: ("host", ["https://", "https:///x", "https://a..b", "https://-a.b", f"https://{LONGEST}a"]),
     PORT: ("host", ["https://a:0", "https://a:65536", "https://a:http", "https://[::1"]),
     ENDS: ("host", ["https://a?x=1", "https://a/#x"]),
-    "host must not hold a user name or a password; set access_token instead": (
-        "host",
-        ["https://u:p@a"],
-    ),
+    "host must not hold a user name or a password; set access_token instead": ("host", ["https://u:p@a"]),
     "access_token must be the token alone, without 'Bearer ' in front of it": (
         "access_token",
         [f"Bearer {TOKEN}", f"bearer {TOKEN}"],
     ),
-    "access_token must be the token alone, without quotes around it": (
-        "access_token",
-        [f"'{TOKEN}'", f'"{TOKEN}"'],
-    ),
+    "access_token must be the token alone, without quotes around it": ("access_token", [f"'{TOKEN}'", f'"{TOKEN}"']),
     f"timeout {SECONDS}; not 0": ("timeout", [0]),
     f"timeout {SECONDS}; not -1.5": ("timeout", [-1.5]),
     f"timeout {SECONDS}; not nan": ("timeout", [math.nan]),
@@ -118,10 +104,7 @@ WRONG_VALUES: dict[str, tuple[str, list[Any]]] = {
     f"{PROXY}, with a port from 1 to 65535 if any": ("proxy", ["http://proxy:99999"]),
     f"{PROXY}; what follows http:// is not a host name": ("proxy", [f"http://u:{PROXY_PASSWORD}@"]),
     OPTIONS: ("socket_options", [[7], [(1, 2)], [(1, 2, 3, 4, 5)]]),
-    "'bad name' is not a header name (RFC 9110 section 5.6.2)": (
-        "proxy_headers",
-        [{"bad name": "x"}],
-    ),
+    "'bad name' is not a header name (RFC 9110 section 5.6.2)": ("proxy_headers", [{"bad name": "x"}]),
 }
 
 
@@ -196,11 +179,6 @@ def test_which_names_mean_this_machine(here: bool, names: list[str]) -> None:
 
 def test_host_names_and_urls() -> None:
     """A zone may follow an IPv6 address; a URL comes apart without its credentials."""
-    assert [is_host_name(name) for name in ("fe80::1%eth0", "a_b.c", "a b", f"{LABEL}a")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [is_host_name(name) for name in ("fe80::1%eth0", "a_b.c", "a b", f"{LABEL}a")] == [True, True, False, False]
     parts = check_url("url", "https://u:p@a.example:8443/x?y", ("https",))
     assert (parts.hostname, parts.port, parts.username) == ("a.example", 8443, None)

@@ -46,12 +46,7 @@ TABLE: dict[str, tuple[Any, Any, Any, Any]] = {
     "connection_pool_maxsize": (100, 7, 7, "7"),
     "proxy": (None, PROXY, PROXY, 7),
     "no_proxy": (None, "localhost", "localhost", ["localhost"]),
-    "proxy_headers": (
-        None,
-        {"Proxy-Authorization": TOKEN},
-        {"Proxy-Authorization": TOKEN},
-        "X-A: 1",
-    ),
+    "proxy_headers": (None, {"Proxy-Authorization": TOKEN}, {"Proxy-Authorization": TOKEN}, "X-A: 1"),
     "socket_options": (None, list(NODELAY), NODELAY, "x"),
     "allow_insecure_http": (False, True, True, "no"),
     "max_response_bytes": (10 * 1024 * 1024, 1000, 1000, 1.5),
@@ -149,20 +144,14 @@ def test_no_secret_shows() -> None:
         ({}, ""),
         ({"host": "https://api.agenttoolkit.ai/", "access_token": ""}, ""),
         ({"host": "http://localhost"}, "host='http://localhost'"),
-        (
-            {"access_token": TOKEN, "proxy": PROXY},
-            "access_token=Secret('***'), proxy=Secret('***')",
-        ),
+        ({"access_token": TOKEN, "proxy": PROXY}, "access_token=Secret('***'), proxy=Secret('***')"),
         ({"access_token": lambda: TOKEN}, "access_token=<function>"),
         ({"timeout": 5, "retries": 0}, "timeout=5.0, retries=0"),
         ({"timeout": (1, 2), "retries": RETRY}, "timeout=(1.0, 2.0), retries=<Retry>"),
         ({"verify_ssl": False, "debug": True}, "verify_ssl=False, debug=True"),
         ({"ca_cert_data": "x" * 199}, f"ca_cert_data='{'x' * 199}'"),
         ({"ca_cert_data": "x" * 200}, "ca_cert_data=<str>"),
-        (
-            {"ssl_context": CONTEXT, "proxy_headers": {"X": "1"}},
-            "ssl_context=<SSLContext>, proxy_headers=<dict>",
-        ),
+        ({"ssl_context": CONTEXT, "proxy_headers": {"X": "1"}}, "ssl_context=<SSLContext>, proxy_headers=<dict>"),
     ],
 )
 def test_what_a_configuration_shows(settings: dict[str, Any], shown: str) -> None:
@@ -222,12 +211,7 @@ def test_arguments_take_precedence_over_the_environment(monkeypatch: pytest.Monk
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("AT_CLIENT_HOST", "bad")
     configuration = Configuration.from_env(host="http://localhost", access_token="own", timeout=5)
-    assert values(configuration) == {
-        **DEFAULTS,
-        "host": "http://localhost",
-        "access_token": "own",
-        "timeout": 5.0,
-    }
+    assert values(configuration) == {**DEFAULTS, "host": "http://localhost", "access_token": "own", "timeout": 5.0}
     assert Configuration.from_env(host="http://localhost", access_token=None).access_token is None
     assert Configuration().access_token is None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import math
 import time
 from io import BufferedReader, RawIOBase
@@ -18,7 +17,6 @@ from at_client.connections import (
     MAX_LINE_BYTES,
     Clock,
     NotHTTPError,
-    StrictResponse,
     guess_protocol,
     read_framing,
     read_head,
@@ -123,8 +121,7 @@ def test_heads_have_a_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
-    [b"A:" + b" " * 60_000 + b"x\x00", b"A:" + b" x" * 30_000 + b"\x00", b" " * 60_000 + b"\x00"],
+    "line", [b"A:" + b" " * 60_000 + b"x\x00", b"A:" + b" x" * 30_000 + b"\x00", b" " * 60_000 + b"\x00"]
 )
 def test_no_line_makes_the_reading_slow(line: bytes) -> None:
     """Patterns that go back and forth would take minutes for one hostile line, out of reach of any deadline."""
@@ -203,62 +200,6 @@ def test_a_body_whose_end_is_not_certain(codings: list[str], lengths: list[str],
     """Two readings of one response are how requests are smuggled: it is refused."""
     with pytest.raises(http.client.HTTPException, match=f"^{says}$"):
         read_framing(codings, lengths)
-
-
-class Received:
-    """As much of a socket as a response reads from."""
-
-    def __init__(self, raw: bytes) -> None:
-        self._packets = Packets(raw, 100_000)
-
-    def gettimeout(self) -> None:
-        return None
-
-    def makefile(self, mode: str) -> io.BytesIO:
-        assert mode == "rb"
-        return io.BytesIO()
-
-    def recv_into(self, buffer: Any) -> int:
-        return self._packets.readinto(buffer)
-
-
-CHUNKED = "Transfer-Encoding: chunked"
-
-
-@pytest.mark.parametrize(
-    ("method", "version", "status", "lines", "length", "closes"),
-    [
-        ("GET", "1.1", 200, ["Content-Length: 5"], 5, False),
-        ("GET", "1.1", 200, [CHUNKED], None, False),
-        ("GET", "1.1", 200, [], None, True),
-        ("GET", "1.1", 200, ["Content-Length: 5", "Connection: close"], 5, True),
-        ("GET", "1.0", 200, ["Content-Length: 5"], 5, True),
-        ("GET", "1.0", 200, ["Content-Length: 5", "Connection: keep-alive"], 5, False),
-        ("GET", "1.0", 200, [CHUNKED, "Connection: keep-alive"], None, True),
-        ("HEAD", "1.1", 200, ["Content-Length: 5"], 0, False),
-        ("GET", "1.1", 204, [CHUNKED], 0, False),
-        ("GET", "1.1", 304, ["Content-Length: 5"], 0, False),
-    ],
-)
-def test_whether_a_connection_lives_on(
-    method: str, version: str, status: int, lines: list[str], length: int | None, closes: bool
-) -> None:
-    """As HTTP/1.1 says without a word, as HTTP/1.0 says with one; some responses have no body."""
-    head = "".join(f"{line}\r\n" for line in (f"HTTP/{version} {status} R", *lines, ""))
-    received: Any = Received(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head.encode())
-    with StrictResponse(received, method=method, end=math.inf, reused=False) as response:
-        response.begin()
-        assert (response.status, response.length, response.will_close) == (status, length, closes)
-
-
-@pytest.mark.parametrize("size", [b"0x7", b"+7", b"-1", b"1_0", b"", b"f" * 16, b"7 7"])
-def test_the_size_of_a_chunk(size: bytes) -> None:
-    """It is a number of sixteen digits at most, where `int()` would read more."""
-    received: Any = Received(START + f"{CHUNKED}\r\n\r\n".encode() + size + b"\r\n")
-    with StrictResponse(received, end=math.inf, reused=False) as response:
-        response.begin()
-        with pytest.raises(http.client.HTTPException, match="the size of a chunk is not a number"):
-            response._read_next_chunk_size()
 
 
 @pytest.mark.parametrize(

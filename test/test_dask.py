@@ -11,13 +11,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from at_client import (
-    ApiConnectionException,
-    ApiTimeoutException,
-    CreditsApi,
-    PasswordGrant,
-    UnauthorizedException,
-)
+from at_client import ApiConnectionException, ApiTimeoutException, CreditsApi, PasswordGrant, UnauthorizedException
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.service import PASSWORD, USER
 from support.tasks import failing, remaining, response_of

@@ -90,16 +90,8 @@ def test_the_tree_is_the_published_one() -> None:
 @pytest.mark.parametrize(
     ("kind", "statuses"),
     [
-        *(
-            (BadRequestException, [400]),
-            (UnauthorizedException, [401]),
-            (ForbiddenException, [403]),
-        ),
-        *(
-            (NotFoundException, [404]),
-            (ConflictException, [409]),
-            (TooManyRequestsException, [429]),
-        ),
+        *((BadRequestException, [400]), (UnauthorizedException, [401]), (ForbiddenException, [403])),
+        *((NotFoundException, [404]), (ConflictException, [409]), (TooManyRequestsException, [429])),
         *((UnprocessableEntityException, [422]), (ServiceException, [500, 501, 503, 599])),
         (ApiException, [0, 302, 402, 405, 407, 408, 410, 499, 600, 999]),
     ],
@@ -148,24 +140,15 @@ ROWS: list[tuple[Callable[[], OpenApiException], str]] = [
     ),
     (lambda: ApiException(425, retry_after=3), "425 Too Early. The service asks to wait 3 s."),
     # Who answered, and what it said; the reason phrase is the registered one, whatever the server wrote.
-    (
-        lambda: BadRequestException(http_resp=Answer(400, "Odd", source=SOURCE)),
-        f"400 Bad Request from {SOURCE}",
-    ),
+    (lambda: BadRequestException(http_resp=Answer(400, "Odd", source=SOURCE)), f"400 Bad Request from {SOURCE}"),
     (
         lambda: UnauthorizedException(http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)),
         f"401 Unauthorized from {SOURCE}: Not you. {ADVICE[401]}",
     ),
     (lambda: ForbiddenException(403, body=detail("No.")), f"403 Forbidden: No. {ADVICE[403]}"),
-    (
-        lambda: BadRequestException(400, body=detail(LIST)),
-        "400 Bad Request: cookie.auth_token: Too long",
-    ),
+    (lambda: BadRequestException(400, body=detail(LIST)), "400 Bad Request: cookie.auth_token: Too long"),
     (lambda: BadRequestException(400, body=detail(LIST[1:])), "400 Bad Request: query.0: Other"),
-    (
-        lambda: ServiceException(502, body="<html><TITLE>502\nBad</TITLE>"),
-        f"502 Bad Gateway: 502 Bad. {SERVICE}",
-    ),
+    (lambda: ServiceException(502, body="<html><TITLE>502\nBad</TITLE>"), f"502 Bad Gateway: 502 Bad. {SERVICE}"),
     # One line, whatever it is.
     (lambda: BadRequestException(400, body=detail(" a\r\n\tb  c. ")), "400 Bad Request: a b c"),
     (lambda: BadRequestException(400, body=detail("a\x00\x1b[31mb")), "400 Bad Request: a [31mb"),
@@ -173,16 +156,7 @@ ROWS: list[tuple[Callable[[], OpenApiException], str]] = [
     (lambda: BadRequestException(400, body=detail("x" * 300)), f"400 Bad Request: {'x' * 300}"),
     (lambda: BadRequestException(400, body=detail("x" * 301)), f"400 Bad Request: {'x' * 300}…"),
 ]
-SILENT = [
-    "",
-    "<html>Bad</html>",
-    "{}",
-    "[]",
-    "7",
-    "null",
-    "[" * 200_000,
-    '{"detail": 1' + "0" * 5000 + "}",
-]
+SILENT = ["", "<html>Bad</html>", "{}", "[]", "7", "null", "[" * 200_000, '{"detail": 1' + "0" * 5000 + "}"]
 SILENT += map(detail, (None, "", 7, [], ["text"], [{"loc": 7, "msg": "x"}], [{"msg": "x"}]))
 
 
@@ -206,8 +180,7 @@ def test_every_status_with_a_class_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "written"),
-    [((), ""), (["loc"], "['loc']"), (["loc", 0, "a'b"], "['loc'][0][\"a'b\"]")],
+    ("path", "written"), [((), ""), (["loc"], "['loc']"), (["loc", 0, "a'b"], "['loc'][0][\"a'b\"]")]
 )
 def test_a_path_is_written_as_python_would(path: list[str | int], written: str) -> None:
     """The way to an item is what one would type to get there."""
@@ -225,12 +198,7 @@ def test_an_argument_error_keeps_its_parts() -> None:
 
 def test_a_failed_call_keeps_its_parts() -> None:
     """Status, reason, headers, body, data and the wait asked for are attributes; without a response, status is 0."""
-    parts = {
-        "headers": {"Server": "x"},
-        "body": "text",
-        "data": ErrorResponse(detail="x"),
-        "retry_after": 2.5,
-    }
+    parts = {"headers": {"Server": "x"}, "body": "text", "data": ErrorResponse(detail="x"), "retry_after": 2.5}
     assert vars(ApiException(503, "Busy", **parts)) == {"status": 503, "reason": "Busy", **parts}
     assert vars(ApiException()) == {"status": 0, "reason": None, **dict.fromkeys(parts)}
 

@@ -52,8 +52,7 @@ def test_a_secret_equals_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "sealed"),
-    [(None, None), (7, 7), ("x", Secret("x")), ({"a": "x", "b": 1}, {"a": Secret("x"), "b": 1})],
+    ("value", "sealed"), [(None, None), (7, 7), ("x", Secret("x")), ({"a": "x", "b": 1}, {"a": Secret("x"), "b": 1})]
 )
 def test_seal_wraps_every_str(value: Any, sealed: Any) -> None:
     """A `str`, alone or in a mapping, is wrapped; anything else stays as it is."""

@@ -82,10 +82,7 @@ def test_which_proxy_counts(
 @pytest.mark.parametrize(
     ("directly", "no_proxy"),
     [
-        (
-            True,
-            ["*", "localhost, api.example.com", " API.Example.COM ", "example.com", ".example.com"],
-        ),
+        (True, ["*", "localhost, api.example.com", " API.Example.COM ", "example.com", ".example.com"]),
         (True, ["com", "api.example.com:443"]),
         (False, [" , ,", "other.example.com", "pi.example.com", "www.api.example.com"]),
         (False, ["api.example.com:8443", "10.0.0.0/8"]),
@@ -132,12 +129,7 @@ LOCKED = f"http://u:{PROXY_PASSWORD}@one:3128"
     ],
 )
 def test_the_way_to_an_origin(
-    origin: str,
-    proxy: str | None,
-    absolute: bool,
-    address: str,
-    shown: str | None,
-    exposed: str | None,
+    origin: str, proxy: str | None, absolute: bool, address: str, shown: str | None, exposed: str | None
 ) -> None:
     """Whole URLs for a forwarding proxy only; errors may name host, port and proxy, but no password."""
     manager = PoolManager(Configuration(proxy=proxy))

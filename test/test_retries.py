@@ -89,11 +89,7 @@ def test_our_policy_copies_as_urllib3s_does(twin_of: Any) -> None:
 
 def test_the_service_says_how_long_to_wait() -> None:
     """Its word takes the place of our wait; 0 is a word, too."""
-    assert [wait_after(Backoff(1), "GET", 429, asked) for asked in (0.0, 7.0, 60.0)] == [
-        0.0,
-        7.0,
-        60.0,
-    ]
+    assert [wait_after(Backoff(1), "GET", 429, asked) for asked in (0.0, 7.0, 60.0)] == [0.0, 7.0, 60.0]
 
 
 @pytest.mark.parametrize(
@@ -127,22 +123,7 @@ def in_seconds(seconds: int) -> str:
     return format_datetime(NOON + timedelta(seconds=seconds), usegmt=True)
 
 
-NONSENSE = [
-    "",
-    " ",
-    "soon",
-    "-1",
-    "+1",
-    "1e3",
-    "0x10",
-    ".5",
-    "5.",
-    "1,5",
-    "1 2",
-    "nan",
-    "inf",
-    "\x00",
-]
+NONSENSE = ["", " ", "soon", "-1", "+1", "1e3", "0x10", ".5", "5.", "1,5", "1 2", "nan", "inf", "\x00"]
 NONSENSE += ["\u0661", "9" * 16, "1." + "5" * 16, "9" * 400, "Sun, 32 Nov 2026 12:00:00 GMT"]
 NONSENSE += ["Sun, 22 Nov 99999 12:00:00 GMT", "Sun, 22 Nov 2026 12:00:00 +9999999999"]
 
@@ -151,15 +132,7 @@ NONSENSE += ["Sun, 22 Nov 99999 12:00:00 GMT", "Sun, 22 Nov 2026 12:00:00 +99999
     ("header", "seconds"),
     [
         *((text, None) for text in (None, *NONSENSE)),
-        *(
-            ("0", 0.0),
-            ("1", 1.0),
-            ("1.5", 1.5),
-            ("0.001", 0.001),
-            (" 7 ", 7.0),
-            ("\t7", 7.0),
-            ("007", 7.0),
-        ),
+        *(("0", 0.0), ("1", 1.0), ("1.5", 1.5), ("0.001", 0.001), (" 7 ", 7.0), ("\t7", 7.0), ("007", 7.0)),
         *(("9" * 15, float("9" * 15)), ("1." + "5" * 15, 1.555555555555555)),
         *((in_seconds(n), max(0.0, n)) for n in (30, 90, 0, -30)),
         ("Sun, 22 Nov 2026 12:00:10 -0000", 10.0),
@@ -255,11 +228,7 @@ ORIGIN = "https://api.example.com:443"
     ("location", "target"),
     [
         *(("/v2", "/v2"), ("other", "/v1/other"), ("../v2?x=1", "/v2?x=1"), ("/v2#there", "/v2")),
-        *(
-            ("?x=1", "/v1/credits?x=1"),
-            ("//api.example.com/v2", "/v2"),
-            ("https://api.example.com/v2", "/v2"),
-        ),
+        *(("?x=1", "/v1/credits?x=1"), ("//api.example.com/v2", "/v2"), ("https://api.example.com/v2", "/v2")),
         ("https://api.example.com:443/v2", ":443/v2"),
         ("HTTPS://API.EXAMPLE.COM/v2", "https://API.EXAMPLE.COM/v2"),
     ],
@@ -283,19 +252,10 @@ ELSEWHERE = "another origin, which credentials must not reach"
         ("https://evil.example/x?key=1", f"it redirects to https://evil.example:443, {ELSEWHERE}"),
         ("//evil.example", f"it redirects to https://evil.example:443, {ELSEWHERE}"),
         ("http://api.example.com/v1", f"it redirects to http://api.example.com:80, {ELSEWHERE}"),
-        (
-            "https://api.example.com:8443/",
-            f"it redirects to https://api.example.com:8443, {ELSEWHERE}",
-        ),
-        (
-            "https://api.example.com@evil.example/",
-            f"it redirects to https://evil.example:443, {ELSEWHERE}",
-        ),
+        ("https://api.example.com:8443/", f"it redirects to https://api.example.com:8443, {ELSEWHERE}"),
+        ("https://api.example.com@evil.example/", f"it redirects to https://evil.example:443, {ELSEWHERE}"),
         ("ftp://evil.example/", "it redirects to evil.example, which is not an http(s) URL"),
-        (
-            "https://u:p@api.example.com:99999/",
-            "it redirects to api.example.com:99999, which is not an http(s) URL",
-        ),
+        ("https://u:p@api.example.com:99999/", "it redirects to api.example.com:99999, which is not an http(s) URL"),
         *(
             (where, "it redirects to somewhere, which is not an http(s) URL")
             for where in ("javascript:alert(1)", "data:x")
@@ -327,8 +287,4 @@ def test_no_location_leads_out(location: str) -> None:
     target, fault = resolve_redirect("GET", URL, location, 0)
     assert bool(target) is not bool(fault)
     parts = urllib3.util.parse_url(target)
-    assert not target or (parts.scheme, parts.host, parts.port or 443) == (
-        "https",
-        "api.example.com",
-        443,
-    )
+    assert not target or (parts.scheme, parts.host, parts.port or 443) == ("https", "api.example.com", 443)

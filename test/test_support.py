@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import json
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.facts import PROXY_PASSWORD, PROXY_USER, secrets_in
+from support.facts import PROXY_PASSWORD, secrets_in
 from support.leaks import nothing_left
-from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.wire import (
     CLOSE,
     RESET,
@@ -39,7 +37,6 @@ from support.wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from support.service import Service
     from support.tls import Authority
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -77,14 +74,6 @@ def test_a_step_plays_its_actions_in_order(wire: Wire, actions: tuple[Action, ..
     assert wire.connections == 1
 
 
-def test_pieces_arrive_as_packets_of_their_own(wire: Wire) -> None:
-    """A reader that is fast enough sees the cuts."""
-    wire.play(reply(Pieces(b"abcdef", (2, 3)), CLOSE))
-    with connected(wire.port) as connection:
-        connection.sendall(HELLO)
-        assert connection.recv(100) == b"ab"
-
-
 def test_a_reset_is_a_reset(wire: Wire) -> None:
     """RESET is told from CLOSE by the error it causes."""
     wire.play(reply(RESET))
@@ -101,15 +90,6 @@ def test_silence_says_nothing_and_notices_that_the_client_left(wire: Wire) -> No
         connection.sendall(HELLO)
         with pytest.raises(TimeoutError):
             connection.recv(1)
-
-
-def test_an_endless_body_ends_with_its_reader(wire: Wire) -> None:
-    """ENDLESS goes on for longer than anybody wants to read, and leaves no thread."""
-    wire.play(reply(Endless(b"x" * 65536)))
-    with nothing_left(), connected(wire.port) as connection:
-        connection.sendall(HELLO)
-        read = sum(len(connection.recv(1 << 20)) for _ in range(50))
-        assert read > 1 << 20
 
 
 def test_a_greeting_comes_before_the_request(wire: Wire) -> None:
@@ -147,11 +127,7 @@ def test_ports_that_refuse_and_ports_that_are_deaf() -> None:
 
 def test_leaks_are_found() -> None:
     """The counter sees a socket and a thread that stay."""
-    with (
-        contextlib.ExitStack() as kept,
-        pytest.raises(AssertionError, match="socket:"),
-        nothing_left(within=0.05),
-    ):
+    with contextlib.ExitStack() as kept, pytest.raises(AssertionError, match="socket:"), nothing_left(within=0.05):
         kept.enter_context(socket.socket())
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait, name="lingering")
@@ -182,19 +158,11 @@ def trusting(authority: Authority) -> ssl.SSLContext:
 
 @pytest.mark.parametrize(
     ("names", "expired", "complaint"),
-    [
-        (("localhost",), False, None),
-        (("localhost",), True, "expired"),
-        (("other.example",), False, "mismatch"),
-    ],
+    [(("localhost",), False, None), (("localhost",), True, "expired"), (("other.example",), False, "mismatch")],
     ids=["right", "expired", "other name"],
 )
 def test_certificates_are_right_or_wrong_as_asked(
-    authority: Authority,
-    make_wire: Callable[..., Wire],
-    names: tuple[str, ...],
-    expired: bool,
-    complaint: str | None,
+    authority: Authority, make_wire: Callable[..., Wire], names: tuple[str, ...], expired: bool, complaint: str | None
 ) -> None:
     """A standard TLS client accepts the right one and says what is wrong with the others."""
     wire = make_wire(tls=authority.server_context(*names, expired=expired))
@@ -219,46 +187,6 @@ def test_an_unknown_authority_is_not_trusted(
     while not wire.refused_handshakes and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(wire.refused_handshakes) == 1
-
-
-def through_proxy(proxy: HttpProxy, target: Service, login: str = "") -> tuple[int, bytes]:
-    """Send one plain request through the proxy, by hand."""
-    lines = [f"GET {target.url}/api/v1/echo/x HTTP/1.1", "Host: x", "Connection: close"]
-    if login:
-        lines.append("Proxy-Authorization: Basic " + base64.b64encode(login.encode()).decode())
-    with connected(proxy.port, timeout=5) as connection:
-        connection.sendall("\r\n".join((*lines, "", "")).encode())
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        with response:
-            return response.status, response.read()
-
-
-def test_the_open_proxy_forwards(open_proxy: HttpProxy, service: Service) -> None:
-    """A plain request is carried to the service and written in its log."""
-    status, body = through_proxy(open_proxy, service)
-    assert (status, json.loads(body)["path"]) == (200, "x")
-    assert open_proxy.saw("/api/v1/echo/x")
-
-
-def test_the_locked_proxy_wants_its_password(locked_proxy: HttpProxy, service: Service) -> None:
-    """Without the password it is 407; with it, the answer."""
-    assert through_proxy(locked_proxy, service)[0] == 407
-    assert through_proxy(locked_proxy, service, f"{PROXY_USER}:{PROXY_PASSWORD}")[0] == 200
-
-
-@needs_asserts
-def test_the_socks_proxy_carries_a_connection(wire: Wire) -> None:
-    """It speaks SOCKS 5 as RFC 1928 has it, and stops without a trace."""
-    with nothing_left(), socks_proxy() as proxy, connected(proxy.port) as connection:
-        connection.sendall(b"\x05\x01\x00")
-        assert connection.recv(2) == b"\x05\x00"
-        port = wire.port.to_bytes(2, "big")
-        connection.sendall(b"\x05\x01\x00\x01" + bytes([127, 0, 0, 1]) + port)
-        assert connection.recv(10)[:2] == b"\x05\x00"
-        connection.sendall(HELLO)
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        assert proxy.tunnels == 1
 
 
 def test_secrets_are_found_in_every_form() -> None:
