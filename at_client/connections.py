@@ -208,6 +208,7 @@ class StrictResponse(http.client.HTTPResponse):
         self._reader.may_end = self.length is None and not self.chunked
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
         ends = self._reader.may_end or (self.chunked and self.version == 10)
+        ends = ends or any("close" in value.lower() for value in self.headers.get_all("connection", []))
         self.will_close = ends or self._check_close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # typeshed leaves it out
         if self.will_close:
             self._reader.hold()
