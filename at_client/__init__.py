@@ -73,17 +73,7 @@ _HOMES = {
     "models": ("CreditResponse", "ErrorResponse", "HTTPValidationError", "ValidationError"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = (
-    "api",
-    "api_client",
-    "api_response",
-    "auth",
-    "configuration",
-    "exceptions",
-    "models",
-    "rest",
-    "sandbox",
-)
+_SUBMODULES = ("api", "api_client", "api_response", "auth", "configuration", "exceptions", "models", "rest", "sandbox")
 
 __all__ = [*sorted(_MODULE_OF), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]  # it reads the imports above
 

@@ -22,15 +22,7 @@ from at_client.exceptions import (
     find_detail,
     headers_of,
 )
-from at_client.headers import (
-    Secret,
-    check_header,
-    merge_headers,
-    pop_header,
-    reveal,
-    seal_headers,
-    write_cookie,
-)
+from at_client.headers import Secret, check_header, merge_headers, pop_header, reveal, seal_headers, write_cookie
 from at_client.rest import RESTClientObject
 from at_client.retries import parse_retry_after
 from at_client.serialization import (
@@ -300,13 +292,7 @@ class ApiClient:
         token: Secret = ask_source(source, rest, clock)
         while True:
             response = rest.request(
-                method,
-                url,
-                {**header_params, "Authorization": token},
-                body,
-                post_params,
-                clock,
-                **options,
+                method, url, {**header_params, "Authorization": token}, body, post_params, clock, **options
             )
             renewed = renew_token(source, token, rest, clock) if response.status == 401 else None
             if renewed is None:

@@ -186,11 +186,7 @@ class PasswordGrant:
         self.token_url = token_url
         self.username = username
         self._password = password if callable(password) else _check_password(password)
-        self._client = {
-            "scope": scope,
-            "client_id": client_id,
-            "client_secret": seal(client_secret),
-        }
+        self._client = {"scope": scope, "client_id": client_id, "client_secret": seal(client_secret)}
         self._access: Secret | None = None
         self._refresh: Secret | None = None
         self._until = 0.0

@@ -166,13 +166,7 @@ class StrictResponse(http.client.HTTPResponse):
     """
 
     def __init__(
-        self,
-        sock: socket.socket,
-        debuglevel: int = 0,
-        method: str | None = None,
-        *,
-        end: float,
-        reused: bool,
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, end: float, reused: bool
     ) -> None:
         self._reader = TimedReader(sock, end)
         super().__init__(self._reader, debuglevel, method)  # type: ignore[arg-type]  # it needs makefile() only

@@ -212,13 +212,7 @@ def _resolve(name: str) -> Any:
     from decimal import Decimal
     from uuid import UUID
 
-    known = {
-        "object": Any,
-        "decimal": Decimal,
-        "UUID": UUID,
-        "date": dt.date,
-        "datetime": dt.datetime,
-    }
+    known = {"object": Any, "decimal": Decimal, "UUID": UUID, "date": dt.date, "datetime": dt.datetime}
     names = {**vars(typing), **vars(models), **known}
     try:
         return get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]

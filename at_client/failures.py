@@ -112,11 +112,7 @@ _CLOSED = "the connection was closed before the response was complete. Check the
 
 RULES = (
     Rule((ssl.SSLCertVerificationError, CertificateError), _describe_certificate),
-    Rule(
-        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
-        lambda _: "the connection was closed during TLS",
-        lost=True,
-    ),
+    Rule((ssl.SSLEOFError, ssl.SSLZeroReturnError), lambda _: "the connection was closed during TLS", lost=True),
     Rule(
         (lower.NameResolutionError, socket.gaierror),
         lambda e: f"the host name was not found ({_system_reason(e)}). Check it, and the network",
@@ -127,12 +123,7 @@ RULES = (
         lambda e: f"no connection ({_system_reason(e)}). Check that the service runs there and can be reached",
         lost=True,
     ),
-    Rule(
-        (lower.ConnectTimeoutError,),
-        lambda _: "no connection in time",
-        lost=True,
-        error=ApiTimeoutException,
-    ),
+    Rule((lower.ConnectTimeoutError,), lambda _: "no connection in time", lost=True, error=ApiTimeoutException),
     Rule(
         (lower.ReadTimeoutError, lower.TimeoutError, TimeoutError),
         lambda _: "no complete response in time",
@@ -141,26 +132,13 @@ RULES = (
     ),
     Rule((BaseSSLError, ssl.SSLError, lower.SSLError), _describe_tls),
     Rule(
-        (
-            ConnectionError,
-            http.client.IncompleteRead,
-            lower.IncompleteRead,
-            lower.InvalidChunkLength,
-        ),
+        (ConnectionError, http.client.IncompleteRead, lower.IncompleteRead, lower.InvalidChunkLength),
         lambda _: _CLOSED,
         lost=True,
     ),
+    Rule((NotHTTPError,), lambda e: f"{e}. Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)"),
     Rule(
-        (NotHTTPError,),
-        lambda e: f"{e}. Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)",
-    ),
-    Rule(
-        (
-            http.client.HTTPException,
-            lower.InvalidHeader,
-            lower.HeaderParsingError,
-            lower.ResponseNotChunked,
-        ),
+        (http.client.HTTPException, lower.InvalidHeader, lower.HeaderParsingError, lower.ResponseNotChunked),
         _describe_http,
     ),
     Rule((lower.ClosedPoolError,), lambda _: "the client was closed during the call", lost=True),
@@ -201,18 +179,10 @@ def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Fa
         attempts: How many attempts were made, this one included.
     """
     chain = list(find_causes(error))
-    at_proxy, lost, kind = (
-        any(isinstance(cause, lower.ProxyError) for cause in chain),
-        False,
-        ApiConnectionException,
-    )
+    at_proxy, lost, kind = (any(isinstance(cause, lower.ProxyError) for cause in chain), False, ApiConnectionException)
     if refusal := next(filter(None, map(_tunnel_refusal, chain)), None):
         status, words = refusal
-        at_proxy, lost, text = (
-            True,
-            status in RETRY_STATUSES,
-            _describe_refusal(peer, status, words),
-        )
+        at_proxy, lost, text = (True, status in RETRY_STATUSES, _describe_refusal(peer, status, words))
     elif socks := next((cause for cause in reversed(chain) if type(cause).__module__ == "socks"), None):
         at_proxy, lost = type(socks).__name__ not in ("SOCKS5Error", "SOCKS4Error"), True
         reason = re.sub(r"^0x[0-9a-f]+: ", "", str(socks.args[0] if socks.args else socks))

@@ -145,11 +145,7 @@ class PoolManager(urllib3.PoolManager):
                     os.close(connection.sock.detach())
 
     def connection_from_host(
-        self,
-        host: str | None,
-        port: int | None = None,
-        scheme: str | None = "http",
-        pool_kwargs: Any = None,
+        self, host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
     ) -> urllib3.HTTPConnectionPool:
         """Return the pool for a host, with the TLS settings of the configuration."""
         if scheme == "https":
@@ -166,10 +162,7 @@ class PoolManager(urllib3.PoolManager):
             pool = self.connection_from_host(literal, port, parts.scheme)
             return Route(origin, pool, Peer(f"{host}:{port}"), exposed, absolute=False)
         bare, user, password = split_proxy(proxy)
-        options = {
-            **(self._tls_options() if parts.scheme == "https" else {}),
-            **self.connection_pool_kw,
-        }
+        options = {**(self._tls_options() if parts.scheme == "https" else {}), **self.connection_pool_kw}
         if bare.startswith("socks"):
             manager: Any = _open_socks_manager(bare, user, password)
         else:

@@ -17,11 +17,7 @@ from at_client.api_response import RESTResponse, redact_response
 from at_client.checks import check_timeout
 from at_client.configuration import Configuration
 from at_client.connections import Clock
-from at_client.exceptions import (
-    ApiException,
-    ApiValueError,
-    OpenApiException,
-)
+from at_client.exceptions import ApiException, ApiValueError, OpenApiException
 from at_client.failures import PROXY_AUTHENTICATION, Failure, explain, refuse_by_proxy
 from at_client.headers import HeaderValue, Secret, check_headers, pop_header, reveal, reveal_all
 from at_client.pools import PoolManager, Route, split_origin

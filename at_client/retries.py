@@ -74,10 +74,7 @@ def backoff(retries: int, jitter: float) -> float:
 
 
 def next_attempt(
-    retry: urllib3.Retry,
-    method: str,
-    end: Exception | urllib3.BaseHTTPResponse,
-    retry_after: float | None = None,
+    retry: urllib3.Retry, method: str, end: Exception | urllib3.BaseHTTPResponse, retry_after: float | None = None
 ) -> tuple[urllib3.Retry, float] | None:
     """Decide whether a request is sent once more.
 

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 PATH = "/api/v1/credits"
 TOKEN = "made-up-token"  # noqa: S105  # any will do
 COOKIE = "made-up-cookie"
-HEADERS = {
-    "Accept": "application/json",
-    "Authorization": f"Bearer {TOKEN}",
-    "Cookie": f"auth_token={COOKIE}",
-}
+HEADERS = {"Accept": "application/json", "Authorization": f"Bearer {TOKEN}", "Cookie": f"auth_token={COOKIE}"}
 THREADS = 32
 """Connections that a pool must keep, for the benchmark with threads."""
 

@@ -199,11 +199,7 @@ def test_a_callable_without_renew_fails_at_once(service: Service, make_api: Call
 
 @pytest.mark.parametrize(
     ("given", "error"),
-    [
-        (7, ApiTypeError),
-        (b"SECRET", ApiTypeError),
-        *((value, ApiValueError) for value in UNSENDABLE.values()),
-    ],
+    [(7, ApiTypeError), (b"SECRET", ApiTypeError), *((value, ApiValueError) for value in UNSENDABLE.values())],
     ids=["number", "bytes", *UNSENDABLE],
 )
 def test_what_a_callable_gives_is_checked(
@@ -298,11 +294,7 @@ def test_any_password_survives_the_form(sandbox: Sandbox, make_api: Callable[...
 
 @pytest.mark.parametrize(("expires_in", "kept_for"), [(3600, 3540), (600, 540), (120, 60), (60, 30), (10, 5)])
 def test_a_token_is_renewed_before_it_ends(
-    service: Service,
-    make_api: Callable[..., CreditsApi],
-    hands: Hands,
-    expires_in: int,
-    kept_for: int,
+    service: Service, make_api: Callable[..., CreditsApi], hands: Hands, expires_in: int, kept_for: int
 ) -> None:
     """A minute before its end, at half of a short life; the refresh token is what renews it."""
     service.memory.expires_in = expires_in
@@ -431,14 +423,7 @@ def test_the_flow_works_with_the_sandbox(sandbox: Sandbox, make_api: Callable[..
     """With scope and client: had, renewed when it expires, and renewed again with the next one."""
     sandbox.require_client("me", "CLIENT-SECRET-1")
     account = sandbox.account
-    grant = PasswordGrant(
-        "api/v1/auth/token",
-        str(account.username),
-        account.password,
-        "read",
-        "me",
-        "CLIENT-SECRET-1",
-    )
+    grant = PasswordGrant("api/v1/auth/token", str(account.username), account.password, "read", "me", "CLIENT-SECRET-1")
     api = make_api(sandbox.url, access_token=grant)
     for _ in range(3):
         assert good_call(api)
@@ -494,10 +479,7 @@ def test_a_refusal_is_told_and_not_retried(
     ids=["500", "503", "404", "closed"],
 )
 def test_a_failing_endpoint_is_asked_once(
-    wire: Wire,
-    make_api: Callable[..., CreditsApi],
-    step: Any,
-    error: type[ApiException],
+    wire: Wire, make_api: Callable[..., CreditsApi], step: Any, error: type[ApiException]
 ) -> None:
     """A POST is sent once, whatever becomes of it; the error is that of the status."""
     wire.play(otherwise=step)

@@ -50,15 +50,7 @@ def test_what_the_service_wrote_is_escaped(field: str) -> None:
 
 def test_the_colour_says_how_much_is_used() -> None:
     """Green, yellow, red, at the parts where the terminal's bar changes too; the text says the same."""
-    rows = (
-        (0, GREEN),
-        (749, GREEN),
-        (750, YELLOW),
-        (899, YELLOW),
-        (900, RED),
-        (999, RED),
-        (1200, RED),
-    )
+    rows = ((0, GREEN), (749, GREEN), (750, YELLOW), (899, YELLOW), (900, RED), (999, RED), (1200, RED))
     for used, colour in rows:
         card = make(used)
         assert f"background:{colour}" in card

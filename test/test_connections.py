@@ -13,14 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from at_client import connections
-from at_client.connections import (
-    MAX_LINE_BYTES,
-    Clock,
-    NotHTTPError,
-    guess_protocol,
-    read_framing,
-    read_head,
-)
+from at_client.connections import MAX_LINE_BYTES, Clock, NotHTTPError, guess_protocol, read_framing, read_head
 
 START = b"HTTP/1.1 200 OK\r\n"
 

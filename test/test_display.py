@@ -30,10 +30,7 @@ def render_text(credits: CreditResponse, *notes: str, **screen: Any) -> str:
 def spending_of(*used: int, minutes: float = 1) -> Samples:
     """Return samples that far apart, with that much used."""
     return [
-        (
-            NOON + i * timedelta(minutes=minutes),
-            credits_of(used_credits=n, remaining_credits=1000 - n),
-        )
+        (NOON + i * timedelta(minutes=minutes), credits_of(used_credits=n, remaining_credits=1000 - n))
         for i, n in enumerate(used)
     ]
 
@@ -82,8 +79,7 @@ def test_text_shows_what_is_known(fields: dict[str, Any], line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "colour"),
-    [(0, 32), (749, 32), (750, 33), (899, 33), (900, 31), (999, 31), (1001, 31)],
+    ("used", "colour"), [(0, 32), (749, 32), (750, 33), (899, 33), (900, 31), (999, 31), (1001, 31)]
 )
 def test_colours(used: int, colour: int) -> None:
     """The bar is green, yellow from three quarters on, and red from nine tenths on."""

@@ -77,10 +77,7 @@ def same_loggers() -> Iterator[None]:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "agents.md"], ids=name_of)
 @pytest.mark.usefixtures("published", "same_loggers")
 def test_every_block_runs(
-    page: Path,
-    service: Service,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    page: Path, service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every Python block runs alone, or says that it continues the one above; it prints what is shown."""
     monkeypatch.setenv("AT_CLIENT_HOST", service.url)

@@ -146,11 +146,7 @@ def test_any_bytes_as_an_answer(stage: Stage, raw: bytes) -> None:
 @lru_cache
 def whole_answers() -> tuple[bytes, ...]:
     """Give good answers in each framing."""
-    return (
-        answer(),
-        chunked(CREDITS_BODY[:7], CREDITS_BODY[7:]),
-        b"HTTP/1.1 103 X\r\n\r\n" + answer(),
-    )
+    return (answer(), chunked(CREDITS_BODY[:7], CREDITS_BODY[7:]), b"HTTP/1.1 103 X\r\n\r\n" + answer())
 
 
 @some

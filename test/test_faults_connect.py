@@ -185,9 +185,7 @@ def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [0, -1, 0.0, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), [], b"1"],
-    ids=repr,
+    "value", [0, -1, 0.0, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), [], b"1"], ids=repr
 )
 def test_a_timeout_that_is_none_is_refused(value: Any, make_api: Callable[..., CreditsApi], wire: Wire) -> None:
     """Zero, negatives, NaN, booleans and strings are no time; nothing is sent."""
@@ -229,10 +227,7 @@ def test_a_secret_in_the_host_does_not_show(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNSPEC])
 def test_the_lookup_is_the_one_that_urllib3_makes(
-    monkeypatch: pytest.MonkeyPatch,
-    make_api: Callable[..., CreditsApi],
-    wire: Wire,
-    family: socket.AddressFamily,
+    monkeypatch: pytest.MonkeyPatch, make_api: Callable[..., CreditsApi], wire: Wire, family: socket.AddressFamily
 ) -> None:
     """Who has put something in its place, to pin a name or to avoid IPv6, is asked as before."""
     asked: list[tuple[Any, ...]] = []

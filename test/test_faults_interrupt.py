@@ -50,12 +50,7 @@ BUSY = {
 @pytest.mark.parametrize("step", BUSY.values(), ids=BUSY)
 def test_ctrl_c_ends_a_call_at_once(step: Step, request: pytest.FixtureRequest) -> None:
     """KeyboardInterrupt comes out as itself, within a moment; the next call is good."""
-    with (
-        nothing_left(),
-        nothing_changed(),
-        Wire() as wire,
-        ApiClient(Configuration(wire.url, TOKEN)) as client,
-    ):
+    with nothing_left(), nothing_changed(), Wire() as wire, ApiClient(Configuration(wire.url, TOKEN)) as client:
         api = CreditsApi(client)
         assert good_call(api)
         wire.play(step)

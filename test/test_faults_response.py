@@ -13,20 +13,7 @@ import pytest
 from at_client import ApiConnectionException, ApiDecodeException, ApiException, CreditsApi
 from support.ending import Endings, Fault, good_call
 from support.facts import CREDITS_BODY, TOKEN
-from support.wire import (
-    CLOSE,
-    RESET,
-    Drip,
-    Endless,
-    Pieces,
-    Step,
-    Wait,
-    Wire,
-    answer,
-    chunked,
-    greet,
-    reply,
-)
+from support.wire import CLOSE, RESET, Drip, Endless, Pieces, Step, Wait, Wire, answer, chunked, greet, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,12 +244,7 @@ def test_what_is_not_idempotent_is_not_sent_again_on_an_idle_connection(
 
 @pytest.mark.parametrize(
     "poison",
-    [
-        answer(CREDITS_BODY.replace(b"750", b"1")),
-        b"HTTP/1.1 500 Oh No\r\nContent-Length: 0\r\n\r\n",
-        b"junk",
-        b"\r\n",
-    ],
+    [answer(CREDITS_BODY.replace(b"750", b"1")), b"HTTP/1.1 500 Oh No\r\nContent-Length: 0\r\n\r\n", b"junk", b"\r\n"],
     ids=["a whole answer", "an error", "junk", "an empty line"],
 )
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])

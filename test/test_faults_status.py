@@ -205,12 +205,7 @@ def test_waits_are_the_documented_ones(make_api: Callable[..., CreditsApi], wire
 )
 @pytest.mark.usefixtures("short_waits")
 def test_retry_after_is_waited_for_and_nonsense_ignored(
-    make_api: Callable[..., CreditsApi],
-    wire: Wire,
-    status: int,
-    value: str,
-    shortest: float,
-    longest: float,
+    make_api: Callable[..., CreditsApi], wire: Wire, status: int, value: str, shortest: float, longest: float
 ) -> None:
     """Seconds and dates are honoured; nonsense leaves the client to its own short wait."""
     head = f"HTTP/1.1 {status} Wait\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n"
@@ -231,8 +226,7 @@ def test_retry_after_may_be_a_date(make_api: Callable[..., CreditsApi], wire: Wi
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("61", 61.0), ("86400", 86400.0), ("999999999", 999999999.0), ("99999999999", 99999999999.0)],
+    ("value", "seconds"), [("61", 61.0), ("86400", 86400.0), ("999999999", 999999999.0), ("99999999999", 99999999999.0)]
 )
 @pytest.mark.parametrize(("status", "error"), [(429, TooManyRequestsException), (503, ServiceException)])
 def test_a_long_retry_after_is_told_at_once(

@@ -11,19 +11,7 @@ import pytest
 from at_client import ApiTimeoutException, CreditsApi, ServiceException
 from support.ending import Endings, Fault, good_call
 from support.facts import CREDITS_BODY
-from support.wire import (
-    CLOSE,
-    SILENCE,
-    Drip,
-    Step,
-    Wait,
-    Wire,
-    answer,
-    chunked,
-    deaf_port,
-    greet,
-    reply,
-)
+from support.wire import CLOSE, SILENCE, Drip, Step, Wait, Wire, answer, chunked, deaf_port, greet, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +41,7 @@ SLOW = {
     "body without a length that drips": reply(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", Drip(BODY), CLOSE
     ),
-    "interim answers without end": reply(
-        *((b"HTTP/1.1 102 Processing\r\n\r\n", Wait(0.05)) * 40),
-    ),
+    "interim answers without end": reply(*((b"HTTP/1.1 102 Processing\r\n\r\n", Wait(0.05)) * 40)),
     "error whose body drips": reply(answer(b"", 400, length=5000), Drip(b" " * 5000)),
     "redirect whose body drips": reply(answer(b"", 302, headers=[("Location", "/x")], length=5000), Drip(b" " * 5000)),
 }

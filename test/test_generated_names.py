@@ -77,10 +77,7 @@ def test_verdict(written: str, verdict: str, made: dict[type, set[str]]) -> None
             assert parameters(found)[: len(wanted)] == wanted
 
 
-@pytest.mark.parametrize(
-    "name",
-    [row[0].partition("(")[0] for row in ROWS if "(" in row[0] and row[1][:4] != "left"],
-)
+@pytest.mark.parametrize("name", [row[0].partition("(")[0] for row in ROWS if "(" in row[0] and row[1][:4] != "left"])
 def test_a_name_that_stays_is_tried(name: str) -> None:
     """Whatever can be called is called in a way of use that works, on both clients, so it is more than a name."""
     assert re.search(rf"\b{name.rpartition('.')[2]}\b", SCRIPTS)

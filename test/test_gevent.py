@@ -43,11 +43,7 @@ def run(host: str, authority: Authority, program: str) -> str:
     """Run a program with `api` and `began` under gevent, and return what it printed."""
     start = PROGRAM.format(host=host, token=TOKEN, ca_file=authority.ca_file)
     done = subprocess.run(
-        [sys.executable, "-c", start + program],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+        [sys.executable, "-c", start + program], capture_output=True, text=True, timeout=30, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

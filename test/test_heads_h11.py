@@ -95,11 +95,7 @@ class Difference(NamedTuple):
 
 
 ONLY_WE_READ = [
-    Difference(
-        "a tab is a blank, behind the status, too",
-        rb"(?m)^HTTP/1\.\d \d{3}\t",
-        b"HTTP/1.1 200\tOK\r\n\r\n",
-    ),
+    Difference("a tab is a blank, behind the status, too", rb"(?m)^HTTP/1\.\d \d{3}\t", b"HTTP/1.1 200\tOK\r\n\r\n"),
     Difference(
         "a control character in a reason or a value that frames nothing misleads nobody, unless it is NUL, CR or LF",
         rb"(?im)^(?!content-length:|transfer-encoding:)[^\n]*[\x0b\x0c]",
@@ -123,15 +119,9 @@ ONLY_H11_READS = [
         rb"(?ims)(^content-length:.*^transfer-encoding:|^transfer-encoding:.*^content-length:)",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     ),
+    Difference("we speak HTTP/1, and no other version looks like it", rb"(?m)^HTTP/[^1]", b"HTTP/2.0 200 OK\r\n\r\n"),
     Difference(
-        "we speak HTTP/1, and no other version looks like it",
-        rb"(?m)^HTTP/[^1]",
-        b"HTTP/2.0 200 OK\r\n\r\n",
-    ),
-    Difference(
-        "a hundred header lines are enough",
-        rb"(.*\n){102}",
-        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 101 + b"\r\n",
+        "a hundred header lines are enough", rb"(.*\n){102}", b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 101 + b"\r\n"
     ),
 ]
 

@@ -33,8 +33,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 unclosed_by_mocket = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
-    "ignore:unclosed:ResourceWarning",
+    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning"
 )
 
 

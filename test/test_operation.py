@@ -37,15 +37,9 @@ if TYPE_CHECKING:
     [
         ({"auth_token": 5}, "auth_token must be a str or None, not int"),
         ({"auth_token": b"x"}, "auth_token must be a str or None, not bytes"),
-        (
-            {"_request_auth": 5},
-            "_request_auth must be a mapping with in, key and value or None, not int",
-        ),
+        ({"_request_auth": 5}, "_request_auth must be a mapping with in, key and value or None, not int"),
         ({"_content_type": 5}, "_content_type must be a str or None, not int"),
-        (
-            {"_headers": [("a", "b")]},
-            "_headers must be a mapping of names to values or None, not list",
-        ),
+        ({"_headers": [("a", "b")]}, "_headers must be a mapping of names to values or None, not list"),
     ],
 )
 @pytest.mark.parametrize("form", ["", "_with_http_info", "_without_preload_content"])
@@ -101,10 +95,7 @@ def test_a_body_of_an_unread_response_is_bounded(wire: Wire, make_api: Callable[
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [
-        ({"verify_ssl": False}, "leave verify_ssl unset"),
-        ({"ca_cert_data": "PEM"}, "leave ca_cert_data unset"),
-    ],
+    [({"verify_ssl": False}, "leave verify_ssl unset"), ({"ca_cert_data": "PEM"}, "leave ca_cert_data unset")],
 )
 def test_an_own_context_is_the_only_word_on_trust(settings: dict[str, Any], says: str) -> None:
     """Two settings that contradict are an error, not a guess."""

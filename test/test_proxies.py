@@ -39,10 +39,7 @@ def test_plain_http_is_forwarded(open_proxy: HttpProxy, service: Service, make_a
 
 
 def test_https_goes_through_a_tunnel(
-    open_proxy: HttpProxy,
-    secure_service: Service,
-    authority: Authority,
-    make_api: Callable[..., CreditsApi],
+    open_proxy: HttpProxy, secure_service: Service, authority: Authority, make_api: Callable[..., CreditsApi]
 ) -> None:
     """A TLS target is reached by CONNECT; the proxy sees neither token nor path."""
     trust = {"ssl_ca_cert": authority.ca_file}
@@ -171,10 +168,7 @@ def test_a_slow_proxy_ends_at_the_deadline(
 
 
 def test_an_untrusted_service_behind_a_proxy_is_told_as_such(
-    endings: Endings,
-    open_proxy: HttpProxy,
-    secure_service: Service,
-    make_api: Callable[..., CreditsApi],
+    endings: Endings, open_proxy: HttpProxy, secure_service: Service, make_api: Callable[..., CreditsApi]
 ) -> None:
     """A tunnel changes nothing about certificates: one attempt, and the message says which."""
     api = make_api(secure_service.url, proxy=open_proxy.url())
@@ -184,10 +178,7 @@ def test_an_untrusted_service_behind_a_proxy_is_told_as_such(
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
 def test_the_environment_names_the_proxy(
-    make_api: Callable[..., CreditsApi],
-    make_wire: Callable[..., Wire],
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    make_api: Callable[..., CreditsApi], make_wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The usual variables are honoured, in both spellings."""
     proxy, service = make_wire(), make_wire()
@@ -199,10 +190,7 @@ def test_the_environment_names_the_proxy(
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_the_environment_names_the_proxy_for_https(
-    make_api: Callable[..., CreditsApi],
-    wire: Wire,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    make_api: Callable[..., CreditsApi], wire: Wire, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The same for TLS targets, which ask for a tunnel."""
     monkeypatch.setenv(name, wire.url)
@@ -216,11 +204,7 @@ def test_the_environment_names_the_proxy_for_https(
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize("value", ["127.0.0.1", "*", "x.example, 127.0.0.0/8", "127.0.0.1:{port}"])
 def test_the_environment_names_exceptions(
-    make_api: Callable[..., CreditsApi],
-    wire: Wire,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    value: str,
+    make_api: Callable[..., CreditsApi], wire: Wire, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """`NO_PROXY` takes hosts, networks, ports and `*`."""
     with refusing_port() as port:
@@ -230,9 +214,7 @@ def test_the_environment_names_exceptions(
 
 
 def test_the_configuration_wins_over_the_environment(
-    make_api: Callable[..., CreditsApi],
-    make_wire: Callable[..., Wire],
-    monkeypatch: pytest.MonkeyPatch,
+    make_api: Callable[..., CreditsApi], make_wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A configured proxy, exception or `no_proxy="*"` goes before every variable."""
     proxy, service = make_wire(), make_wire()
@@ -248,9 +230,7 @@ def test_the_configuration_wins_over_the_environment(
 
 
 def test_the_proxy_is_that_of_the_host_at_the_call(
-    make_api: Callable[..., CreditsApi],
-    make_wire: Callable[..., Wire],
-    monkeypatch: pytest.MonkeyPatch,
+    make_api: Callable[..., CreditsApi], make_wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Host and variables may change between calls; what counts is what they are at the call."""
     proxy, first, second = make_wire(), make_wire(), make_wire()
@@ -283,9 +263,7 @@ def test_an_answer_of_the_proxy_is_not_taken_for_the_services(make_api: Callable
 
 
 def test_a_proxy_may_be_reached_by_tls(
-    make_api: Callable[..., CreditsApi],
-    make_wire: Callable[..., Wire],
-    authority: Authority,
+    make_api: Callable[..., CreditsApi], make_wire: Callable[..., Wire], authority: Authority
 ) -> None:
     """An `https` proxy forwards plain targets; it must prove who it is like any other server."""
     proxy = make_wire(tls=authority.server_context("127.0.0.1"))
@@ -300,10 +278,7 @@ def test_a_proxy_may_be_reached_by_tls(
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 @pytest.mark.parametrize("login", [None, (PROXY_USER, PROXY_PASSWORD)], ids=["open", "locked"])
 def test_socks_carries_calls_when_pysocks_is_there(
-    service: Service,
-    make_api: Callable[..., CreditsApi],
-    scheme: str,
-    login: tuple[str, str] | None,
+    service: Service, make_api: Callable[..., CreditsApi], scheme: str, login: tuple[str, str] | None
 ) -> None:
     """With PySocks installed a SOCKS 5 proxy works, with and without a password."""
     pytest.importorskip("socks")

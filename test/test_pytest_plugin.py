@@ -44,13 +44,7 @@ def run_pytest(tmp_path: Path) -> Callable[..., str]:
         ]
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

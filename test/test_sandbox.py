@@ -255,8 +255,7 @@ def test_fail(status: int, body: object, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "sent"),
-    [(b"\xff", b"\xff"), ("ü", "ü".encode()), ({"a": "ü"}, '{"a":"ü"}'.encode()), ([], b"[]")],
+    ("body", "sent"), [(b"\xff", b"\xff"), ("ü", "ü".encode()), ({"a": "ü"}, '{"a":"ü"}'.encode()), ([], b"[]")]
 )
 def test_answer(body: object, sent: bytes, sandbox: Sandbox) -> None:
     """Bytes go out as they are, a string as UTF-8, anything else as JSON; headers override ours."""
@@ -340,13 +339,7 @@ def test_faults_come_in_order_and_by_path(sandbox: Sandbox) -> None:
 
 def test_faults_are_checked(sandbox: Sandbox) -> None:
     """A fault that cannot happen is refused where it is written, and shown."""
-    for name, value in (
-        ("status", 199),
-        ("status", 600),
-        ("delay", -1),
-        ("drip", -2),
-        ("piece", 0),
-    ):
+    for name, value in (("status", 199), ("status", 600), ("delay", -1), ("drip", -2), ("piece", 0)):
         with pytest.raises(ValueError, match=rf"^status must be .*\b{name}={value}\b"):
             sandbox.drop(**{name: value})
     with pytest.raises(TypeError, match="tmies"):

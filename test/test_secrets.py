@@ -155,12 +155,7 @@ def in_sentry(error: BaseException) -> Iterator[tuple[str, str]]:
 def in_rich(error: BaseException) -> Iterator[tuple[str, str]]:
     """Write what rich prints of a traceback with locals, by place."""
     trace = rich.traceback.Traceback.extract(
-        type(error),
-        error,
-        error.__traceback__,
-        show_locals=True,
-        locals_max_string=None,
-        locals_max_length=None,
+        type(error), error, error.__traceback__, show_locals=True, locals_max_string=None, locals_max_length=None
     )
     for stack in trace.stacks:
         yield "message", f"{stack.exc_type} {stack.exc_value}"
@@ -311,11 +306,7 @@ def test_nothing_shows_of_a_grant(service: Service) -> None:
 @pytest.mark.usefixtures("nothing_written")
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_nothing_shows_of_a_proxy(
-    locked_proxy: HttpProxy,
-    request: pytest.FixtureRequest,
-    authority: Authority,
-    *,
-    secure: bool,
+    locked_proxy: HttpProxy, request: pytest.FixtureRequest, authority: Authority, *, secure: bool
 ) -> None:
     """The password in the proxy's URL and the headers for the proxy, after calls through it."""
     service = request.getfixturevalue("secure_service" if secure else "service")
@@ -382,12 +373,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "client_secret": lambda: PasswordGrant("t", USER, PASSWORD, client_secret=5),  # type: ignore[arg-type]  # wrong
     "username": lambda: PasswordGrant("t", "", PASSWORD, client_secret=CLIENT_SECRET),
     "token_url": lambda: fetch(
-        CreditsApi(
-            armed(
-                "https://x.example",
-                access_token=PasswordGrant("http://y.example", USER, PASSWORD),
-            )
-        )
+        CreditsApi(armed("https://x.example", access_token=PasswordGrant("http://y.example", USER, PASSWORD)))
     ),
 }
 
@@ -433,41 +419,23 @@ HALF = {**json.loads(CREDITS_BODY), "total_credits": ECHO}
 
 FAULTS: dict[str, tuple[Step, type[ApiException]]] = {
     "401 that echoes": (reply(answer(DETAIL, 401, headers=ECHO_HEADERS)), UnauthorizedException),
-    "422 that echoes": (
-        reply(answer(VALIDATION, 422, headers=ECHO_HEADERS)),
-        UnprocessableEntityException,
-    ),
+    "422 that echoes": (reply(answer(VALIDATION, 422, headers=ECHO_HEADERS)), UnprocessableEntityException),
     "500 that echoes": (reply(answer(DETAIL, 500, headers=ECHO_HEADERS)), ServiceException),
-    "500 with a page that echoes": (
-        reply(answer(ECHO.encode(), 500, content_type="text/html")),
-        ServiceException,
-    ),
+    "500 with a page that echoes": (reply(answer(ECHO.encode(), 500, content_type="text/html")), ServiceException),
     "a page instead of JSON": (
         reply(answer(ECHO.encode(), content_type="text/html", headers=ECHO_HEADERS)),
         ApiDecodeException,
     ),
     "broken JSON": (reply(answer(DETAIL[:-1])), ApiDecodeException),
     "a wrong field": (reply(answer(json.dumps(HALF).encode())), ApiDecodeException),
-    "a broken gzip": (
-        reply(answer(ECHO.encode(), headers=[("Content-Encoding", "gzip")])),
-        ApiDecodeException,
-    ),
-    "an odd coding": (
-        reply(answer(ECHO.encode(), headers=[("Content-Encoding", TOKEN)])),
-        ApiDecodeException,
-    ),
+    "a broken gzip": (reply(answer(ECHO.encode(), headers=[("Content-Encoding", "gzip")])), ApiDecodeException),
+    "an odd coding": (reply(answer(ECHO.encode(), headers=[("Content-Encoding", TOKEN)])), ApiDecodeException),
     "a redirect elsewhere": (
         reply(answer(b"", 302, headers=[("Location", f"https://y.example/?t={TOKEN}")])),
         ApiException,
     ),
-    "a redirect nowhere": (
-        reply(answer(b"", 302, headers=[("Location", f"mailto:{TOKEN}")])),
-        ApiException,
-    ),
-    "a status line that echoes": (
-        reply(f"HTTP/1.1 400 {TOKEN}\r\nContent-Length: 0\r\n\r\n".encode()),
-        ApiException,
-    ),
+    "a redirect nowhere": (reply(answer(b"", 302, headers=[("Location", f"mailto:{TOKEN}")])), ApiException),
+    "a status line that echoes": (reply(f"HTTP/1.1 400 {TOKEN}\r\nContent-Length: 0\r\n\r\n".encode()), ApiException),
     "no HTTP": (reply(ECHO.encode() + b"\r\n\r\n", CLOSE), ApiConnectionException),
     "a broken header": (
         reply(b"HTTP/1.1 200 OK\r\nBroken " + ECHO.encode() + b"\r\n\r\n", CLOSE),

@@ -160,10 +160,7 @@ def with_coding(coding: str, body: bytes = CREDITS_BODY) -> bytes:
 
 
 ODD_BUT_READ = {
-    "a header line that ends in CR CR LF": (
-        answer(headers=[("X-Trailer", "of the upstream\r"), ("X-Next", "1")]),
-        1,
-    ),
+    "a header line that ends in CR CR LF": (answer(headers=[("X-Trailer", "of the upstream\r"), ("X-Next", "1")]), 1),
     "coding utf-8": (with_coding("utf-8"), 1),
     "coding none": (with_coding("none"), 1),
     "coding identity": (with_coding("identity"), 1),

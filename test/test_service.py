@@ -12,16 +12,7 @@ import pytest
 
 from support.facts import COOKIE, CREDITS, TOKEN
 from support.leaks import nothing_left
-from support.service import (
-    BROKEN_TOKEN,
-    INVALID_TOKEN,
-    PASSWORD,
-    USER,
-    Memory,
-    Service,
-    make_app,
-    running_service,
-)
+from support.service import BROKEN_TOKEN, INVALID_TOKEN, PASSWORD, USER, Memory, Service, make_app, running_service
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from at_client import (
-    ApiClient,
-    ApiException,
-    Configuration,
-    CreditsApi,
-    UnauthorizedException,
-)
+from at_client import ApiClient, ApiException, Configuration, CreditsApi, UnauthorizedException
 from at_client.auth import PasswordGrant
 from support.ending import good_call, nothing_changed
 from support.facts import CREDITS, TOKEN, secrets_in

@@ -74,10 +74,7 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
 
 
 def test_a_certificate_that_signs_itself_is_told(
-    endings: Endings,
-    make_api: Callable[..., CreditsApi],
-    make_wire: Callable[..., Wire],
-    tmp_path: Path,
+    endings: Endings, make_api: Callable[..., CreditsApi], make_wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     """Self-signed: nobody else vouches for it, and the message says so."""
     wire = make_wire(tls=self_signed(tmp_path))
@@ -103,11 +100,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     certificate = builder.sign(key, hashes.SHA256())
     path = folder / "self-signed.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -177,9 +170,7 @@ def test_a_key_that_does_not_fit_is_refused_before_any_packet(
 
 
 def test_no_verification_works_and_warns(
-    make_wire: Callable[..., Wire],
-    other_authority: Authority,
-    make_api: Callable[..., CreditsApi],
+    make_wire: Callable[..., Wire], other_authority: Authority, make_api: Callable[..., CreditsApi]
 ) -> None:
     """`verify_ssl=False` accepts any certificate, and warns that it should not be so."""
     wire = make_wire(tls=other_authority.server_context("other.example", expired=True))

@@ -151,8 +151,7 @@ def _add_credits(app: FastAPI, memory: Memory) -> None:
         responses={500: {"model": ErrorResponse, "description": "Internal Server Error"}},
     )
     def get_credits(
-        token: Annotated[str | None, Depends(_bearer)],
-        auth_token: Annotated[str | None, Cookie()] = None,
+        token: Annotated[str | None, Depends(_bearer)], auth_token: Annotated[str | None, Cookie()] = None
     ) -> Any:
         if token == BROKEN_TOKEN:
             body = ErrorResponse(detail="The ledger is closed", code="ledger_closed")

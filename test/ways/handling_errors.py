@@ -11,12 +11,7 @@ from unittest import mock
 import urllib3
 
 from at_client import ApiClient, CreditsApi, exceptions
-from at_client.exceptions import (
-    ApiException,
-    NotFoundException,
-    OpenApiException,
-    UnauthorizedException,
-)
+from at_client.exceptions import ApiException, NotFoundException, OpenApiException, UnauthorizedException
 from at_client.rest import ApiException as FromRest
 from at_client.rest import RESTClientObject, RESTResponse
 from support.wire import CLOSE, SILENCE, reply
