@@ -1,19 +1,17 @@
-"""What comes back: the response as it was received, and the typed answer of a call."""
+"""What comes back: the response as it was received, and the typed answer or the error that is made of it."""
 
-from __future__ import annotations
-
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import urllib3
 
-from at_client.connections import Clock
-from at_client.decoding import decode_text
-from at_client.exceptions import ApiDecodeException, ApiException, headers_of
-from at_client.failures import Peer, explain
+from at_client.decoding import DecodeFault, ResponseTypes, decode, decode_error, decode_text, promised_type
+from at_client.exceptions import ApiDecodeException, ApiException, exception_class, find_detail, headers_of
 from at_client.headers import HeaderValue, Secret, redact
+from at_client.retries import parse_retry_after
 
 T = TypeVar("T")
 
@@ -23,9 +21,9 @@ CHUNK_BYTES = 65536
 
 @dataclass
 class ApiResponse(Generic[T]):
-    """A successful response: the typed data, and what it came with.
+    """A successful response: the typed data with its status, headers and raw body.
 
-    Headers and raw bytes stay out of the `repr`: a service may send secrets in them.
+    Headers and raw body stay out of the `repr`, because they may contain secrets.
     """
 
     status_code: int
@@ -54,7 +52,20 @@ class ApiResponse(Generic[T]):
         return TypeAdapter(Any).dump_json({**vars(self), "headers": dict(self.headers)}, **options).decode()
 
 
-_UNKNOWN_PEER = Peer("the service")
+class Request(NamedTuple):
+    """What is sent."""
+
+    method: str
+    url: str
+    headers: dict[str, HeaderValue]
+    body: Any
+    secrets: tuple[Secret, ...]
+    """What of it is secret, and an error must not repeat."""
+
+    @property
+    def source(self) -> str:
+        """What a response answers, for error messages: without the query, which could hold a key."""
+        return f"{self.method} {self.url.partition('?')[0]}"
 
 
 class RESTResponse:
@@ -62,47 +73,20 @@ class RESTResponse:
 
     Args:
         resp: urllib3's response, or any object with `status`, `reason`, `headers` and `data`.
-        request: What it answers: method, URL, headers, body.
-        peer: The other side.
-        clock: The time of the call; `None` if it has no limit.
+        request: What it answers; `None` if that is not known.
         limit: Bytes of the decoded body that are read at most; `None` for no limit.
     """
 
-    def __init__(
-        self,
-        resp: Any,
-        request: tuple[str, str, Mapping[str, HeaderValue], Any] = ("", "the service", {}, None),
-        peer: Peer = _UNKNOWN_PEER,
-        clock: Clock | None = None,
-        limit: int | None = None,
-    ) -> None:
+    def __init__(self, resp: Any, request: Request | None = None, limit: int | None = None) -> None:
         self.response = resp
         self.status: int = resp.status
         self.reason: str | None = resp.reason
+        self.headers: Mapping[str, str] = getattr(resp, "headers", {})
+        """The headers, looked up case-insensitively."""
         self.data: bytes | None = None
         """The decoded body; `None` until it is read."""
-        self._request = request
-        self._peer = peer
-        self._clock = clock
+        self.request = request
         self._limit = limit
-
-    @property
-    def source(self) -> str:
-        """What it answers, for error messages: method and URL, without the query, which could hold a key."""
-        method, url, _, _ = self._request
-        return f"{method} {url.partition('?')[0]}".strip()
-
-    @property
-    def secrets(self) -> list[HeaderValue]:
-        """What was sent, and an error must not repeat."""
-        _, _, headers, body = self._request
-        sent = (*headers.values(), *getattr(body, "parts", ()), *self._peer.secrets)
-        return [value for value in sent if isinstance(value, Secret)]
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers, looked up case-insensitively."""
-        return self.response.headers  # type: ignore[no-any-return]
 
     def getheaders(self) -> Mapping[str, str]:
         """Return the headers, as generated clients do."""
@@ -113,22 +97,7 @@ class RESTResponse:
         return self.headers.get(name, default)
 
     def read(self) -> bytes:
-        """Return the decoded body; of an unread response it is read now.
-
-        Raises:
-            ApiConnectionException: The connection was lost, or the time was up.
-            ApiDecodeException: The body is too large, or not encoded as its headers say.
-        """
-        try:
-            return self.load()
-        except ApiException:
-            raise
-        except Exception as error:
-            self.response.close()
-            raise explain(error, self._peer, self._clock.spent if self._clock else 0.0).error from error
-
-    def load(self) -> bytes:
-        """Read and decode the body; errors from below come out as they are."""
+        """Return the decoded body; of an unread response it is read now."""
         if self.data is None:
             fault = ""
             try:
@@ -138,13 +107,12 @@ class RESTResponse:
             except OverflowError:
                 fault = f"the body is larger than {self._limit} bytes (Configuration.max_response_bytes)"
             if fault:
-                self.response.close()
+                self.close()
                 self.data = b""
                 if self.status < 400:  # of a failure, the status says more than that its body is broken
                     shown = redact_response(self)
-                    raise ApiDecodeException(
-                        http_resp=shown, message=f"{shown.status} from {shown.source}, but {fault}."
-                    )
+                    message = f"{shown.status} from {shown.source}, but {fault}."
+                    raise ApiDecodeException(http_resp=shown, message=message)
         return self.data or b""
 
     def close(self) -> None:
@@ -154,14 +122,9 @@ class RESTResponse:
 
 
 def receive(response: Any, limit: int | None) -> bytes:
-    """Read the decoded body of a response, as it is if somebody has read it already.
-
-    Raises:
-        OverflowError: It is longer than the limit; no more than that was read.
-    """
+    """Read the decoded body, as it is if somebody has read it already; raise `OverflowError` if it is too large."""
     if not isinstance(response, urllib3.HTTPResponse):  # a recorder's or a mock's own
-        data = response.data
-        return data.encode() if isinstance(data, str) else data
+        return response.data.encode() if isinstance(response.data, str) else response.data
     length = response.length_remaining
     if limit is None or length is None or "Content-Encoding" in response.headers:
         parts: list[bytes] = []
@@ -179,10 +142,33 @@ def receive(response: Any, limit: int | None) -> bytes:
     return body or response.data  # a preloaded response has nothing to read any more
 
 
+def read_outcome(response: Any, response_types_map: ResponseTypes) -> ApiResponse[Any] | ApiException:
+    """Read a response as an answer or an error, which is not raised here: this frame holds what the service wrote."""
+    status = response.status
+    if not 200 <= status <= 299:
+        shown = redact_response(response)
+        return exception_class(status)(
+            http_resp=shown,
+            data=decode_error(shown.data.encode(), status, response_types_map),
+            retry_after=parse_retry_after(shown.headers.get("Retry-After"), time.time()),
+        )
+    body = response.data.encode() if isinstance(response.data, str) else response.data
+    headers = response.headers if isinstance(response, RESTResponse) else headers_of(response)
+    try:
+        return ApiResponse(status, decode(body, headers, promised_type(status, response_types_map)), headers, body)
+    except DecodeFault as fault:
+        shown = redact_response(response)
+        words = [str(fault), find_detail(shown.data)]
+        if coding := shown.headers.get("Content-Encoding"):
+            words.append(f"its Content-Encoding is {coding[:40]!a}")
+        message = f"{status} from {shown.source}, but not the expected response: {'; '.join(filter(None, words))}."
+        return ApiDecodeException(http_resp=shown, message=message)
+
+
 def redact_response(response: Any) -> SimpleNamespace:
     """Copy what an error may carry of any kind of response; what was sent as a secret is struck out."""
-    own = isinstance(response, RESTResponse)
-    secrets = response.secrets if own else ()
+    request = response.request if isinstance(response, RESTResponse) else None
+    secrets = request.secrets if request else ()
     data = response.data if isinstance(response.data, bytes | str) else b""
     text = decode_text(data, headers_of(response)) if isinstance(data, bytes) else data
     return SimpleNamespace(
@@ -190,5 +176,5 @@ def redact_response(response: Any) -> SimpleNamespace:
         reason=redact(response.reason or "", secrets) if isinstance(response.reason, str | None) else None,
         headers=urllib3.HTTPHeaderDict({k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}),
         data=redact(text, secrets),
-        source=response.source if own else "the service",
+        source=request.source if request else "the service",
     )

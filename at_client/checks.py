@@ -1,11 +1,10 @@
-"""Pure rules: what each setting may be.
+"""Pure rules: what each setting can be.
 
 Each check takes the name of a setting and its value, and returns what to store, or raises. An error names the setting
 and what is allowed; it shows the value only where that cannot be a secret.
 """
 
-from __future__ import annotations
-
+import contextlib
 import ipaddress
 import math
 import os
@@ -20,64 +19,43 @@ import urllib3
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.headers import check_header_value, check_headers
 
-NO_TIMEOUT_SECONDS = 1_000_000
-"""From here on a time is no limit: an operating system counts milliseconds in 31 bits."""
-
-PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(r"(?=.{1,253}$)(?:(?!-)[\w-]{1,63}(?<!-)(?:\.|$))+", re.ASCII)
+_LOOPBACK = re.compile(r"(?i)(?:.+\.)?localhost\.?|::1|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}", re.ASCII)
 
 
 def check_url(field: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
-    """Split an absolute URL, whose user name and password no message shows.
-
-    Raises:
-        ApiValueError: It is not a URL with one of these schemes, a host, and a port from 1 to 65535 if any.
-    """
+    """Split an absolute URL, whose user name and password no message shows."""
     wanted = f"{field} must be a URL such as {schemes[0]}://api.example.com"
-    if not (url.isascii() and url.isprintable() and " " not in url):
+    if not re.fullmatch("[!-~]*", url):
         raise ApiValueError(f"{wanted}, of visible ASCII characters only (write other names in punycode)")
-    try:
-        parts = urlsplit(re.sub(r"(?<=://)[^/?#]*@", "", url))
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if port == 0:
-        raise ApiValueError(f"{wanted}, with a port from 1 to 65535 if any")
-    if parts.scheme not in schemes:
+    scheme = url.partition("://")[0].lower()
+    if scheme not in schemes:
         raise ApiValueError(f"{wanted}; the scheme must be {' or '.join(schemes)}")
-    if not parts.hostname or not is_host_name(parts.hostname):
-        raise ApiValueError(f"{wanted}; what follows {parts.scheme}:// is not a host name")
-    return parts
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(re.sub(r"(?<=://)[^/?#]*@", "", url))
+        if parts.port != 0 and is_host_name(parts.hostname or ""):
+            return parts
+    raise ApiValueError(f"{wanted}; what follows {scheme}:// must be a host name, with a port from 1 to 65535 if any")
 
 
 def is_host_name(name: str) -> bool:
     """Return whether this is an IP address or a name that DNS can carry (RFC 1035 section 2.3.4)."""
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-        return True
-    except ValueError:
-        labels = name.removesuffix(".").split(".")
-        return len(name) <= 253 and all(re.fullmatch(_LABEL, label) for label in labels)
+    with contextlib.suppress(ValueError):
+        return bool(_HOST_NAME.fullmatch(name) or ipaddress.IPv6Address(name))
+    return False
 
 
 def is_loopback(name: str) -> bool:
     """Return whether a host name can only mean this machine (RFC 6761 section 6.3)."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        name = name.lower().removesuffix(".")
-        return name == "localhost" or name.endswith(".localhost")
+    return _LOOPBACK.fullmatch(name) is not None
 
 
 def check_host(field: str, value: object) -> str:
     """Accept an `http` or `https` URL; a path prefix is allowed."""
     url: str = _check_type(field, value, str, "a URL")
     check_url(field, url, ("https", "http"))
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise ApiValueError(f"{field} must not hold a user name or a password; set access_token instead")
-    if "?" in url or "#" in url:
-        raise ApiValueError(f"{field} must end with its path; a query or a fragment is not allowed")
+    if re.search(r"[?#]|://[^/]*@", url):
+        raise ApiValueError(f"{field} must not have a user name or a password (set access_token), query or fragment")
     return url.rstrip("/")
 
 
@@ -86,45 +64,36 @@ def check_access_token(field: str, value: object) -> Any:
     if callable(value) or hasattr(value, "fetch_token"):
         return value
     token = _check_type(field, value, str, "a str, a callable or a PasswordGrant")
-    if token.lower().startswith("bearer "):
-        raise ApiValueError(f"{field} must be the token alone, without 'Bearer ' in front of it")
-    if token[0] in "'\"" and token[0] == token[-1]:
-        raise ApiValueError(f"{field} must be the token alone, without quotes around it")
-    check_header_value(field, token)
-    return token
+    if re.match(r"""(?i)bearer |(['"]).*\1$""", token):
+        raise ApiValueError(f"{field} must be the token alone, without 'Bearer ' in front of it or quotes around it")
+    return check_header_value(field, token)
 
 
 def check_timeout(field: str, value: object) -> float | tuple[float, float]:
     """Accept seconds above zero, `math.inf` for no limit; or a pair of them, (connect, read)."""
     if isinstance(value, tuple | list) and len(value) == 2:
-        connect, read = value
-        return _check_seconds(f"{field}[0] (connect)", connect), _check_seconds(f"{field}[1] (read)", read)
+        return _check_seconds(f"{field}[0] (connect)", value[0]), _check_seconds(f"{field}[1] (read)", value[1])
     return _check_seconds(field, value)
 
 
 def _check_seconds(field: str, value: object) -> float:
     wanted = "seconds above zero (math.inf for no limit), or a pair of them: (connect, read)"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ApiTypeError(f"{field} must be {wanted}; not {type(value).__name__}")
-    if not value > 0:  # NaN is not, either
-        raise ApiValueError(f"{field} must be {wanted}; not {value}")
-    return float(value) if value < NO_TIMEOUT_SECONDS else math.inf
+    seconds = _check_type(field, value, int | float, wanted)
+    if not seconds > 0:  # NaN is not, either
+        raise ApiValueError(f"{field} must be {wanted}, not {value}")
+    return float(seconds) if seconds < 1_000_000 else math.inf  # systems count milliseconds in 31 bits
 
 
 def check_retries(field: str, value: object) -> int | urllib3.Retry:
     """Accept a whole number, `False` for 0, or a `urllib3.Retry`."""
     if value is False or isinstance(value, urllib3.Retry):
         return value or 0
-    return _check_number(field, value, 0, "a whole number, False or a urllib3.Retry")
+    return check_number(field, value, 0, "a whole number, False or a urllib3.Retry")
 
 
-def check_positive(field: str, value: object) -> int:
-    """Accept a whole number, 1 or more."""
-    return _check_number(field, value, 1, "a whole number")
-
-
-def _check_number(field: str, value: object, least: int, wanted: str) -> int:
-    number: int = _check_type(field, None if isinstance(value, bool) else value, int, wanted, value)
+def check_number(field: str, value: object, least: int = 1, wanted: str = "a whole number") -> int:
+    """Accept a whole number that is not too small."""
+    number: int = _check_type(field, value, int, wanted)
     if number < least:
         raise ApiValueError(f"{field} must be {least} or more, not {number}")
     return number
@@ -147,10 +116,9 @@ def check_file(field: str, value: object) -> str:
 
 def check_certificates(field: str, value: object) -> str | bytes:
     """Accept CA certificates, PEM as text or DER as bytes."""
-    data: str | bytes = _check_type(field, value, str | bytes, "PEM text or DER bytes")
-    if isinstance(data, bytes) and data.lstrip().startswith(b"-----BEGIN"):
-        return data.decode("ascii", "replace")
-    return data
+    data: Any = _check_type(field, value, str | bytes, "PEM text or DER bytes")
+    is_pem = isinstance(data, bytes) and data.lstrip().startswith(b"-----BEGIN")
+    return data.decode("ascii", "replace") if is_pem else data  # type: ignore[no-any-return]
 
 
 def check_server_name(field: str, value: object) -> str:
@@ -163,16 +131,14 @@ def check_server_name(field: str, value: object) -> str:
 
 def check_asserted_name(field: str, value: object) -> str | bool | None:
     """Accept the name that a certificate must have; `False` for any, `True` for the host's own."""
-    if isinstance(value, bool):
-        return None if value else False
-    return check_server_name(field, value)
+    return (None if value else False) if isinstance(value, bool) else check_server_name(field, value)
 
 
 def check_proxy(field: str, value: object) -> str:
     """Accept the URL of a proxy; without a scheme it is `http`."""
     url = _check_type(field, value, str, "a URL")
     url = url if "://" in url else f"http://{url}"
-    check_url(field, url, PROXY_SCHEMES)
+    check_url(field, url, ("http", "https", "socks4", "socks4a", "socks5", "socks5h"))
     return url
 
 
@@ -185,9 +151,9 @@ def check_socket_options(field: str, value: object) -> tuple[tuple[Any, ...], ..
     return tuple(tuple(option) for option in options)
 
 
-def _check_type(field: str, value: object, kind: Any, wanted: str, given: object = None) -> Any:
-    if not isinstance(value, kind):
-        raise ApiTypeError(f"{field} must be {wanted}, not {type(given or value).__name__}")
+def _check_type(field: str, value: object, kind: Any, wanted: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, kind):  # to Python, True is a number
+        raise ApiTypeError(f"{field} must be {wanted}, not {type(value).__name__}")
     return value
 
 
@@ -204,15 +170,13 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "ssl_context": lambda field, value: _check_type(field, value, ssl.SSLContext, "an ssl.SSLContext"),
     "assert_hostname": check_asserted_name,
     "tls_server_name": check_server_name,
-    "connection_pool_maxsize": check_positive,
+    "connection_pool_maxsize": check_number,
     "proxy": check_proxy,
     "no_proxy": lambda field, value: _check_type(field, value, str, "hosts separated by commas"),
-    "proxy_headers": lambda field, value: check_headers(
-        _check_type(field, value, Mapping, "a mapping of header names to values")
-    ),
+    "proxy_headers": lambda field, value: check_headers(_check_type(field, value, Mapping, "a mapping of headers")),
     "socket_options": check_socket_options,
     "allow_insecure_http": check_bool,
-    "max_response_bytes": check_positive,
+    "max_response_bytes": check_number,
     "debug": check_bool,
 }
 """Setting -> the function that returns the value to store, or raises."""

@@ -31,7 +31,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -48,20 +47,17 @@ ENTER_SCREEN, LEAVE_SCREEN, CLEAR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H\x1b[J"
 """Escape sequences for the alternate screen of a terminal (xterm), which has no scrollback."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status.
 
     Args:
         argv: The arguments, without the name of the program; `None` means those of the process.
-
-    Returns:
-        The exit status.
 
     Raises:
         SystemExit: After `--help`, `--version` and wrong usage, as with argparse.
     """
     if sys.stdout is None:
-        return _print_error("cannot write the output: stdout is closed")
+        return _print_error("cannot write: stdout is closed")
     try:
         try:
             arguments = _parse(sys.argv[1:] if argv is None else argv)
@@ -69,51 +65,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # a full disk or a broken pipe shows here, not when Python exits
     except KeyboardInterrupt:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)  # the terminal has shown ^C
+        print(end="\n" * sys.stderr.isatty(), file=sys.stderr)  # the terminal has shown ^C
         return INTERRUPTED
     except OSError as error:
-        # What is still buffered is written when Python exits, and would fail again.
+        # What is still buffered would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        broken = isinstance(error, BrokenPipeError)
-        return BROKEN_PIPE if broken else _print_error(f"cannot write the output: {error.strerror}")
+        return BROKEN_PIPE if isinstance(error, BrokenPipeError) else _print_error(f"cannot write: {error.strerror}")
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; completion tools such as shtab read it too."""
-    layout = argparse.RawDescriptionHelpFormatter
-    settings: dict[str, Any] = {"epilog": __doc__, "formatter_class": layout, "allow_abbrev": False}
-    parser = argparse.ArgumentParser("at-client", **settings)
+    style: dict[str, Any] = {"epilog": __doc__, "formatter_class": argparse.RawTextHelpFormatter, "allow_abbrev": False}
+    parser = argparse.ArgumentParser("at-client", **style)
     parser.add_argument("--version", action="version", version=f"%(prog)s {at_client.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    command = commands.add_parser("credits", help="show the credits of an account", **settings)
-    add = command.add_argument
+    command = commands.add_parser("credits", help="show the credits of an account", **style)
+    add, add_either = command.add_argument, command.add_mutually_exclusive_group().add_argument
     add("--format", choices=("text", "json", "prometheus"), default="text", help="default: text")
-    add("--watch", metavar="SECONDS", type=_seconds, help="fetch and show them again and again")
-    add("--fail-below", metavar="N", type=int, default=-sys.maxsize, help="exit with 3 below N")
-    add("--timeout", metavar="SECONDS", type=_seconds, help="for the whole call (default: 60)")
+    add("--watch", metavar="SECONDS", type=_seconds, help="show the credits every SECONDS seconds")
+    add("--fail-below", metavar="N", type=int, default=-sys.maxsize, help="exit with 3 if fewer than N credits remain")
+    add("--timeout", metavar="SECONDS", type=_seconds, help="limit for the whole call (default: 60)")
     add("--retries", metavar="N", type=int, help="attempts after the first (default: 2)")
-    add("--verbose", action="store_true", help="log every attempt to stderr")
-    add = command.add_mutually_exclusive_group().add_argument
-    add("--host", metavar="URL", help="takes precedence over AT_CLIENT_HOST")
-    add("--sandbox", action="store_true", help="ask a sandbox on this machine; needs no token")
-    add = commands.add_parser("sandbox", help="run the credits API here", **settings).add_argument
+    add("--verbose", dest="debug", action="store_true", help="log every attempt to stderr")
+    add_either("--host", metavar="URL", default=argparse.SUPPRESS, help="takes precedence over AT_CLIENT_HOST")
+    add_either("--sandbox", action="store_true", help="show the credits of a sandbox on this machine; needs no token")
+    add = commands.add_parser("sandbox", help="run a copy of the credits API on this machine", **style).add_argument
     add("--port", metavar="N", type=int, default=0, help="the port (default: any free one)")
     add("--total", metavar="N", type=int, default=1000, help="credits (default: 1000)")
     add("--used", metavar="N", type=int, default=250, help="credits spent (default: 250)")
     add("--token", help="the access token to accept (default: a random one)")
-    add("argv", metavar="COMMAND", nargs="*", help="run this, and end with it; put -- before it")
+    add("argv", metavar="COMMAND", nargs="*", help="run this against the sandbox, then stop; put -- before it")
     return parser
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
+def _parse(argv: list[str]) -> argparse.Namespace:
     """Parse arguments; unless they start with a command, show the commands and suggest one."""
-    parser, commands = make_parser(), ("credits", "sandbox")
-    if not argv or argv[0] not in (*commands, "-h", "--help", "--version"):
+    parser, commands, word = make_parser(), ("credits", "sandbox"), argv[0] if argv else ""
+    if word not in (*commands, "-h", "--help", "--version"):
         parser.print_help(sys.stderr)
-        close = difflib.get_close_matches(argv[0], commands, 1) if argv else []
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        parser.exit(WRONG_USAGE, f"\nat-client: no command {argv[0]!r}{hint}\n" if argv else None)
+        hints = [f"; did you mean {close!r}?" for close in difflib.get_close_matches(word, commands, 1)]
+        parser.exit(WRONG_USAGE, f"\nat-client: no command {word!r}{''.join(hints)}\n" if argv else None)
     return parser.parse_args(argv)
 
 
@@ -124,66 +115,57 @@ def _seconds(text: str) -> float:
 
 
 def _credits(arguments: argparse.Namespace) -> int:
-    chosen = {name: getattr(arguments, name) for name in ("host", "timeout", "retries")}
-    settings = {name: value for name, value in chosen.items() if value is not None}
-    note = "From a sandbox on this machine; not your credits" if arguments.sandbox else ""
+    if not (arguments.sandbox or os.environ.get("ACCESS_TOKEN")):
+        return _print_error("ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE)
+    settings = {k: v for k, v in vars(arguments).items() if k in {"host", "timeout", "retries", "debug"}}
     try:
-        with contextlib.ExitStack() as stack:
-            if arguments.sandbox:
-                from at_client.sandbox import Sandbox
-
-                sandbox = stack.enter_context(Sandbox())
+        with at_client.sandbox.Sandbox() if arguments.sandbox else contextlib.nullcontext() as sandbox:
+            if sandbox:
                 settings |= {"host": sandbox.url, "access_token": sandbox.token, "no_proxy": "*"}
-            configuration = at_client.Configuration.from_env(debug=arguments.verbose, **settings)
-            if not configuration.access_token:
-                return _print_error("ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE)
-            client = stack.enter_context(at_client.ApiClient(configuration))
-            return _show(at_client.CreditsApi(client), arguments, note)
+            with at_client.ApiClient(at_client.Configuration.from_env(**settings)) as client:
+                return _show(at_client.CreditsApi(client), arguments)
     except at_client.OpenApiException as error:
         statuses = {401: NOT_AUTHORIZED, 403: NOT_AUTHORIZED, 0: NOT_REACHED, None: WRONG_USAGE}
         return _print_error(str(error), statuses.get(getattr(error, "status", None), FAILED))
 
 
-def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace, note: str) -> int:
+def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace) -> int:
     """Show credits, again and again with `--watch`, and return the exit status."""
     form, pause, limit = arguments.format, arguments.watch, arguments.fail_below
-    redraw = form == "text" and pause and _can_redraw()
-    lasting = redraw or (form == "text" and not pause)
+    note = "Made-up credits from a sandbox on this machine; not your credits" if arguments.sandbox else ""
+    redraw = pause and form == "text" and not arguments.debug and _on_terminal()  # a log would go across it
+    in_full = redraw or (form == "text" and not pause)
     samples: display.Samples = []
-    if note and not lasting:
+    if note and not in_full:
         print(note, file=sys.stderr)
     if redraw:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        print(ENTER_SCREEN, end="", flush=True)
     try:
-        print(ENTER_SCREEN if redraw else "", end="", flush=True)
         while True:
             problem, wait = _fetch(api, samples, pause)
-            now, credits = samples[-1]
+            now, last = samples[-1]
             if redraw:
-                status = f"As of {now:%H:%M:%S} UTC, every {pause:g} s; Ctrl-C ends it"
-                text = display.render_text(samples, _screen(fit=True), note, problem, status)
-                print(f"{CLEAR}{text}", end="", flush=True)
+                as_of = f"As of {now:%H:%M:%S} UTC, every {pause:g} s; Ctrl-C ends it"
+                print(f"{CLEAR}{display.render_text(samples, note, problem, as_of, **_screen())}", end="", flush=True)
             elif problem:
                 _print_error(problem)
-            elif not lasting:
-                print(display.render_line(credits, now, form), flush=True)
-            if credits.remaining < limit:
+            elif not in_full:
+                print(display.render_line(last, now, form), flush=True)
+            if not pause or last.remaining < limit:
                 break
-            if not pause:
-                return DONE
             time.sleep(wait)
     finally:
         print(LEAVE_SCREEN if redraw else "", end="", flush=True)
-        if lasting and samples:
-            print(display.render_text(samples, _screen(), note))
-    return _print_error(f"{credits.remaining} credits left, fewer than {limit}", TOO_FEW)
+        if in_full and samples:
+            print(display.render_text(samples, note, **_screen(rows=sys.maxsize)), flush=True)
+    return DONE if last.remaining >= limit else _print_error(f"{last.remaining} credits, fewer than {limit}", TOO_FEW)
 
 
-def _fetch(api: Any, samples: display.Samples, pause: float) -> tuple[str, float]:
+def _fetch(api: "at_client.CreditsApi", samples: display.Samples, pause: float) -> tuple[str, float]:
     """Add a sample; return what went wrong, if it may pass, and for how long to wait."""
     try:
-        # Those of the last hour, with `--watch 60`.
-        samples[:] = [*samples[-60:], (datetime.now(timezone.utc), api.get_credits())]
+        samples[:] = [*samples[-60:], (datetime.now(timezone.utc), api.get_credits())]  # 60: an hour, once a minute
     except at_client.ApiException as error:
         if not samples or (400 <= error.status < 500 and error.status not in {408, 429}):
             raise
@@ -191,35 +173,31 @@ def _fetch(api: Any, samples: display.Samples, pause: float) -> tuple[str, float
     return "", pause
 
 
-def _can_redraw() -> bool:
+def _on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _screen(*, fit: bool = False) -> display.Screen:
-    """Return what stdout can show; no colours if `NO_COLOR` is set (no-color.org)."""
+def _screen(**fixed: int) -> dict[str, Any]:
+    """Return what stdout can show, for `render_text`; no colours if `NO_COLOR` is set (no-color.org)."""
     width, rows = shutil.get_terminal_size()
-    colour = _can_redraw() and not os.environ.get("NO_COLOR")
+    colour = _on_terminal() and not os.environ.get("NO_COLOR")
     blocks = b"?" not in "█░".encode(sys.stdout.encoding or "utf-8", "replace")
-    return display.Screen(width, rows if fit else None, colour, blocks)
+    return {"width": width, "rows": rows, "colour": colour, "blocks": blocks, **fixed}
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
-    from at_client.sandbox import Sandbox
-
-    port, total, used, command = arguments.port, arguments.total, arguments.used, arguments.argv
     try:
-        sandbox = Sandbox(port, total=total, used=used, on_request=None if command else _log)
+        sandbox = at_client.sandbox.Sandbox(arguments.port, total=arguments.total, used=arguments.used).start()
+    except (ValueError, OSError) as error:
+        return _print_error(f"cannot start the sandbox on port {arguments.port}: {error}")
+    with sandbox:
         sandbox.account.token = arguments.token or sandbox.token
-        sandbox.start()
-    except (ValueError, OSError, OverflowError) as error:
-        return _print_error(f"cannot start the sandbox on port {port}: {error}")
-    with contextlib.closing(sandbox):
         variables = {"AT_CLIENT_HOST": sandbox.url, "ACCESS_TOKEN": sandbox.token}
-        if command:
-            return _run(command, variables)
-        print("# The sandbox runs until Ctrl-C. To point a client at it:")
-        for name, value in variables.items():
-            print(f"export {name}={shlex.quote(value)}", flush=True)
+        if arguments.argv:
+            return _run(arguments.argv, variables)
+        sandbox.on_request = lambda r: print(f"{r.time.astimezone():%X}", display.printable(str(r)), file=sys.stderr)
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        print("# The sandbox runs until Ctrl-C. To point a client at it:", *exports, sep="\n", flush=True)
         while True:
             time.sleep(3600)
 
@@ -235,11 +213,6 @@ def _run(command: list[str], variables: dict[str, str]) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     return status if status >= 0 else 128 - status
-
-
-def _log(request: Any) -> None:
-    with contextlib.suppress(OSError):  # requests are answered whether or not they can be logged
-        print(f"{request.time.astimezone():%X}", display.printable(str(request)), file=sys.stderr)
 
 
 def _print_error(message: str, status: int = FAILED) -> int:

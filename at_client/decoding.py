@@ -1,14 +1,16 @@
 """Pure rules: which type an operation promises for a body, and from the bytes of the body to that type."""
 
-from __future__ import annotations
-
 import codecs
-import functools
+import contextlib
+import datetime as dt
 import json
 import re
+import typing
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,14 +18,12 @@ from at_client import models
 from at_client.models.base import ApiModel
 from at_client.serialization import is_json
 
-_CHARSET = r'(?i)charset="?([\w.:-]+)'
-
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that turn bytes into text, but are no charset of the web; one takes hours for a long body."""
 
-ResponseTypes = Mapping[str, Any]
+ResponseTypes = Mapping[str, Any] | None
 """Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows, one
-with a `from_dict` method, the name of a model, `bytes`, or `None` for no body."""
+with a `from_dict` method, the name of a model, `bytes`, or `None` for no body. Without a map, no body is promised."""
 
 
 class Unpromised:
@@ -34,138 +34,94 @@ class DecodeFault(Exception):
     """The body is not what was promised; the message says why, and shows none of it."""
 
 
-def promised_type(status: int, response_types_map: ResponseTypes | None) -> Any:
+def promised_type(status: int, response_types_map: ResponseTypes) -> Any:
     """Look up the type of the body for a status: by itself, by its class, then the default."""
-    if not response_types_map:
-        return None
+    types = response_types_map or {"default": None}
     exact = str(status)
-    key = exact if exact in response_types_map else f"{exact[0]}XX"
-    return response_types_map.get(key, response_types_map.get("default", Unpromised))
+    return types[exact] if exact in types else types.get(f"{exact[0]}XX", types.get("default", Unpromised))
 
 
-def decode_error(body: bytes, status: int, response_types_map: ResponseTypes | None) -> Any:
-    """Read the body of an error as the model for its status, else as any other error model of the operation.
-
-    Returns:
-        The model; `None` if the body is none of them.
-    """
+def decode_error(body: bytes, status: int, response_types_map: ResponseTypes) -> Any:
+    """Read the body of an error as the model for its status, else as any other error model; `None` if none fits."""
     others = [kind for key, kind in (response_types_map or {}).items() if key[0] in "45d"]
     for kind in [promised_type(status, response_types_map), *others]:
-        try:
+        with contextlib.suppress(DecodeFault):
             data = decode(body, None, kind)
-        except DecodeFault:
-            continue
-        # A model whose fields are all optional reads any object; one that found no field of its own does not fit.
-        if not isinstance(data, BaseModel) or not data.model_fields_set.isdisjoint(type(data).model_fields):
-            return data
+            # A model with only optional fields reads any object; it does not fit if it found no field of its own.
+            if not isinstance(data, BaseModel) or data.model_fields_set & type(data).model_fields.keys():
+                return data
     return None
 
 
 def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
-    """Make a typed value from a body.
-
-    Args:
-        body: The body, decompressed.
-        headers: The headers of the response, or `None`.
-        kind: The promised type, see `ResponseTypes`.
+    """Make a value of the promised type from the decompressed body of a response.
 
     Raises:
         DecodeFault: The body is not JSON, or not of that type.
     """
-    if kind is None:
-        return None
-    if kind is bytes or kind == "bytearray":
-        return body
+    if kind in (None, bytes, "bytearray"):
+        return body if kind else None
     if kind is Unpromised:
-        raise DecodeFault("nothing was promised for this status")
-    if (kind is str or kind == "str") and not is_json(content_type_of(headers)):
+        raise DecodeFault("the API defines none for this status")
+    if kind in (str, "str") and not is_json(content_type_of(headers)):
         return decode_text(body, headers)
     try:
-        value = _validate(_validator(kind), body, headers)
-        # pydantic reads these; RFC 8259 section 6 has no such numbers.
-        if b"NaN" in body or b"Infinity" in body:
+        validate = _validator(kind)
+        try:
+            value = validate(body)
+        except ValueError:  # it may be JSON in another charset than UTF-8
+            value = validate(convert_to_utf8(body, content_type_of(headers)))
+        if b"NaN" in body or b"Infinity" in body:  # pydantic reads these; RFC 8259 section 6 has no such numbers
             json.loads(body, parse_constant=_refuse)
-    except ValidationError as error:
-        fault = _explain(error, body, content_type_of(headers))
-    except ValueError as error:
-        fault = str(error)
-    else:
         return value
+    except Exception as error:  # noqa: BLE001  # somebody's own `from_dict`
+        fault = _explain(error, body, content_type_of(headers))
     raise DecodeFault(fault)  # not from the error above, which holds the body
-
-
-def _validate(validate: Callable[[bytes], Any], body: bytes, headers: Mapping[str, str] | None) -> Any:
-    """Read JSON as UTF-8, and only if that fails as something else."""
-    try:
-        return validate(body)
-    except ValueError:
-        converted = convert_to_utf8(body, content_type_of(headers))
-        if converted == body:
-            raise
-    return validate(converted)
 
 
 def content_type_of(headers: Any) -> str | None:
     """Return the content type among headers of any kind; `None` if there is none."""
-    if not hasattr(headers, "get"):
-        return None
-    value = headers.get("Content-Type") or headers.get("content-type")
+    value = hasattr(headers, "get") and (headers.get("Content-Type") or headers.get("content-type"))
     return value if isinstance(value, str) else None
 
 
 def decode_text(body: bytes, headers: Any) -> str:
     """Read a body as text in its declared charset; what does not fit is marked, never an error."""
-    try:
+    with contextlib.suppress(UnicodeError, LookupError):  # a codec that is no charset, or takes no replacements
         return body.decode(_charset(content_type_of(headers)), "replace")
-    except (UnicodeError, LookupError):  # a codec that is no charset, or takes no replacements
-        return body.decode("utf-8", "replace")
+    return body.decode("utf-8", "replace")
 
 
 def convert_to_utf8(body: bytes, content_type: str | None) -> bytes:
-    """Convert JSON text to UTF-8 (RFC 8259 section 8.1).
-
-    A byte-order mark is dropped, UTF-16 and UTF-32 are recognized; a declared charset counts only where the body is
-    not UTF-8.
-
-    Raises:
-        DecodeFault: The body is not text in any of them.
-    """
-    if body.startswith(codecs.BOM_UTF8):
-        return body[len(codecs.BOM_UTF8) :]
-    encoding: str = json.detect_encoding(body)
-    if encoding == "utf-8":
-        try:
-            body.decode("utf-8")
-            return body
-        except UnicodeDecodeError:
-            encoding = _charset(content_type)
-    try:
-        return body.decode(encoding).encode("utf-8")
-    except (UnicodeError, LookupError) as error:
-        raise DecodeFault(f"the body is not valid {encoding} text") from error
+    """Convert JSON text from its byte-order mark's or its declared charset to UTF-8 (RFC 8259 section 8.1)."""
+    for name in (json.detect_encoding(body), _charset(content_type)):
+        with contextlib.suppress(UnicodeError, LookupError):
+            return body.decode(name).encode()
+    raise DecodeFault(f"the body is not valid {name} text")
 
 
 def _charset(content_type: str | None) -> str:
     """Return the declared charset if Python knows it, else UTF-8."""
-    match = re.search(_CHARSET, content_type or "")
-    try:
-        name = codecs.lookup(match[1]).name if match else "utf-8"
-    except LookupError:
-        return "utf-8"
-    return "utf-8" if name in _NO_CHARSETS else name
+    match = re.search(r'(?i)charset="?([\w.:-]+)', content_type or "")
+    with contextlib.suppress(LookupError):
+        if match and (name := codecs.lookup(match[1]).name) not in _NO_CHARSETS:
+            return name
+    return "utf-8"
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number in JSON")
+    raise DecodeFault(f"{constant} is not a number in JSON")
 
 
-def _explain(error: ValidationError, body: bytes, content_type: str | None) -> str:
+def _explain(error: Exception, body: bytes, content_type: str | None) -> str:
     """Return what is wrong with a body: not JSON at all, or which field."""
+    if not isinstance(error, ValidationError):
+        own = isinstance(error, DecodeFault | json.JSONDecodeError)
+        return str(error) if own else f"reading it failed: {type(error).__name__}"
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] != "json_invalid":
         lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]]
-        more = [f"and {len(faults) - 3} more"] if len(faults) > 3 else []
-        return "; ".join(lines + more)
+        return "; ".join(lines + [f"and {len(faults) - 3} more"] * (len(faults) > 3))
     if not body.strip():
         return "the body is empty"
     if not is_json(content_type):
@@ -176,45 +132,22 @@ def _explain(error: ValidationError, body: bytes, content_type: str | None) -> s
 
 def _validator(kind: Any) -> Callable[[bytes], Any]:
     """Return the function that makes a value of a type from JSON."""
-    if isinstance(kind, str):
-        kind = _resolve(kind)
-    if isinstance(kind, type) and issubclass(kind, ApiModel):
-        return kind.model_validate_json
-    if hasattr(kind, "from_dict"):  # of a generated client: it may choose between classes
-        return lambda body: _read_from_dict(kind, json.loads(body))
-    item: Any = get_args(kind)[0] if get_origin(kind) is list else None
-    if hasattr(item, "from_dict") and not issubclass(item, ApiModel):
-        return lambda body: [_read_from_dict(item, value) for value in json.loads(body)]
-    try:
-        return _adapter(kind)
-    except TypeError:  # an annotation that cannot be hashed
-        return _adapter.__wrapped__(kind)
-
-
-@functools.lru_cache(maxsize=256)
-def _adapter(kind: Any) -> Callable[[bytes], Any]:
+    kind = _resolve(kind) if isinstance(kind, str) else kind
+    if ApiModel in getattr(kind, "__mro__", ()):
+        return kind.model_validate_json  # type: ignore[no-any-return]
+    item, *_ = (*typing.get_args(kind), Any) if typing.get_origin(kind) is list else (kind,)
+    if hasattr(item, "from_dict") and ApiModel not in getattr(item, "__mro__", ()):  # a generated client's
+        make = item.from_dict
+        return lambda body: make(json.loads(body)) if item is kind else [make(value) for value in json.loads(body)]
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
     return TypeAdapter(kind).validate_json
 
 
-def _read_from_dict(kind: Any, value: Any) -> Any:
-    try:
-        return kind.from_dict(value)
-    except Exception as error:
-        raise DecodeFault(f"{kind.__name__}.from_dict failed: {type(error).__name__}") from error
-
-
 def _resolve(name: str) -> Any:
     """Return the type that generated code names by a string, such as `List[CreditResponse]`."""
-    import datetime as dt
-    import typing
-    from decimal import Decimal
-    from uuid import UUID
-
-    known = {"object": Any, "decimal": Decimal, "UUID": UUID, "date": dt.date, "datetime": dt.datetime}
-    names = {**vars(typing), **vars(models), **known}
+    names = {**vars(typing), **vars(models), **vars(dt), "decimal": Decimal, "UUID": UUID}
     try:
-        return get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]
+        return typing.get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]
     except Exception as error:
         raise DecodeFault(f"{name!r} is not a type") from error

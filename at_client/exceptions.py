@@ -1,9 +1,9 @@
-"""Every failure that a caller of this package can meet, as one tree.
+"""The exceptions of this package, as one tree.
 
 OpenApiException
 ├── ApiTypeError (also TypeError)            an argument of the wrong type; nothing was sent
 ├── ApiValueError (also ValueError)          an argument or a setting that is not allowed; nothing was sent
-├── ApiKeyError (also KeyError)              a name that is not there
+├── ApiKeyError (also KeyError)              a name that does not exist
 ├── ApiAttributeError (also AttributeError)  a setting that does not exist
 └── ApiException                             a call that failed
     ├── BadRequestException                  400
@@ -19,8 +19,6 @@ OpenApiException
     └── ApiDecodeException                   a response, but not the promised one
 """
 
-from __future__ import annotations
-
 import copyreg
 import json
 import re
@@ -28,8 +26,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-MAX_DETAIL = 300
-"""Characters of the service's own explanation that a message may quote."""
+Keys = Sequence[str | int] | None  # lead to the item at fault, outermost first
+MAX_DETAIL = 300  # characters of the service's own explanation that a message may quote
 
 
 class OpenApiException(Exception):
@@ -41,41 +39,19 @@ class OpenApiException(Exception):
 
 
 class _ArgumentError(OpenApiException):
-    """What the four errors about arguments share.
+    """What the four errors about arguments share: the keys and indices that lead to the item at fault."""
 
-    Args:
-        msg: What is wrong, and what is allowed.
-        path_to_item: Keys and indices that lead to the item at fault, outermost first; `None` for the argument itself.
-    """
-
-    def __init__(self, msg: str, path_to_item: Sequence[str | int] | None = None) -> None:
+    def __init__(self, msg: str, path_to_item: Keys = None, valid_classes: Any = None, key_type: Any = None) -> None:
         self.path_to_item = path_to_item
+        self.valid_classes = valid_classes
+        self.key_type = key_type
         super().__init__(f"{msg} at {render_path(path_to_item)}" if path_to_item else msg)
 
-    def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would show its repr
+    __str__ = Exception.__str__  # KeyError shows the repr of a text
 
 
 class ApiTypeError(_ArgumentError, TypeError):
-    """An argument has the wrong type; nothing was sent.
-
-    Args:
-        msg: What is wrong, and what is allowed.
-        path_to_item: Keys and indices that lead to the item at fault; `None` if it is the argument itself.
-        valid_classes: The types that are allowed, if the raiser names them.
-        key_type: Whether the item at fault is a key (True) or a value (False) of a mapping.
-    """
-
-    def __init__(
-        self,
-        msg: str,
-        path_to_item: Sequence[str | int] | None = None,
-        valid_classes: tuple[type, ...] | None = None,
-        key_type: bool | None = None,
-    ) -> None:
-        self.valid_classes = valid_classes
-        self.key_type = key_type
-        super().__init__(msg, path_to_item)
+    """An argument has the wrong type; nothing was sent. `valid_classes` and `key_type` are what the raiser gave."""
 
 
 class ApiValueError(_ArgumentError, ValueError):
@@ -91,16 +67,11 @@ class ApiKeyError(_ArgumentError, KeyError):
 
 
 class ApiException(OpenApiException):
-    """A call that failed; `str()` of it is one line that says what happened and what to do.
+    """A call that failed. `str(error)` is one line that says what happened and what to do.
 
     Args:
-        status: The HTTP status, or `None` for a call without a response.
-        reason: The reason phrase of the response, or why there is none.
-        http_resp: The response to take `status`, `reason`, `headers` and `body` from.
-        body: The body as text.
-        data: The parsed error model.
-        headers: The headers of the response.
-        retry_after: How long the service asked to wait, in seconds.
+        status, reason, body, data, headers, retry_after: The attributes of the same names.
+        http_resp: The response to take `status`, `reason`, `headers` and `body` from, unless they are given.
         message: What `str()` shows; `None` makes it from the parts above.
     """
 
@@ -110,57 +81,50 @@ class ApiException(OpenApiException):
         reason: str | None = None,
         http_resp: Any = None,
         *,
-        body: str | None = None,
+        body: str | bytes | None = None,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
         message: str | None = None,
     ) -> None:
-        phrase = reason
         if http_resp is not None:
             status = http_resp.status if status is None else status
             reason = http_resp.reason if reason is None else reason
             headers = headers_of(http_resp) if headers is None else headers
-            body = _text(http_resp.data) if body is None else body
-            phrase = None  # the registered one, not whatever the server wrote
+            body = http_resp.data if body is None else body
         self.status: int = status or 0
         """The HTTP status; 0 when there was no response."""
         self.reason: str | None = reason
         """The reason phrase of the response, or why there is none."""
         self.headers: Mapping[str, str] | None = headers
         """The headers of the response, looked up case-insensitively; `None` without a response."""
-        self.body: str | None = body
+        self.body: str | None = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
         """The body as text; `None` without a response."""
         self.data: Any = data
         """The parsed error model (`ErrorResponse`, `HTTPValidationError`); `None` if the body is not one."""
         self.retry_after: float | None = retry_after
         """Seconds that the service asked to wait (RFC 9110 section 10.2.3); `None` if it did not."""
-        super().__init__(message or self._describe(phrase, getattr(http_resp, "source", None)))
+        super().__init__(message or self._describe(http_resp))
 
     @classmethod
     def from_response(cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any) -> NoReturn:
-        """Raise the exception that stands for the status of a response, as generated clients do.
-
-        Args:
-            http_resp: The response: any object with `status`, `reason`, `headers` and `data`.
-            body: The body as text; `None` to take it from the response.
-            data: The parsed error model.
-            **parts: Further arguments of the exception.
-        """
+        """Raise the exception for the status of a response: any object with `status`, `reason`, `headers`, `data`."""
         raise exception_class(http_resp.status)(http_resp=http_resp, body=body, data=data, **parts)
 
-    def _describe(self, phrase: str | None, source: str | None) -> str:
+    def _describe(self, response: Any) -> str:
         """Return one line: what was answered, by whom, why, and what to do."""
         if not self.status:
             return self.reason or "The call failed"
-        line = f"{self.status} {phrase or _phrase(self.status)}".rstrip()
-        if isinstance(source, str):
+        # Of a response, the registered phrase, not whatever the server wrote.
+        registered = next((known.phrase for known in HTTPStatus if known == self.status), "")
+        line = f"{self.status} {(response is None and self.reason) or registered}".rstrip()
+        if isinstance(source := getattr(response, "source", None), str):
             line += f" from {source}"
         if detail := find_detail(self.body):
             line += f": {detail}"
-        advice = _ADVICE.get(self.status, _ADVICE[500] if 500 <= self.status <= 599 else "")
+        advice = _look_up(self.status)[1]
         if self.retry_after is not None:
-            advice = f"{advice} The service asks to wait {self.retry_after:g} s.".strip()
+            advice = f"{advice} The service asks you to wait {self.retry_after:g} s.".strip()
         return f"{line}. {advice}" if advice else line
 
 
@@ -173,7 +137,7 @@ class UnauthorizedException(ApiException):
 
 
 class ForbiddenException(ApiException):
-    """403: the access token is good, but not for this."""
+    """403: the access token is valid, but does not allow this."""
 
 
 class NotFoundException(ApiException):
@@ -181,7 +145,7 @@ class NotFoundException(ApiException):
 
 
 class ConflictException(ApiException):
-    """409: the request does not fit the present state."""
+    """409: the request conflicts with the current state."""
 
 
 class UnprocessableEntityException(ApiException):
@@ -189,7 +153,7 @@ class UnprocessableEntityException(ApiException):
 
 
 class TooManyRequestsException(ApiException):
-    """429: too many requests; `retry_after` says for how long to wait, if the service said so."""
+    """429: too many requests; `retry_after` is how long to wait, if the service said so."""
 
 
 class ServiceException(ApiException):
@@ -205,69 +169,35 @@ class ApiTimeoutException(ApiConnectionException):
 
 
 class ApiDecodeException(ApiException):
-    """There was a response, but not the one promised; `status`, `headers` and `body` hold what came."""
+    """The response is not what the API promises; see `status`, `headers` and `body`."""
 
 
-_BY_STATUS: dict[int, type[ApiException]] = {
-    400: BadRequestException,
-    401: UnauthorizedException,
-    403: ForbiddenException,
-    404: NotFoundException,
-    409: ConflictException,
-    422: UnprocessableEntityException,
-    429: TooManyRequestsException,
+_STATUSES: dict[int, tuple[type[ApiException], str]] = {
+    400: (BadRequestException, ""),
+    401: (UnauthorizedException, "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired."),
+    402: (ApiException, "Buy credits, or wait for the reset."),
+    403: (ForbiddenException, "The access token does not allow this; use one from an account that has permission."),
+    404: (NotFoundException, "Check AT_CLIENT_HOST or Configuration.host, its path prefix included."),
+    409: (ConflictException, "The account was changed in the meantime; check its current state, then try again."),
+    422: (UnprocessableEntityException, "Correct the parameter that it names."),
+    429: (TooManyRequestsException, "Call less often."),
+    500: (ServiceException, "The service failed; try again later."),
 }
-
-
-_ADVICE = {
-    401: "Set ACCESS_TOKEN or Configuration.access_token to a valid token; this one is missing, wrong or expired.",
-    402: "Buy credits, or wait for the reset.",
-    403: "The access token does not permit this; use one of an account that may.",
-    404: "Check AT_CLIENT_HOST or Configuration.host, its path prefix included.",
-    409: "Something else changed the account meanwhile; look at its present state, then try again.",
-    422: "Correct the parameter that it names.",
-    429: "Call less often.",
-    500: "The service failed; try again later.",
-}
-"""What a person can do about a status; 500 stands for every 5xx."""
+"""Status -> its class, and what a person can do about it; 500 stands for every 5xx."""
 
 
 def exception_class(status: int) -> type[ApiException]:
-    """Return the class that stands for a status.
-
-    Args:
-        status: An HTTP status that is not a success.
-
-    Returns:
-        The class for that very status, `ServiceException` for any other 5xx, else `ApiException`.
-    """
-    return _BY_STATUS.get(status, ServiceException if 500 <= status <= 599 else ApiException)
+    """Return the class for a status that is not a success."""
+    return _look_up(status)[0]
 
 
-def strip_tracebacks(error: BaseException) -> BaseException:
-    """Remove the frames of an error and its causes: variables there may hold secrets, and they do not pickle."""
-    below: BaseException | None = error
-    while below is not None:
-        below.__traceback__ = None
-        below = below.__cause__ or below.__context__
-    return error
+def _look_up(status: int) -> tuple[type[ApiException], str]:
+    return _STATUSES.get(500 if 500 <= status <= 599 else status, (ApiException, ""))
 
 
 def render_path(path_to_item: Sequence[str | int]) -> str:
     """Write a path to an item the way Python would subscribe it: `['loc'][0]`."""
     return "".join(f"[{step!r}]" for step in path_to_item)
-
-
-def _phrase(status: int) -> str:
-    """Return the registered phrase of a status."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _text(data: Any) -> str | None:
-    return data.decode("utf-8", "replace") if isinstance(data, bytes) else data
 
 
 def headers_of(response: Any) -> Any:
@@ -276,20 +206,17 @@ def headers_of(response: Any) -> Any:
 
 
 def find_detail(body: str | None) -> str:
-    """Return the explanation in an error body as one printable line: its `detail`, or the title of an HTML page."""
+    """Return the explanation in an error body as one line: its `detail`, its OAuth error, or the title of a page."""
     try:
-        detail = json.loads(body or "")["detail"]
+        fields = json.loads(body or "")
+        oauth = (fields[key] for key in ("error", "error_description") if key in fields)  # RFC 6749 section 5.2
+        detail = fields["detail"] if "detail" in fields else ": ".join(oauth)
         if isinstance(detail, list):
-            first = detail[0]
-            detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            detail = f"{'.'.join(map(str, detail[0]['loc']))}: {detail[0]['msg']}"
+        detail = str.strip(detail)  # anything else is a TypeError
     except (ValueError, TypeError, LookupError, RecursionError):
-        title = re.search(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])
-        detail = None
-        if title:
-            from html import unescape  # few errors are pages
+        from html import unescape  # few errors are pages
 
-            detail = unescape(title[1])
-    if not isinstance(detail, str):
-        return ""
+        detail = unescape("".join(re.findall(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])[:1]))
     line = " ".join("".join(c if c.isprintable() else " " for c in detail).split()).rstrip(".")
     return line if len(line) <= MAX_DETAIL else f"{line[:MAX_DETAIL]}…"

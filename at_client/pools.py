@@ -1,13 +1,12 @@
 """From an origin to urllib3's pool of connections: TLS, proxies, and our connection classes."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import functools
 import importlib.util
 import ipaddress
 import os
+import re
 import ssl
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -21,11 +20,14 @@ from at_client.configuration import Configuration
 from at_client.connections import DialingConnection, TimedConnection
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.failures import Peer
-from at_client.headers import Secret, check_headers
+from at_client.headers import HeaderValue, Secret, check_headers, pick_secrets, reveal_all, seal
 from at_client.retries import PORTS
 
 _CLASS = urllib3.PoolManager
 _METHODS = _CLASS.request, _CLASS.urlopen
+
+_ORIGIN = re.compile(r"(?i)https?://[^/?#]+")
+"""Scheme, host and port of a URL, as they are written."""
 
 
 class TimedHTTPConnection(DialingConnection, HTTPConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -38,11 +40,8 @@ class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: igno
 
 def _make_pool_class(base: Any, urllib3_class: Any, timed_class: Any) -> Any:
     """Derive a pool of connections with deadlines, or of a recorder's own while one is at work."""
-
-    def choose_class(_: object) -> Any:
-        return timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls
-
-    return type(f"Timed{base.__name__}", (base,), {"ConnectionCls": property(choose_class)})
+    choose = property(lambda _: timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls)
+    return type(f"Timed{base.__name__}", (base,), {"ConnectionCls": choose})
 
 
 POOL_CLASSES: dict[str, Any] = {
@@ -71,55 +70,44 @@ class Route(NamedTuple):
 
     def urlopen(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         """Send a request; urllib3's way from a manager to a pool takes a tenth of a call."""
-        target = url.partition("#")[0]
-        if not self.absolute:
-            target = target[len(self.origin) :]
-            target = target if target.startswith("/") else f"/{target}"
+        target = url if self.absolute else url[len(self.origin) :]
+        if target[:1] in ("", "?", "#"):
+            target = f"/{target}"
         return self.pool.urlopen(method, target, redirect=False, assert_same_host=False, **options)
 
 
 class PoolManager(urllib3.PoolManager):
     """urllib3's manager of pools, with the TLS settings and the proxies of a configuration.
 
-    A pool is opened when an origin is first asked for, and again after `clear()` or a lost connection; settings of
-    connections are read then.
-
-    Args:
-        configuration: The settings.
+    These settings are read when an origin is first asked for, and again after `clear()` or a lost connection.
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        options: dict[str, Any] = {"maxsize": configuration.connection_pool_maxsize}
-        if configuration.socket_options is not None:
-            options["socket_options"] = configuration.socket_options
-        if configuration.ssl_context is None:
-            options["cert_reqs"] = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
-        super().__init__(**options)
+        super().__init__(**read_pool_options(configuration))
         self.pool_classes_by_scheme = POOL_CLASSES
         self._configuration = configuration
         self._routes: dict[str, Route] = {}
 
-    def urlopen(  # type: ignore[override]  # urllib3 spells out that it returns what a pool returns
-        self, method: str, url: str, redirect: bool = True, **options: Any
-    ) -> urllib3.BaseHTTPResponse:
+    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:  # type: ignore[override]
         """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
         if redirect or _CLASS.urlopen is not _METHODS[1]:
             return super().urlopen(method, url, **options)
-        return self.route_for(split_origin(url)).urlopen(method, url, **options)
+        return self.route_for(url).urlopen(method, url, **options)
 
     def is_patched(self) -> bool:
         """Return whether a test has put something in the place of urllib3's methods."""
         mine = self.__dict__
         return "request" in mine or "urlopen" in mine or (_CLASS.request, _CLASS.urlopen) != _METHODS
 
-    def route_for(self, origin: str) -> Route:
-        """Return the route to an origin: scheme, host and port as a URL.
-
-        Raises:
-            ApiValueError: The origin or a file of the configuration is not usable.
-        """
-        route = self._routes.get(origin)
-        return route or self._routes.setdefault(origin, self._open_route(origin))
+    def route_for(self, url: str) -> Route:
+        """Return the route for an absolute `http` or `https` URL."""
+        if not isinstance(url, str):
+            raise ApiTypeError(f"url must be a str, not {type(url).__name__}")
+        origin = _ORIGIN.match(url)
+        if origin is None:
+            raise ApiValueError("url must be an absolute http or https URL")
+        route = self._routes.get(origin[0])
+        return route or self._routes.setdefault(origin[0], self._open_route(origin[0]))
 
     def forget(self, origin: str) -> None:
         """Let the next request to an origin connect anew, instead of taking another idle connection of the same age.
@@ -136,6 +124,7 @@ class PoolManager(urllib3.PoolManager):
         for route in routes.values():
             route.pool.close()
         super().clear()
+        self.connection_pool_kw.update(read_pool_options(self._configuration))
 
     def abandon(self) -> None:
         """Close the idle connections that a child process has inherited, quietly and without taking a lock."""
@@ -144,12 +133,10 @@ class PoolManager(urllib3.PoolManager):
                 if connection is not None and connection.sock is not None:
                     os.close(connection.sock.detach())
 
-    def connection_from_host(
-        self, host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
-    ) -> urllib3.HTTPConnectionPool:
+    def connection_from_host(self, host: Any, port: Any = None, scheme: Any = "http", pool_kwargs: Any = None) -> Any:
         """Return the pool for a host, with the TLS settings of the configuration."""
         if scheme == "https":
-            pool_kwargs = {**self._tls_options(), **self.connection_pool_kw, **(pool_kwargs or {})}
+            pool_kwargs = {**self._tls, **self.connection_pool_kw, **(pool_kwargs or {})}
         return super().connection_from_host(host, port, scheme, pool_kwargs)
 
     def _open_route(self, origin: str) -> Route:
@@ -157,12 +144,16 @@ class PoolManager(urllib3.PoolManager):
         host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
         exposed = None if parts.scheme == "https" or is_loopback(host) else host
         literal = f"[{host}]" if ":" in host else host
+        self.__dict__.pop("_tls", None)  # settings may have changed
         proxy = choose_proxy(parts.scheme, host, port, self._configuration)
         if not proxy:
             pool = self.connection_from_host(literal, port, parts.scheme)
             return Route(origin, pool, Peer(f"{host}:{port}"), exposed, absolute=False)
-        bare, user, password = split_proxy(proxy)
-        options = {**(self._tls_options() if parts.scheme == "https" else {}), **self.connection_pool_kw}
+        given = urlsplit(proxy)
+        user, password = (value and unquote(value) for value in (given.username, given.password))
+        bare = f"{given.scheme}://{given.netloc.rpartition('@')[2]}"
+        options = self._tls if parts.scheme == "https" else {}
+        headers: dict[str, HeaderValue] = {}
         if bare.startswith("socks"):
             manager: Any = _open_socks_manager(bare, user, password)
         else:
@@ -170,65 +161,46 @@ class PoolManager(urllib3.PoolManager):
             if user is not None:
                 pair = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
                 headers["Proxy-Authorization"] = Secret(f"Basic {pair}")  # RFC 7617
-            tls = self._tls_context if bare.startswith("https") else None
+            tls = self._tls["ssl_context"] if bare.startswith("https") else None
             options = {"ssl_context": tls, **options} if tls else options
-            manager = urllib3.ProxyManager(bare, proxy_headers=headers, proxy_ssl_context=tls)  # type: ignore[arg-type]
+            manager = urllib3.ProxyManager(bare, proxy_headers=reveal_all(headers), proxy_ssl_context=tls)
             manager.pool_classes_by_scheme = POOL_CLASSES
-        pool = manager.connection_from_host(literal, port, parts.scheme, options)
-        sent = [value for value in (*pool.proxy_headers.values(), Secret(password or "")) if isinstance(value, Secret)]
+        pool = manager.connection_from_host(literal, port, parts.scheme, {**self.connection_pool_kw, **options})
+        secrets = pick_secrets((*headers.values(), seal(password)))
         absolute = parts.scheme == "http" and not bare.startswith("socks")
-        return Route(origin, pool, Peer(f"{host}:{port}", bare, tuple(sent)), exposed, absolute)
+        return Route(origin, pool, Peer(f"{host}:{port}", bare, secrets), exposed, absolute)
 
     @functools.cached_property
-    def _tls_context(self) -> ssl.SSLContext:
-        return open_tls_context(self._configuration)
+    def _tls(self) -> dict[str, Any]:
+        wanted = self._configuration
+        names = {"assert_hostname": wanted.assert_hostname, "server_hostname": wanted.tls_server_name}
+        given = {name: value for name, value in names.items() if value is not None}
+        return {"ssl_context": open_tls_context(wanted), **given}
 
-    def _tls_options(self) -> dict[str, Any]:
-        options = {
-            "ssl_context": self._tls_context,
-            "assert_hostname": self._configuration.assert_hostname,
-            "server_hostname": self._configuration.tls_server_name,
-        }
-        return {name: value for name, value in options.items() if value is not None}
+
+def read_pool_options(configuration: Configuration) -> dict[str, Any]:
+    """Return what urllib3 has settings of its own for."""
+    context = configuration.ssl_context
+    verify = context.verify_mode if context else ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
+    options: dict[str, Any] = {"maxsize": configuration.connection_pool_maxsize, "cert_reqs": verify}
+    if configuration.socket_options is not None:
+        options["socket_options"] = configuration.socket_options
+    return options
 
 
 def _open_socks_manager(url: str, user: str | None, password: str | None) -> urllib3.PoolManager:
-    """Make a manager for a SOCKS proxy, whose connections keep a deadline but connect in their own way.
-
-    Raises:
-        ApiValueError: PySocks is not installed.
-    """
+    """Make a manager for a SOCKS proxy, whose connections keep a deadline but connect in their own way."""
     if importlib.util.find_spec("socks") is None:
         raise ApiValueError("proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'")
     from urllib3.contrib.socks import SOCKSProxyManager
 
     manager: Any = SOCKSProxyManager(url, username=user, password=password)
-    manager.pool_classes_by_scheme = {
-        scheme: type(
-            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (TimedConnection, pool.ConnectionCls), {})}
-        )
-        for scheme, pool in manager.pool_classes_by_scheme.items()
-    }
+    classes = manager.pool_classes_by_scheme
+    for scheme, pool in classes.items():
+        timed = type("Timed", (TimedConnection, pool.ConnectionCls), {})
+        classes = {**classes, scheme: type(pool.__name__, (pool,), {"ConnectionCls": timed})}
+    manager.pool_classes_by_scheme = classes
     return manager  # type: ignore[no-any-return]  # urllib3 types the classes more narrowly than it uses them
-
-
-def split_origin(url: str) -> str:
-    """Return scheme, host and port of an absolute URL, as they are written.
-
-    Raises:
-        ApiTypeError, ApiValueError: It is not an absolute `http` or `https` URL.
-
-    Examples:
-        >>> split_origin("https://api.example.com/v1?page=2")
-        'https://api.example.com'
-    """
-    if not isinstance(url, str):
-        raise ApiTypeError(f"url must be a str, not {type(url).__name__}")
-    scheme, mark, rest = url.partition("://")
-    authority = rest.replace("?", "/").replace("#", "/").partition("/")[0]
-    if scheme.lower() not in PORTS or not authority:
-        raise ApiValueError("url must be an absolute http or https URL")
-    return f"{scheme}{mark}{authority}"
 
 
 def choose_proxy(scheme: str, host: str, port: int, configuration: Configuration) -> str:
@@ -258,48 +230,32 @@ def is_in_network(host: str, no_proxy: str) -> bool:
     return False
 
 
-def split_proxy(url: str) -> tuple[str, str | None, str | None]:
-    """Return the URL of a proxy without credentials, its user name and its password."""
-    parts = urlsplit(url)
-    user, password = (value and unquote(value) for value in (parts.username, parts.password))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", user, password
-
-
-def open_tls_context(configuration: Configuration) -> ssl.SSLContext:
+def open_tls_context(wanted: Configuration) -> ssl.SSLContext:
     """Make the TLS context that all connections of a client share, or return the user's own.
 
     Without CA settings OpenSSL's defaults are trusted, `SSL_CERT_FILE` and `SSL_CERT_DIR` included.
-
-    Raises:
-        ApiValueError: A file cannot be read, holds no certificate or no fitting key, or two settings contradict.
     """
-    files = {name: getattr(configuration, name) for name in ("ssl_ca_cert", "ca_cert_data", "cert_file", "key_file")}
-    if configuration.ssl_context is not None:
-        others = [name for name, value in files.items() if value is not None]
-        if others or not configuration.verify_ssl:
-            raise ApiValueError(f"ssl_context decides whom to trust; leave {', '.join(others or ['verify_ssl'])} unset")
-        return configuration.ssl_context
-    ca_file, ca_data, cert_file, key_file = files.values()
+    ca_file, ca_data, cert_file, key_file = wanted.ssl_ca_cert, wanted.ca_cert_data, wanted.cert_file, wanted.key_file
+    if wanted.ssl_context is not None:
+        if not wanted.verify_ssl or any(value is not None for value in (ca_file, ca_data, cert_file, key_file)):
+            raise ApiValueError("ssl_context replaces verify_ssl, ssl_ca_cert, ca_cert_data, cert_file and key_file")
+        return wanted.ssl_context
     if key_file is not None and cert_file is None:
         raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
+    fault = f"{'ca_cert_data' if ca_file is None else f'ssl_ca_cert {ca_file!r}'} holds no usable CA certificate"
     try:
         context = create_urllib3_context()
         if ca_file is None and ca_data is None:
             context.load_default_certs()
         else:
             context.load_verify_locations(ca_file, None, ca_data)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        source = "ca_cert_data" if ca_file is None else f"ssl_ca_cert {ca_file!r}"
-        raise ApiValueError(f"{source} holds no usable CA certificate: {error}") from error
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if cert_file is not None:
-        try:
+        fault = "cert_file and key_file hold no certificate with its unencrypted private key"
+        if cert_file is not None:
             # An empty password instead of OpenSSL's prompt on the terminal, at which a cron job would hang.
             context.load_cert_chain(cert_file, key_file, password="")
-        except (OSError, ValueError) as error:
-            raise ApiValueError(
-                f"cert_file and key_file hold no certificate with its unencrypted private key: {error}"
-            ) from error
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ApiValueError(f"{fault}: {error}") from error
+    if not wanted.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return context

@@ -1,6 +1,6 @@
 """A pytest plugin: the fixture `at_sandbox`, for the tests of code that uses the client."""
 
-from __future__ import annotations
+from __future__ import annotations  # evaluated, the one below would load the sandbox
 
 from collections.abc import Iterator  # annotations resolve at run time, too
 from typing import TYPE_CHECKING

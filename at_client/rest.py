@@ -1,11 +1,9 @@
 """One request in; one response or one of our errors out. The loop over attempts is here, and only here."""
 
-from __future__ import annotations
-
+import functools
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,26 +11,21 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from at_client.api_response import RESTResponse, redact_response
+from at_client import __version__, retries
+from at_client.api_response import Request, RESTResponse, redact_response
 from at_client.checks import check_timeout
 from at_client.configuration import Configuration
 from at_client.connections import Clock
 from at_client.exceptions import ApiException, ApiValueError, OpenApiException
 from at_client.failures import PROXY_AUTHENTICATION, Failure, explain, refuse_by_proxy
-from at_client.headers import HeaderValue, Secret, check_headers, pop_header, reveal, reveal_all
-from at_client.pools import PoolManager, Route, split_origin
-from at_client.retries import (
-    IDEMPOTENT_METHODS,
-    REDIRECT_STATUSES,
-    RETRY_STATUSES,
-    Backoff,
-    next_attempt,
-    parse_retry_after,
-    resolve_redirect,
-)
-from at_client.serialization import check_method, write_body
+from at_client.headers import HeaderValue, check_headers, pick_secrets, pop_header, reveal, reveal_all, seal
+from at_client.pools import PoolManager, Route
+from at_client.serialization import check_method, list_items, write_body
 
 __all__ = ["ApiException", "RESTClientObject", "RESTResponse", "RESTResponseType"]
+
+USER_AGENT = f"at-client/{__version__}"
+"""How the client identifies itself (RFC 9110 section 10.1.5)."""
 
 RESTResponseType = urllib3.BaseHTTPResponse
 """What the `_without_preload_content` form of an operation returns."""
@@ -43,41 +36,26 @@ logger = logging.getLogger("at_client")
 
 
 class RESTClientObject:
-    """Sends requests: safe to share between threads, starts anew after a fork, keeps no response.
-
-    Args:
-        configuration: The settings.
-    """
+    """Sends requests. Safe to share between threads; reconnects after a fork; keeps no responses."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self.pool_manager: urllib3.PoolManager = PoolManager(configuration)
+        self._pools = PoolManager(configuration)
+        self.pool_manager: Any = self._pools
         """Where requests go. One that is assigned takes over; its connections then keep their own time."""
-        self._inherited: list[PoolManager] = []
-        self._start()
-
-    def _start(self) -> None:
-        """Begin without connections: at first, after `close()`, and in a child process."""
-        self._pid = os.getpid()
-        self.renewing = threading.Lock()
-        """Held by the thread that renews the access token."""
         self._service_down = False
         """Whether the last call was lost in spite of its retries."""
+        self._pid = os.getpid()
+        self._inherited: list[PoolManager] = []
 
     def close(self) -> None:
         """Close every idle connection; a later request opens new ones."""
-        self._start()
+        self._service_down = False
+        self._pools.clear()
         self.pool_manager.clear()
 
     def clock(self, timeout: float | tuple[float, float] | Clock | None) -> Clock:
-        """Start the clock of one call, or return one that runs already.
-
-        Args:
-            timeout: As `Configuration.timeout`, which `None` stands for.
-
-        Raises:
-            ApiTypeError, ApiValueError: The timeout is not usable.
-        """
+        """Start the clock of one call, or return one that runs already; `None` is for `Configuration.timeout`."""
         if isinstance(timeout, Clock):
             return timeout
         return Clock(self.configuration.timeout if timeout is None else check_timeout("_request_timeout", timeout))
@@ -96,7 +74,7 @@ class RESTClientObject:
         """Send a request until it is answered, within the deadline and the retries of the configuration.
 
         Args:
-            method: The HTTP method, in capitals.
+            method: The HTTP method.
             url: The absolute URL.
             headers: All headers.
             body: What to send, written as the `Content-Type` header says, JSON by default; bytes are sent as they are.
@@ -108,185 +86,135 @@ class RESTClientObject:
             The response, whatever its status.
 
         Raises:
-            ApiConnectionException: No attempt brought a complete response.
-            ApiDecodeException: The body is too large, or not encoded as its headers say.
-            ApiException: A redirect leads out of the origin, nowhere, or in a circle.
+            ApiException: No attempt brought a complete response, its body is unreadable or too large, or a redirect
+                was not followed.
             ApiTypeError, ApiValueError: An argument or a file of the configuration is not usable, or credentials
-                would go out unencrypted.
+                would be sent unencrypted.
         """
-        method, clock = check_method(method), self.clock(_request_timeout)
-        headers, body = encode_body(check_headers(headers or {}), body, post_params)
-        retry: urllib3.Retry | None = None
+        clock = self.clock(_request_timeout)
+        request = make_request(check_method(method), url, check_headers(headers or {}), body, post_params)
+        policy: urllib3.Retry | None = None
         attempts, redirects, reconnected = 1, 0, False
         while True:
-            outcome = self._attempt(method, url, headers, body, clock, attempts, _preload_content)
+            outcome = self._attempt(request, clock, attempts, _preload_content)
+            if isinstance(outcome, RESTResponse) and 200 <= outcome.status <= 299:
+                break
+            policy = policy or self._choose_policy()
             if isinstance(outcome, RESTResponse):
-                if 200 <= outcome.status <= 299:
-                    break
-                if (target := follow_redirect(method, url, outcome, redirects)) is not None:
-                    outcome.close()
-                    url, redirects = target, redirects + 1
+                if outcome.status in retries.REDIRECT_STATUSES:
+                    request = request._replace(url=follow_redirect(request, outcome, redirects))
+                    redirects += 1
                     continue
-            elif outcome.stale and not reconnected and method in IDEMPOTENT_METHODS:
+                retry_after = retries.parse_retry_after(outcome.getheader("Retry-After"), time.time())
+                step = retries.next_attempt(policy, request.method, outcome.response, retry_after)
+            elif outcome.stale and not reconnected and request.method in retries.IDEMPOTENT_METHODS:
                 reconnected = True  # the one silent reconnect
                 continue
-            retry = retry or self._choose_policy()
-            step = decide(retry, method, outcome)
+            else:
+                cause: Any = outcome.error.__cause__
+                step = retries.next_attempt(policy, request.method, cause) if outcome.lost else None
             if step is None or step[1] > clock.left:
                 break
             if isinstance(outcome, RESTResponse):
                 outcome.close()
-            retry, wait = step
+            policy, wait = step
             attempts += 1
             time.sleep(wait)
-        self._service_down = is_retryable(outcome)
         if isinstance(outcome, Failure):
+            self._service_down = outcome.lost
             raise outcome.error
+        self._service_down = outcome.status in retries.RETRY_STATUSES
         return outcome
 
     def _choose_policy(self) -> urllib3.Retry:
         """Return the user's own policy, or ours, which makes one attempt while the service seems to be down."""
-        retries = self.configuration.retries
-        return Backoff(0 if self._service_down else retries) if isinstance(retries, int) else retries
+        chosen = self.configuration.retries
+        return retries.Backoff(0 if self._service_down else chosen) if isinstance(chosen, int) else chosen
 
-    def _attempt(
-        self,
-        method: str,
-        url: str,
-        headers: dict[str, HeaderValue],
-        body: Any,
-        clock: Clock,
-        attempts: int,
-        preload: bool,
-    ) -> RESTResponse | Failure:
+    def _attempt(self, request: Request, clock: Clock, attempts: int, preload: bool) -> RESTResponse | Failure:
         """Send the request once."""
-        started = time.monotonic()
+        started, method, url = time.monotonic(), request.method, request.url
         route = self._route(url)
-        if route.exposed and any(isinstance(value, Secret) for value in (*headers.values(), body)):
+        if route.exposed and request.secrets:
             self.check_secure(url)
-        response = None
+        options: dict[str, Any] = {"timeout": clock, "retries": _ONE_ATTEMPT, "preload_content": False}
+        response: Any = None
+        end: object = None
+        # The short way, unless our pool manager was replaced or mocked.
+        ours = self.pool_manager is self._pools and not self._pools.is_patched()
+        send = route.urlopen if ours else functools.partial(self.pool_manager.request, redirect=False)
         try:
-            response = self._send(
-                route,
-                method,
-                url,
-                body=reveal(body),
-                headers=reveal_all(headers),
-                timeout=clock,
-                retries=_ONE_ATTEMPT,
-                preload_content=False,
-            )
-            request = (method, url, headers, body)
-            answer = RESTResponse(response, request, route.peer, clock, self.configuration.max_response_bytes)
-            outcome: RESTResponse | Failure = answer
-            if response.status == PROXY_AUTHENTICATION and route.absolute:
+            response = send(method, url, body=reveal(request.body), headers=reveal_all(request.headers), **options)
+            status = end = response.status
+            if status == PROXY_AUTHENTICATION and route.absolute:
+                return refuse_by_proxy(route.peer, PROXY_AUTHENTICATION)
+            if route.peer.secrets:
+                request = request._replace(secrets=request.secrets + route.peer.secrets)
+            answer = RESTResponse(response, request, self.configuration.max_response_bytes)
+            if preload:
+                answer.read()
+            response = None
+            return answer
+        except BaseException as error:  # noqa: BLE001  # the table has a place for every one
+            end = type(error).__name__
+            if isinstance(error, OpenApiException) or not isinstance(error, Exception):  # Ctrl-C
+                raise error.with_traceback(None) from error.__cause__
+            failure = explain(error, route.peer, clock.spent, attempts)
+            end = type(failure.error).__name__
+            if failure.lost:
+                self._pools.forget(route.origin)
+            return failure
+        finally:
+            if response is not None:  # the connection is in the middle of something
                 response.close()
-                outcome = refuse_by_proxy(route.peer, response.status)
-            elif preload:
-                answer.load()
-        except OpenApiException as error:
-            self._log(method, url, type(error).__name__, started)
-            raise error.with_traceback(None) from error.__cause__
-        except Exception as error:  # noqa: BLE001  # the table has a place for every one
-            if response is not None:
-                response.close()
-            outcome = explain(error, route.peer, clock.spent, attempts)
-            if outcome.lost and isinstance(self.pool_manager, PoolManager):
-                self.pool_manager.forget(split_origin(url))
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C: the connection is in the middle of something
-            if response is not None:
-                response.close()
-            raise error.with_traceback(None) from error.__cause__
-        end = type(outcome.error).__name__ if isinstance(outcome, Failure) else outcome.status
-        self._log(method, url, end, started)
-        return outcome
-
-    def _send(self, route: Route, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        """Send a request the short way, unless somebody has put a manager or a mock in the place of ours."""
-        manager = self.pool_manager
-        if isinstance(manager, PoolManager) and not manager.is_patched():
-            return route.urlopen(method, url, **options)
-        return manager.request(method, url, redirect=False, **options)
+            if self.configuration.debug or logger.isEnabledFor(logging.DEBUG):
+                self._log(request, end, started)
 
     def check_secure(self, url: str) -> None:
-        """Refuse to send credentials where anybody could read them.
-
-        Raises:
-            ApiValueError: The URL is plain http to another machine, and the configuration does not allow it.
-        """
+        """Refuse to send credentials as plain http to another machine, unless the configuration allows it."""
         exposed = self._route(url).exposed
-        if exposed is not None and not self.configuration.allow_insecure_http:
-            raise ApiValueError(
-                f"host: credentials would go unencrypted to {exposed}; use https, "
-                "or Configuration(allow_insecure_http=True) if the network in between is safe"
-            )
+        if exposed and not self.configuration.allow_insecure_http:
+            reason = f"credentials would be sent unencrypted to {exposed}"
+            raise ApiValueError(f"host: {reason}; use https, or allow_insecure_http=True if the network is safe")
 
     def _route(self, url: str) -> Route:
-        """Return how a request goes, in the process that this is."""
-        manager = self.pool_manager
-        if not isinstance(manager, PoolManager):  # assigned
-            return PoolManager(self.configuration).route_for(split_origin(url))
+        """Return the route for a URL, in the current process."""
         if self._pid != os.getpid():
             # Keep what a child inherits: its finalizers could take a lock that was held during the fork.
-            self._inherited.append(manager)
-            manager.abandon()
-            self._start()
-            self.pool_manager = manager = PoolManager(self.configuration)
-        return manager.route_for(split_origin(url))
+            self._inherited.append(self._pools)
+            self._pools.abandon()
+            fresh = PoolManager(self.configuration)
+            self.pool_manager = fresh if self.pool_manager is self._pools else self.pool_manager
+            self._pools, self._pid = fresh, os.getpid()
+        return self._pools.route_for(url)
 
-    def _log(self, method: str, url: str, end: int | str, started: float) -> None:
+    def _log(self, request: Request, end: object, started: float) -> None:
         """Write one line about an attempt: method, path, status or error, milliseconds."""
-        debug = self.configuration.debug
-        if not debug and not logger.isEnabledFor(logging.DEBUG):
-            return
-        path = urlsplit(url).path or "/"
-        line = f"{method} {path} {end} {(time.monotonic() - started) * 1000.0:.1f} ms"
+        milliseconds = (time.monotonic() - started) * 1000.0
+        line = f"{request.method} {urlsplit(request.url).path or '/'} {end} {milliseconds:.1f} ms"
         logger.debug("%s", line)
-        if debug:
+        if self.configuration.debug:
             sys.stderr.write(f"at_client: {line}\n")
 
 
-def encode_body(headers: dict[str, HeaderValue], body: Any, post_params: Any) -> tuple[dict[str, HeaderValue], Any]:
-    """Write the body as the `Content-Type` header says, and return it with the headers for it."""
-    if isinstance(body, Secret) or (body is None and not post_params):
-        return headers, body
-    given = pop_header(headers, "Content-Type")
-    content, content_type = write_body(body, post_params, given)
-    return {**headers, "Content-Type": content_type}, content
+def make_request(method: str, url: str, headers: dict[str, HeaderValue], body: Any, post_params: Any) -> Request:
+    """Write the body as the `Content-Type` header says, and pick out what is secret."""
+    secrets = pick_secrets(headers.values())
+    if body is not None or post_params:
+        content_type = reveal(pop_header(headers, "Content-Type"))
+        body, headers["Content-Type"] = write_body(body, post_params, content_type)
+        hidden = pick_secrets(value for _, value in list_items("post_params", post_params))
+        body = seal(body) if hidden else body
+        secrets += hidden
+    return Request(method, url, headers, body, secrets)
 
 
-def is_retryable(outcome: RESTResponse | Failure) -> bool:
-    """Return whether another attempt may do better."""
-    return outcome.lost if isinstance(outcome, Failure) else outcome.status in RETRY_STATUSES
-
-
-def decide(retry: urllib3.Retry, method: str, outcome: RESTResponse | Failure) -> tuple[urllib3.Retry, float] | None:
-    """Ask a policy about one more attempt, as `next_attempt`."""
-    if isinstance(outcome, RESTResponse):
-        retry_after = parse_retry_after(outcome.getheader("Retry-After"), time.time())
-        return next_attempt(retry, method, outcome.response, retry_after)
-    cause = outcome.error.__cause__
-    return next_attempt(retry, method, cause) if outcome.lost and isinstance(cause, Exception) else None
-
-
-def follow_redirect(method: str, url: str, response: RESTResponse, redirects: int) -> str | None:
-    """Return where a response sends a request; `None` if it is not a redirect.
-
-    Args:
-        method: The method of the request.
-        url: Its URL.
-        response: The response.
-        redirects: Redirects that the call has followed so far.
-
-    Raises:
-        ApiException: It leads nowhere, out of the origin or in a circle, or the method must not be sent again.
-    """
-    if response.status not in REDIRECT_STATUSES:
-        return None
-    target, fault = resolve_redirect(method, url, response.getheader("Location"), redirects)
-    if not fault:
-        return target
+def follow_redirect(request: Request, response: RESTResponse, redirects: int) -> str:
+    """Return the URL that a redirect leads to, after `redirects` others, or raise the error for it."""
     response.close()
-    shown = redact_response(response)
-    advice = "Check Configuration.host (AT_CLIENT_HOST)."
-    raise ApiException(http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}")
+    target, fault = retries.resolve_redirect(request.method, request.url, response.getheader("Location"), redirects)
+    if fault:
+        shown = redact_response(response)
+        advice = "Check Configuration.host (AT_CLIENT_HOST)."
+        raise ApiException(http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}")
+    return target

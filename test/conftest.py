@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,28 +18,19 @@ from support.tls import Authority
 from support.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from at_client import ApiClient, CreditsApi
     from at_client.sandbox import Sandbox
     from support.ending import Endings
-
-SPEAKING_VARIABLES = (
-    "ACCESS_TOKEN",
-    "AT_CLIENT_HOST",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "SSLKEYLOGFILE",
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
-    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
-)
-"""What, in a developer's or a CI machine's environment, would change where a call goes."""
+    from support.makers import MakeApi, MakeClient, MakeWire
 
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away every variable that would change where a call goes or whom it trusts."""
-    for name in SPEAKING_VARIABLES:
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    others = ("ACCESS_TOKEN", "AT_CLIENT_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in (*proxies, *map(str.upper, proxies), *others):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -80,6 +72,13 @@ def secure_service(_secure_service: Service) -> Service:
     return _secure_service
 
 
+@pytest.fixture(params=["service", "secure_service"], ids=["http", "https"])
+def either_service(request: pytest.FixtureRequest) -> Service:
+    """The application over plain HTTP, and then over TLS."""
+    service: Service = request.getfixturevalue(request.param)
+    return service
+
+
 @pytest.fixture(scope="session")
 def open_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
     """A real HTTP proxy that anybody may use."""
@@ -90,22 +89,27 @@ def open_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
 @pytest.fixture(scope="session")
 def locked_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
     """A real HTTP proxy that wants `PROXY_USER` and `PROXY_PASSWORD`."""
-    folder = tmp_path_factory.mktemp("locked-proxy")
-    with http_proxy(folder, PROXY_USER, PROXY_PASSWORD) as proxy:
+    with http_proxy(tmp_path_factory.mktemp("locked-proxy"), PROXY_USER, PROXY_PASSWORD) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def make_wire() -> Iterator[Callable[..., Wire]]:
+def make_wire() -> Iterator[MakeWire]:
     """Start wire servers; all of them stop with the test."""
     with contextlib.ExitStack() as running:
         yield lambda **options: running.enter_context(Wire(**options))
 
 
 @pytest.fixture
-def wire(make_wire: Callable[..., Wire]) -> Wire:
+def wire(make_wire: MakeWire) -> Wire:
     """A wire server over plain HTTP, without a script: it gives good answers."""
     return make_wire()
+
+
+@pytest.fixture
+def secure_wire(make_wire: MakeWire, authority: Authority) -> Wire:
+    """The same over TLS, with a certificate for 127.0.0.1."""
+    return make_wire(tls=authority.server_context("127.0.0.1"))
 
 
 @pytest.fixture
@@ -118,25 +122,18 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def make_client() -> Iterator[Callable[..., ApiClient]]:
-    """Make clients, `make_client(host, **settings)`; all of them are closed with the test.
-
-    The access token is the marked one, unless another is given; the settings are those of
-    `Configuration`.
-    """
+def make_client() -> Iterator[MakeClient]:
+    """Make clients, `make_client(host, **settings)`, with the marked token; all of them are closed with the test."""
     from at_client import ApiClient, Configuration
 
     with contextlib.ExitStack() as opened:
-
-        def make(host: str, **settings: Any) -> ApiClient:
-            settings.setdefault("access_token", TOKEN)
-            return opened.enter_context(ApiClient(Configuration(host=host, **settings)))
-
-        yield make
+        yield lambda host, **settings: opened.enter_context(
+            ApiClient(Configuration(host=host, **{"access_token": TOKEN, **settings}))
+        )
 
 
 @pytest.fixture
-def make_api(make_client: Callable[..., ApiClient]) -> Callable[..., CreditsApi]:
+def make_api(make_client: MakeClient) -> MakeApi:
     """Make the credits operation on a client of its own, `make_api(host, **settings)`."""
     from at_client import CreditsApi
 
@@ -161,3 +158,14 @@ def endings(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client's own waits between attempts be too short to notice."""
     monkeypatch.setattr("at_client.retries.FIRST_WAIT", 0.01)
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stand where JST is the local zone, on systems that can change theirs."""
+    tzset = getattr(time, "tzset", lambda: None)
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "JST-9")
+        tzset()
+        yield
+    tzset()

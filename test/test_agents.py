@@ -1,14 +1,17 @@
 """Agent frameworks take `CreditsApi.get_credits` as a tool, as it is; the real libraries do the asking."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+import at_client
+from at_client import CreditsApi
 from support import pages
 from support.facts import TOKEN
+from support.makers import CapSys, MakeApi, MonkeyPatch
+from support.service import Service
 
 langchain_tools = pytest.importorskip("langchain_core.tools")
 mcp = pytest.importorskip("mcp")
@@ -16,18 +19,9 @@ mcp_server = pytest.importorskip("mcp.server")
 pydantic_ai = pytest.importorskip("pydantic_ai")
 pydantic_ai_test = pytest.importorskip("pydantic_ai.models.test")
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from at_client import CreditsApi
-    from support.service import Service
-
-PARAMETERS = {"auth_token", "timeout"}
-"""What a model may set; it need not set any."""
-
 
 @pytest.fixture
-def api(service: Service, make_api: Callable[..., CreditsApi]) -> CreditsApi:
+def api(service: Service, make_api: MakeApi) -> CreditsApi:
     """The operation, against the service."""
     return make_api(service.url)
 
@@ -43,8 +37,8 @@ def event_loop() -> Iterator[None]:
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """Every parameter has a public name, and none is required."""
-    assert set(schema["properties"]) <= PARAMETERS
+    """A model may set parameters that have a public name, and need not set any."""
+    assert set(schema["properties"]) <= {"auth_token", "timeout"}
     assert not schema.get("required")
 
 
@@ -70,9 +64,8 @@ def test_mcp(api: CreditsApi) -> None:
             return await client.list_tools(), await client.call_tool("get_credits", {})
 
     listed, answer = asyncio.run(talk())
-    (tool,) = listed.tools
-    check_schema(tool.input_schema)
-    assert "remaining_credits" in tool.output_schema["properties"]
+    check_schema(listed.tools[0].input_schema)
+    assert "remaining_credits" in listed.tools[0].output_schema["properties"]
     assert not answer.is_error
     assert answer.structured_content["remaining_credits"] == 750
 
@@ -86,21 +79,17 @@ def test_pydantic_ai(api: CreditsApi) -> None:
     assert '"remaining_credits":750' in agent.run_sync("How many credits are left?").output
 
 
-def test_a_failed_call_is_raised(service: Service, make_api: Callable[..., CreditsApi]) -> None:
+def test_a_failed_call_is_raised(service: Service, make_api: MakeApi) -> None:
     """The framework gets the error itself, with a message that shows no token."""
-    from at_client import UnauthorizedException
-
     api = make_api(service.url, access_token="wr0ng-t0ken")
     tool = langchain_tools.StructuredTool.from_function(api.get_credits)
-    with pytest.raises(UnauthorizedException) as caught:
+    with pytest.raises(at_client.UnauthorizedException) as caught:
         tool.invoke({})
     assert "wr0ng-t0ken" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("event_loop")
-def test_every_block_runs(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_block_runs(service: Service, monkeypatch: MonkeyPatch, capsys: CapSys) -> None:
     """Every Python block of the page runs alone and prints what it shows; the server waits for nobody."""
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("AT_CLIENT_HOST", service.url)

@@ -1,13 +1,11 @@
 """Beside other libraries, each the real one: spans, cassettes, the system's trust store, loggers."""
 
-from __future__ import annotations
-
-import contextlib
-import io
 import json
 import logging
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -22,16 +20,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from at_client import ApiClient, ApiConnectionException, Configuration, CreditsApi, PasswordGrant
 from support.ending import good_call
 from support.facts import COOKIE, TOKEN, secrets_in
-from support.service import PASSWORD, USER
-from support.wire import CLOSE, answer, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from support.service import Service
-    from support.tls import Authority
-    from support.wire import Wire
+from support.makers import CapLog, MakeApi, MonkeyPatch
+from support.service import PASSWORD, USER, Service
+from support.tls import Authority
+from support.wire import CLOSE, Wire, answer, reply
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -49,32 +41,21 @@ def spans() -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def statuses(spans: InMemorySpanExporter) -> list[object]:
-    """Give the HTTP status of every span, in order; `None` for an attempt without a response."""
-    return [(span.attributes or {}).get("http.status_code") for span in spans.get_finished_spans()]
-
-
-def test_opentelemetry_sees_one_span_an_attempt(
-    wire: Wire, make_api: Callable[..., CreditsApi], spans: InMemorySpanExporter
-) -> None:
+def test_opentelemetry_sees_one_span_an_attempt(wire: Wire, make_api: MakeApi, spans: InMemorySpanExporter) -> None:
     """A lost connection, a 503 and the answer are three spans, and the service is told of each."""
     wire.play(reply(CLOSE), reply(answer(b"", 503)))
-    api = make_api(wire.url)
-    assert good_call(api)
-    assert statuses(spans) == [None, 503, 200]
+    assert good_call(make_api(wire.url))
+    finished = spans.get_finished_spans()
+    assert [(span.attributes or {}).get("http.status_code") for span in finished] == [None, 503, 200]
     told = [line for request in wire.requests for line in request.split(b"\r\n") if b"trace" in line]
-    ids = [span.get_span_context().span_id for span in spans.get_finished_spans()]
-    assert [int(line.split(b"-")[2], 16) for line in told] == ids
+    assert [int(line.split(b"-")[2], 16) for line in told] == [span.get_span_context().span_id for span in finished]
 
 
-def test_opentelemetry_sees_no_secret(
-    wire: Wire, make_api: Callable[..., CreditsApi], spans: InMemorySpanExporter
-) -> None:
+def test_opentelemetry_sees_no_secret(wire: Wire, make_api: MakeApi, spans: InMemorySpanExporter) -> None:
     """Neither the attributes of a span nor the exception noted in it show a credential."""
     wire.play(reply(answer(b"no", 500, headers=[("Connection", "close")])), reply(CLOSE))
-    api = make_api(wire.url, retries=1)
     with pytest.raises(ApiConnectionException):
-        api.get_credits(auth_token=COOKIE)
+        make_api(wire.url, retries=1).get_credits(auth_token=COOKIE)
     assert secrets_in(*(span.to_json() for span in spans.get_finished_spans())) == []
 
 
@@ -96,64 +77,37 @@ def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
     assert request["headers"]["Cookie"] == [f"auth_token={COOKIE}"]
 
 
-def test_vcrpy_records_the_password_flow(service: Service, tmp_path: Path, make_api: Callable[..., CreditsApi]) -> None:
+def test_vcrpy_records_the_password_flow(service: Service, tmp_path: Path, make_api: MakeApi) -> None:
     """The form of the token endpoint is recorded as sent, so that vcrpy's own filters find it."""
     cassette = tmp_path / "grant.yaml"
     recorder = vcr.VCR(filter_headers=["authorization"], filter_post_data_parameters=["username", "password"])
     for _ in range(2):
         with recorder.use_cassette(cassette) as tape:
-            grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
-            api = make_api(service.url, access_token=grant)
+            api = make_api(service.url, access_token=PasswordGrant("api/v1/auth/token", USER, PASSWORD))
             assert good_call(api)
             api.api_client.close()
     assert (len(service.requests), tape.play_count) == (2, 2)
     assert recorded(cassette)[0]["body"] == "grant_type=password"
 
 
-def test_truststore_decides_whom_to_trust(
-    secure_service: Service, authority: Authority, make_api: Callable[..., CreditsApi], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_truststore(secure_service: Service, authority: Authority, make_api: MakeApi, monkeypatch: MonkeyPatch) -> None:
     """Its context is used as it is: the system's store, to which `SSL_CERT_FILE` adds here."""
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with pytest.raises(ApiConnectionException, match="certificate"):
         make_api(secure_service.url, ssl_context=context).get_credits()
     monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    assert good_call(make_api(secure_service.url, ssl_context=context))
+    assert good_call(make_api(secure_service.url, ssl_context=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
 
 
-def test_structlog_renders_our_lines(wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+def test_structlog_renders_our_lines(wire: Wire, make_api: MakeApi, caplog: CapLog) -> None:
     """Our lines go through structlog's formatter like those of any logger, one an attempt."""
-    lines = io.StringIO()
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ]
-        )
-    )
+    caplog.set_level(logging.DEBUG, "at_client")
     wire.play(reply(answer(b"", 503)))
-    with logging_to(handler):
-        assert good_call(make_api(wire.url))
-    first, second = map(json.loads, lines.getvalue().splitlines())
+    assert good_call(make_api(wire.url))
+    add = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+    render = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    formatter = structlog.stdlib.ProcessorFormatter(processors=[*add, *render])
+    first, second = (json.loads(formatter.format(record)) for record in caplog.records)
     assert first["event"].startswith("GET /api/v1/credits 503 ")
     assert second["event"].startswith("GET /api/v1/credits 200 ")
     assert (second["level"], second["logger"]) == ("debug", "at_client")
-
-
-@contextlib.contextmanager
-def logging_to(handler: logging.Handler) -> Iterator[None]:
-    """Let the client's logger write to a handler, at DEBUG, for the length of a block."""
-    logger = logging.getLogger("at_client")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)

@@ -1,23 +1,18 @@
 """Ctrl-C: a call ends at once, whatever it is doing, and the client stays usable."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from at_client import ApiClient, Configuration, CreditsApi
+from at_client import CreditsApi
 from support.ending import good_call, nothing_changed
-from support.facts import TOKEN
 from support.leaks import nothing_left
-from support.wire import SILENCE, Drip, Step, Wire, answer, deaf_port, greet, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from support.makers import MakeApi, MakeClient
+from support.wire import SILENCE, Drip, Wire, answer, deaf_port, greet, reply
 
 
 @contextlib.contextmanager
@@ -37,25 +32,26 @@ def pressing_ctrl_c(after: float = 0.2) -> Iterator[None]:
 
 
 BUSY = {
-    "waiting for the answer": reply(SILENCE),
-    "reading headers": reply(Drip(answer())),
-    "reading the body": reply(answer(b"", length=1000), Drip(b" " * 1000)),
-    "waiting to try again": reply(answer(b"", 503, headers=[("Retry-After", "30")])),
-    "shaking hands": greet(SILENCE),
+    "connecting": (),
+    "shaking hands": (greet(SILENCE),),
+    "waiting for the answer": (reply(SILENCE),),
+    "reading headers": (reply(Drip(answer())),),
+    "reading the body": (reply(answer(b"", length=1000), Drip(b" " * 1000)),),
+    "waiting to try again": (reply(answer(b"", 503, headers=[("Retry-After", "30")])),),
 }
 
 
 # `ssl` leaves a socket whose handshake was interrupted to the garbage collector, which closes it and warns.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.parametrize("step", BUSY.values(), ids=BUSY)
-def test_ctrl_c_ends_a_call_at_once(step: Step, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("busy", BUSY)
+def test_ctrl_c_ends_a_call_at_once(make_client: MakeClient, busy: str) -> None:
     """KeyboardInterrupt comes out as itself, within a moment; the next call is good."""
-    with nothing_left(), nothing_changed(), Wire() as wire, ApiClient(Configuration(wire.url, TOKEN)) as client:
+    with nothing_left(), nothing_changed(), Wire() as wire, deaf_port() as deaf, make_client(wire.url) as client:
         api = CreditsApi(client)
         assert good_call(api)
-        wire.play(step)
-        if "shaking hands" in request.node.name:
-            client.configuration.host = f"https://127.0.0.1:{wire.port}"
+        wire.play(*BUSY[busy])
+        hosts = {"connecting": f"http://127.0.0.1:{deaf}", "shaking hands": f"https://127.0.0.1:{wire.port}"}
+        client.configuration.host = hosts.get(busy, wire.url)
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
             api.get_credits()
@@ -65,31 +61,13 @@ def test_ctrl_c_ends_a_call_at_once(step: Step, request: pytest.FixtureRequest) 
         assert good_call(api)
 
 
-def test_ctrl_c_ends_connecting_at_once() -> None:
-    """The same while the host does not even answer to the connect."""
-    with (
-        nothing_left(),
-        Wire() as wire,
-        deaf_port() as port,
-        ApiClient(Configuration(f"http://127.0.0.1:{port}", TOKEN)) as client,
-    ):
-        api = CreditsApi(client)
-        began = time.monotonic()
-        with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
-            api.get_credits()
-        assert time.monotonic() - began < 1.0
-        client.configuration.host = wire.url
-        assert good_call(api)
-
-
-def test_an_interrupted_answer_is_not_the_next_ones() -> None:
+def test_an_interrupted_answer_is_not_the_next_ones(make_api: MakeApi, wire: Wire) -> None:
     """What is left of the response that was being read never reaches another call."""
-    with Wire() as wire, ApiClient(Configuration(wire.url, TOKEN)) as client:
-        api = CreditsApi(client)
-        other = answer(b'{"total_credits": 1, "used_credits": 1, "remaining_credits": 0}')
-        wire.play(reply(Drip(other, every=0.01)))
-        with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
-            api.get_credits()
-        wire.play()
-        for _ in range(3):
-            assert good_call(api)
+    other = answer(b'{"total_credits": 1, "used_credits": 1, "remaining_credits": 0}')
+    wire.play(reply(Drip(other, every=0.01)))
+    api = make_api(wire.url)
+    with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
+        api.get_credits()
+    wire.play()
+    for _ in range(3):
+        assert good_call(api)

@@ -1,7 +1,5 @@
 """The tests' own parts do what they promise, shown with plain sockets and http.client."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json
@@ -10,12 +8,14 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from support.facts import PROXY_PASSWORD, secrets_in
 from support.leaks import nothing_left
+from support.service import running_service
+from support.tls import Authority
 from support.wire import (
     CLOSE,
     RESET,
@@ -34,11 +34,6 @@ from support.wire import (
     reply,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from support.tls import Authority
-
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -49,9 +44,11 @@ def connected(port: int, timeout: float = 2.0) -> Iterator[socket.socket]:
         yield connection
 
 
-def read_all(connection: socket.socket) -> bytes:
-    """Read until the other side closes."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
+def ask(port: int) -> bytes:
+    """Send a request over a connection of its own, and read until the other side closes."""
+    with connected(port) as connection:
+        connection.sendall(HELLO)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 @pytest.mark.parametrize(
@@ -67,9 +64,7 @@ def read_all(connection: socket.socket) -> bytes:
 def test_a_step_plays_its_actions_in_order(wire: Wire, actions: tuple[Action, ...], expected: bytes) -> None:
     """What is scripted is what a plain socket reads, and the request is on record."""
     wire.play(reply(*actions))
-    with connected(wire.port) as connection:
-        connection.sendall(HELLO)
-        assert read_all(connection) == expected
+    assert ask(wire.port) == expected
     assert wire.requests == [HELLO]
     assert wire.connections == 1
 
@@ -77,10 +72,8 @@ def test_a_step_plays_its_actions_in_order(wire: Wire, actions: tuple[Action, ..
 def test_a_reset_is_a_reset(wire: Wire) -> None:
     """RESET is told from CLOSE by the error it causes."""
     wire.play(reply(RESET))
-    with connected(wire.port) as connection:
-        connection.sendall(HELLO)
-        with pytest.raises(ConnectionResetError):
-            connection.recv(1)
+    with pytest.raises(ConnectionResetError):
+        ask(wire.port)
 
 
 def test_silence_says_nothing_and_notices_that_the_client_left(wire: Wire) -> None:
@@ -96,10 +89,8 @@ def test_a_greeting_comes_before_the_request(wire: Wire) -> None:
     """A `greet` step acts on the connection, and what follows it is played to the next request."""
     wire.play(greet(CLOSE), reply(b"second", CLOSE))
     with connected(wire.port) as connection:
-        assert read_all(connection) == b""
-    with connected(wire.port) as connection:
-        connection.sendall(HELLO)
-        assert read_all(connection) == b"second"
+        assert connection.recv(1) == b""
+    assert ask(wire.port) == b"second"
     assert (wire.connections, len(wire.requests)) == (2, 1)
 
 
@@ -151,42 +142,19 @@ def test_the_wire_leaves_nothing_when_it_stops_in_the_middle() -> None:
             assert time.monotonic() - began < 1
 
 
-def trusting(authority: Authority) -> ssl.SSLContext:
-    """Make a client context that trusts the authority."""
-    return ssl.create_default_context(cafile=authority.ca_file)
-
-
 @pytest.mark.parametrize(
-    ("names", "expired", "complaint"),
-    [(("localhost",), False, None), (("localhost",), True, "expired"), (("other.example",), False, "mismatch")],
-    ids=["right", "expired", "other name"],
+    "sent", [b"", HELLO, HELLO[:-2] + b"Content-Length: 9\r\n\r\n"], ids=["idle", "done", "midway"]
 )
-def test_certificates_are_right_or_wrong_as_asked(
-    authority: Authority, make_wire: Callable[..., Wire], names: tuple[str, ...], expired: bool, complaint: str | None
-) -> None:
-    """A standard TLS client accepts the right one and says what is wrong with the others."""
-    wire = make_wire(tls=authority.server_context(*names, expired=expired))
-    with connected(wire.port) as plain:
-        if complaint is None:
-            with trusting(authority).wrap_socket(plain, server_hostname="localhost") as secure:
-                secure.sendall(HELLO)
-                assert secure.recv(65536).startswith(b"HTTP/1.1 200")
-            return
-        with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
-            trusting(authority).wrap_socket(plain, server_hostname="localhost")
-
-
-def test_an_unknown_authority_is_not_trusted(
-    authority: Authority, other_authority: Authority, make_wire: Callable[..., Wire]
-) -> None:
-    """The failed handshake is noted by the server and breaks nothing."""
-    wire = make_wire(tls=other_authority.server_context("localhost"))
-    with connected(wire.port) as plain, pytest.raises(ssl.SSLCertVerificationError):
-        trusting(authority).wrap_socket(plain, server_hostname="localhost")
-    deadline = time.monotonic() + 2
-    while not wire.refused_handshakes and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(wire.refused_handshakes) == 1
+def test_the_service_stops_whoever_is_connected(authority: Authority, sent: bytes) -> None:
+    """A TLS client that stays, idle or in the middle of a request, does not hold it up."""
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    with contextlib.ExitStack() as kept:
+        with running_service(tls=authority.issue("localhost")) as service:
+            plain = kept.enter_context(connected(int(service.url.rpartition(":")[2])))
+            kept.enter_context(context.wrap_socket(plain, server_hostname="localhost")).sendall(sent)
+            time.sleep(0.05)
+            began = time.monotonic()
+        assert time.monotonic() - began < 0.9
 
 
 def test_secrets_are_found_in_every_form() -> None:

@@ -1,15 +1,13 @@
 """The credits operation: its path, its parameters, its models."""
 
-from __future__ import annotations
-
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from at_client.api_client import ApiClient
 from at_client.api_response import ApiResponse, RESTResponse
 from at_client.exceptions import ApiTypeError, ApiValueError
-from at_client.headers import HeaderValue, check_headers, seal
+from at_client.headers import Secret, check_headers, seal
 from at_client.models.credit_response import CreditResponse
 from at_client.models.error_response import ErrorResponse
 from at_client.models.http_validation_error import HTTPValidationError
@@ -18,15 +16,13 @@ from at_client.rest import RESTResponseType
 _RESPONSES = {"200": CreditResponse, "500": ErrorResponse, "422": HTTPValidationError}
 """Status -> model; an error with another status is read as the first of the error models that fits."""
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _hide_underscored(function: _Function) -> _Function:
-    """Leave parameters that start with an underscore out of the signature that tools and agent frameworks read."""
-    signature = inspect.signature(function, eval_str=True)
-    shown = [each for each in signature.parameters.values() if not each.name.startswith("_")]
-    function.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # PEP 362
-    return function
+_ALLOWED: tuple[tuple[str, Any, str], ...] = (
+    ("auth_token", (str, Secret), "a str"),
+    ("_request_auth", Mapping, "a mapping with in, key and value"),
+    ("_content_type", (str, Secret), "a str"),
+    ("_headers", Mapping, "a mapping of names to values"),
+)
+"""Arguments, the types that they can have, and what to call these."""
 
 
 class CreditsApi:
@@ -54,36 +50,23 @@ class CreditsApi:
     def __repr__(self) -> str:
         return f"CreditsApi({self.api_client!r})"
 
-    @_hide_underscored
     def get_credits(
-        self,
-        auth_token: str | None = None,
-        timeout: float | tuple[float, float] | None = None,
-        *,
-        _request_timeout: float | tuple[float, float] | None = None,
-        _request_auth: Mapping[str, Any] | None = None,
-        _content_type: str | None = None,
-        _headers: Mapping[str, Any] | None = None,
-        _host_index: int = 0,
+        self, auth_token: str | None = None, timeout: float | tuple[float, float] | None = None, **_options: Any
     ) -> CreditResponse:
         """Get the credits of the account: total, used and remaining.
-
-        It accepts the keywords of `get_credits_api_v1_credits_get` as well.
 
         Args:
             auth_token: Sent as the cookie `auth_token`; `None` sends none.
             timeout: Seconds for the whole call, or a pair (connect, read) for each attempt; `None` for
                 `Configuration.timeout`.
+            **_options: Any keyword of `get_credits_api_v1_credits_get`.
 
         Raises:
-            ApiException: The call failed; the class depends on how.
-            ApiTypeError, ApiValueError: An argument is not usable, or there is no access token; nothing was sent.
+            ApiException: The call failed; see the class for how.
+            ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
         """
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
-        timeout = _request_timeout if timeout is None else timeout
-        response = self._call(auth_token, timeout, _request_auth, _content_type, _headers, _host_index)
-        credits: CreditResponse = self.api_client.response_deserialize(response, _RESPONSES).data
-        return credits
+        auth_token, _options = seal(auth_token), seal({"_request_timeout": timeout, **_options})
+        return self.get_credits_api_v1_credits_get(auth_token, **_options)
 
     def get_credits_api_v1_credits_get(
         self,
@@ -103,20 +86,19 @@ class CreditsApi:
             _request_auth: Credentials to use instead of the access token: a mapping with `in` (`header`, `query` or
                 `cookie`), `key` and `value`.
             _content_type: A `Content-Type` header to send; the request has no body that would need one.
-            _headers: Headers of this call; these override the client's, case-insensitively, but not the credentials.
-            _host_index: Which of the service's hosts; there is one, 0.
+            _headers: Headers for this call. They override the client's, case-insensitively, but not the credentials.
+            _host_index: Must be 0: the API has one server.
 
         Returns:
             The credits.
 
         Raises:
-            ApiException: The call failed; the class depends on how.
-            ApiTypeError, ApiValueError: An argument is not usable, or there is no access token; nothing was sent.
+            ApiException: The call failed; see the class for how.
+            ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
         """
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
+        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
         response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
-        credits: CreditResponse = self.api_client.response_deserialize(response, _RESPONSES).data
-        return credits
+        return self.api_client.response_deserialize(response, _RESPONSES).data  # type: ignore[no-any-return]
 
     def get_credits_api_v1_credits_get_with_http_info(
         self,
@@ -127,8 +109,8 @@ class CreditsApi:
         _headers: Mapping[str, Any] | None = None,
         _host_index: int = 0,
     ) -> ApiResponse[CreditResponse]:
-        """Get the credits with status, headers and raw body; otherwise as `get_credits_api_v1_credits_get`."""
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
+        """Like `get_credits_api_v1_credits_get`, but return an `ApiResponse` with status, headers and raw body."""
+        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
         response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
         return self.api_client.response_deserialize(response, _RESPONSES)
 
@@ -141,39 +123,26 @@ class CreditsApi:
         _headers: Mapping[str, Any] | None = None,
         _host_index: int = 0,
     ) -> RESTResponseType:
-        """Get urllib3's response, unread and whatever its status; otherwise as `get_credits_api_v1_credits_get`.
+        """Like `get_credits_api_v1_credits_get`, but return urllib3's response, unread, whatever its status.
 
         The deadline still applies while you read it. Read it to the end or close it, so that its connection is
         returned to the pool.
         """
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _headers)
-        unread = {"_preload_content": False}
-        sent = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index, **unread)
-        response: RESTResponseType = sent.response
-        return response
+        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
+        given = auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index
+        return self._call(*given, _preload_content=False).response  # type: ignore[no-any-return]
 
-    def _call(
-        self,
-        auth_token: Any,
-        timeout: float | tuple[float, float] | None,
-        request_auth: Any,
-        content_type: str | None,
-        headers: Any,
-        host_index: int,
-        **options: Any,
-    ) -> RESTResponse:
+    def _call(self, *given: Any, **options: Any) -> RESTResponse:
         """Serialize the request and send it."""
-        _check("_content_type", content_type, str, "a str")
+        auth_token, timeout, request_auth, content_type, headers, host_index = given
+        cookies: Any = {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
+        content_type = {} if content_type is None else {"Content-Type": content_type}
         if type(host_index) is not int or host_index != 0:
             raise ApiValueError(f"_host_index must be 0, the only host; not {host_index!r}")
-        given = {"Accept": "application/json", **headers}
-        if content_type is not None:
-            given["Content-Type"] = content_type
-        cookies: dict[str, Any] = {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
         request = self.api_client.param_serialize(
             "GET",
             "/api/v1/credits",
-            header_params=given,
+            header_params={"Accept": "application/json", **headers, **content_type},
             auth_settings=["OAuth2PasswordBearer"],
             _request_auth=request_auth,
             **cookies,
@@ -181,14 +150,15 @@ class CreditsApi:
         return self.api_client.call_api(*request, _request_timeout=timeout, **options)
 
 
-def _seal(auth_token: Any, request_auth: Any, headers: Any) -> tuple[Any, Any, dict[str, HeaderValue]]:
+def _seal(auth_token: Any, request_auth: Any, content_type: Any, headers: Any) -> tuple[Any, Any, Any]:
     """Check what may be secret among the arguments, and wrap it: no frame of a failed call shows it."""
-    _check("auth_token", auth_token, str, "a str")
-    _check("_request_auth", request_auth, Mapping, "a mapping with in, key and value")
-    _check("_headers", headers, Mapping, "a mapping of names to values")
-    return seal(auth_token), seal(request_auth), check_headers(headers) if headers else {}
+    for value, (name, kinds, allowed) in zip((auth_token, request_auth, content_type, headers), _ALLOWED, strict=True):
+        if value is not None and not isinstance(value, kinds):
+            raise ApiTypeError(f"{name} must be {allowed} or None, not {type(value).__name__}")
+    return seal(auth_token), request_auth and seal(dict(request_auth)), check_headers(headers) if headers else {}
 
 
-def _check(name: str, value: object, kind: type, allowed: str) -> None:
-    if value is not None and not isinstance(value, kind):
-        raise ApiTypeError(f"{name} must be {allowed} or None, not {type(value).__name__}")
+# Tools and agent frameworks read this signature; what starts with an underscore is not for them.
+_signature = inspect.signature(CreditsApi.get_credits)
+_shown = [parameter for name, parameter in _signature.parameters.items() if not name.startswith("_")]
+CreditsApi.get_credits.__signature__ = _signature.replace(parameters=_shown)  # type: ignore[attr-defined]  # PEP 362

@@ -1,6 +1,4 @@
-"""One parameter that the service refused."""
-
-from __future__ import annotations
+"""One parameter that the service rejected."""
 
 from typing import Annotated, Any
 
@@ -10,41 +8,32 @@ from at_client.models.base import ApiModel, WholeNumber
 
 
 class LocationName(str):
-    """A name on the way to a parameter."""
+    """A name in the path to a parameter."""
 
     __slots__ = ()
-
-    @property
-    def actual_instance(self) -> str:
-        """The same `str`: generated clients wrap it."""
-        return str(self)
+    actual_instance = property(str, doc="The same `str`: generated clients wrap it.")
 
 
 class LocationIndex(int):
-    """An index on the way to a parameter."""
+    """An index in the path to a parameter."""
 
     __slots__ = ()
-
-    @property
-    def actual_instance(self) -> int:
-        """The same `int`: generated clients wrap it."""
-        return int(self)
+    actual_instance = property(int, doc="The same `int`: generated clients wrap it.")
 
 
 class ValidationError(ApiModel):
-    """What is wrong with one parameter, in FastAPI's form."""
+    """What is wrong with one parameter, in FastAPI's form.
+
+    Attributes:
+        loc: The path to the parameter: where it belongs (`query`, `cookie` ...), then names and indices.
+        msg: What is wrong, for a person.
+        type: What is wrong, for a program.
+        input: The rejected value.
+        ctx: The limits that it broke.
+    """
 
     loc: list[Annotated[str, AfterValidator(LocationName)] | Annotated[WholeNumber, AfterValidator(LocationIndex)]]
-    """The way to the parameter: where it was looked for (`query`, `cookie`, `body` ...), then names and indices."""
-
     msg: str
-    """What is wrong, for a person."""
-
     type: str
-    """What is wrong, for a program."""
-
     input: Any = None
-    """The refused value."""
-
     ctx: dict[str, Any] | None = None
-    """The limits that were not kept."""

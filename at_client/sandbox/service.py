@@ -2,28 +2,22 @@
 
 import json
 import secrets
-import time
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.message import Message
 from http.client import responses
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 METHODS = {"/api/v1/credits": "GET", "/api/v1/auth/token": "POST"}
-"""The method of each path."""
+MISSING = {"type": "missing", "loc": ["cookie", "auth_token"], "msg": "Field required", "input": None}
+DETAILS: dict[int, object] = {**responses, 401: "Not authenticated", 422: [MISSING]}
 
-MISSING = {"type": "missing", "loc": ["cookie", "auth_token"], "msg": "Field required"}
-BODIES: dict[int, dict[str, object]] = {
-    401: {"detail": "Not authenticated"},
-    422: {"detail": [{**MISSING, "input": None}]},
-}
-"""Bodies that say more than the phrase of their status."""
 
-NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
-"""Tokens must not be cached (RFC 6749, section 5.1)."""
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(timezone.utc)
 
 
 def make_secret(kind: str) -> str:
@@ -35,8 +29,17 @@ def make_secret(kind: str) -> str:
 class Account:
     """Credits, and the credentials that give access to them.
 
-    Assign to any attribute at any time; the next answer shows it. Credentials that are left out are
-    made up.
+    Assign to any attribute at any time; the next answer shows it. Credentials that are left out are made up.
+
+    Args:
+        total: Credits of the period, including purchased ones.
+        used: Credits spent.
+        purchased_credits: How many of `total` were bought.
+        plan_tier: Name of the plan.
+        username: Username for the token endpoint; `None` means that the account has no password login.
+        password: Password for the token endpoint.
+        token: The bearer token. Tokens from the token endpoint are valid in addition to it.
+        auth_token: The value of the cookie `auth_token`.
 
     Raises:
         ValueError: `used` is negative, or greater than `total`.
@@ -49,28 +52,13 @@ class Account:
     """
 
     total: int = 1000
-    """Credits of the period, including purchased ones."""
-
     used: int = 250
-    """Credits spent."""
-
     purchased_credits: int = 0
-    """How many of `total` were bought."""
-
     plan_tier: str | None = "free"
-    """Name of the plan."""
-
     username: str | None = None
-    """Username for the token endpoint; `None` means that the account has no password login."""
-
     password: str = field(default_factory=lambda: make_secret("password"), repr=False)
-    """Password for the token endpoint."""
-
     token: str = field(default_factory=lambda: make_secret("token"), repr=False)
-    """The bearer token. Tokens from the token endpoint are valid in addition to it."""
-
     auth_token: str = field(default_factory=lambda: make_secret("cookie"), repr=False)
-    """The value of the cookie `auth_token`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.used <= self.total:
@@ -82,16 +70,7 @@ class Account:
         return self.total - self.used
 
     def spend(self, amount: int) -> None:
-        """Use up credits.
-
-        Args:
-            amount: How many, from 0 to `remaining`.
-
-        Raises:
-            ValueError: The amount is negative, or more than is left.
-        """
-        if not 0 <= amount <= self.remaining:
-            raise ValueError(f"can spend from 0 to {self.remaining} credits, not {amount}")
+        """Use up so many credits."""
         self.used += amount
 
     def renew(self) -> str:
@@ -101,102 +80,72 @@ class Account:
 
     def to_dict(self) -> dict[str, object]:
         """Return the body that the service sends for this account."""
-        now = datetime.now(timezone.utc)
-        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        reset_date = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return {
-            "total_credits": self.total,
-            "used_credits": self.used,
-            "remaining_credits": self.remaining,
-            "free_credits": self.total - self.purchased_credits,
-            "purchased_credits": self.purchased_credits,
-            "period": f"{now:%Y-%m}",
-            "reset_date": reset_date.isoformat(),
-            "days_until_reset": (reset_date - now).days + 1,
-            "plan_tier": self.plan_tier,
-        }
+        today = now().date()
+        reset = (today.replace(day=28) + timedelta(days=4)).replace(day=1)  # the first of the next month
+        counts = {"total_credits": self.total, "used_credits": self.used, "remaining_credits": self.remaining}
+        origins = {"free_credits": self.total - self.purchased_credits, "purchased_credits": self.purchased_credits}
+        period = {"period": f"{today:%Y-%m}", "reset_date": f"{reset}T00:00:00+00:00"}
+        return {**counts, **origins, **period, "days_until_reset": (reset - today).days, "plan_tier": self.plan_tier}
 
 
 @dataclass(eq=False)
 class Request:
-    """A request that the sandbox received, and the status it answered with.
+    """A request that the sandbox received. Its `repr` leaves out what may hold secrets: query, headers and body.
 
-    Query, headers and body may hold secrets, so the `repr` leaves them out.
+    Attributes:
+        method: The verb, such as `GET`.
+        path: The path as it was sent, without the query.
+        query: What follows the `?`, undecoded; empty without one.
+        headers: The headers, looked up case-insensitively: `headers["Host"]`, `headers.get_all("Cookie")`.
+        time: When it was received, in UTC.
+        status: The status answered; `None` before that, and if the connection was dropped instead.
     """
 
     method: str
-    """The verb, such as `GET`."""
-
     path: str
-    """The path, percent-decoded, without the query."""
-
     query: str = field(repr=False)
-    """What follows the `?`, undecoded; empty without one."""
-
     headers: Message = field(repr=False)
-    """The headers, looked up case-insensitively: `headers["Host"]`, `headers.get_all("Cookie")`."""
-
     body: bytes = field(repr=False)
-    """The body."""
-
-    time: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
-    """When it was received, in UTC."""
-
+    time: datetime = field(default_factory=now)
     status: int | None = None
-    """The status answered; `None` before that, and if the connection was dropped instead."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status or 'dropped'}"
 
 
-class Answer(NamedTuple):
-    """What is sent for a request."""
+@dataclass(frozen=True)
+class Answer:
+    """What to answer a request with.
 
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-
-def make_answer(status: int, body: object = None, headers: Mapping[str, str] = {}) -> Answer:
-    """Return an answer with a body of bytes, of a string, or else of JSON as FastAPI writes it.
-
-    Without a body, it has what the service sends with this status, in the shapes of `openapi.json`.
-
-    Examples:
-        >>> make_answer(500).body
-        b'{"detail":"Internal Server Error","code":"internal_server_error","errors":null}'
+    Args:
+        body: Bytes, a string, or anything else to send as JSON; `None` means what the service sends with the status.
+        headers: More headers; these override the sandbox's own, `content-length` included.
+        retry_after: The header `Retry-After`: seconds or an HTTP date.
     """
-    if body is None:
-        phrase = responses.get(status, "Unknown")
-        code = {"code": phrase.lower().replace(" ", "_"), "errors": None} if status >= 500 else {}
-        body = BODIES.get(status, {"detail": phrase, **code})
-    if not isinstance(body, bytes | str):
-        body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    data = body.encode() if isinstance(body, str) else body
-    challenge = {"www-authenticate": "Bearer"} if status == 401 else {}
-    return Answer(status, data, {"content-type": "application/json", **challenge, **headers})
 
+    status: int = 200
+    body: Any = None
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    retry_after: float | str | None = None
 
-def refuse(error: str, description: str, status: int = 400) -> Answer:
-    """Return a refusal by the token endpoint (RFC 6749, section 5.2)."""
-    challenge = {"www-authenticate": "Basic"} if status == 401 else {}
-    body = {"error": error, "error_description": description}
-    return make_answer(status, body, NO_STORE | challenge)
+    def encode(self) -> tuple[bytes, dict[str, str]]:
+        """Return the body as FastAPI would write it, and the headers."""
+        body = {"detail": DETAILS.get(self.status, "Unknown")} if self.body is None else self.body
+        if not isinstance(body, bytes | str):
+            body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        given = {"content-type": self.content_type, "retry-after": self.retry_after, **self.headers}
+        headers = {name.lower(): str(value) for name, value in given.items() if value is not None}
+        return body if isinstance(body, bytes) else body.encode(), headers
 
 
 class Service:
-    """Accounts, and the answers to requests for their credits and for tokens.
+    """Accounts, and the answers to requests for their credits and for tokens."""
 
-    Args:
-        total: Credits of the first account.
-        used: How many of them are spent.
-        token_lifetime: Seconds until a token from the token endpoint expires.
-    """
-
-    def __init__(self, total: int = 1000, used: int = 250, token_lifetime: int = 3600) -> None:
+    def __init__(self, total: int, used: int, token_lifetime: int) -> None:
         self._accounts: list[Account] = []
         self._issued: dict[tuple[str, str], Account] = {}
-        self._ends: dict[str, float] = {}
+        self._ends: dict[str, datetime] = {}
         self._client: set[object] = set()
         self._token_lifetime = token_lifetime
         self.account = self.add_account(total, used, username="sandbox")
@@ -213,64 +162,44 @@ class Service:
         return self.account.auth_token
 
     def add_account(self, total: int = 1000, used: int = 250, **attributes: Any) -> Account:
-        """Add an account and return it.
-
-        Args:
-            total: Its credits.
-            used: How many of them are spent.
-            **attributes: Any other attribute of `Account`, such as `plan_tier` or `username`.
-
-        Raises:
-            ValueError: `used` is negative, or greater than `total`.
-        """
+        """Add an account and return it; `attributes` are those of `Account`, such as `plan_tier` or `username`."""
         self._accounts.append(Account(total, used, **attributes))
         return self._accounts[-1]
 
     def expire(self, token: str) -> None:
-        """Make a bearer token, a refresh token or a cookie invalid from now on.
-
-        Args:
-            token: Its value.
-        """
-        self._ends[token] = 0.0
+        """Make a bearer token, a refresh token or a cookie invalid from now on."""
+        self._ends[token] = now()
 
     def require_client(self, client_id: str, client_secret: str) -> None:
-        """Make the token endpoint refuse every client but this one (RFC 6749, section 2.3.1).
-
-        The client sends both values in the form or as `Authorization: Basic`. Without this call,
-        the endpoint does not look at them.
-        """
-        basic = b64encode(f"{quote_plus(client_id)}:{quote_plus(client_secret)}".encode()).decode()
-        self._client = {f"Basic {basic}", (client_id, client_secret)}
+        """Make the token endpoint refuse clients that do not send these, in the form or as `Authorization: Basic`."""
+        pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"  # encoded first: RFC 6749, section 2.3.1
+        self._client = {f"Basic {b64encode(pair.encode()).decode()}", (client_id, client_secret)}
 
     def respond(self, request: Request) -> Answer:
         """Return the service's answer to a request."""
         method = METHODS.get(request.path)
         if request.method != method:
-            return make_answer(405, headers={"allow": method}) if method else make_answer(404)
+            return Answer(405, headers={"allow": method}) if method else Answer(404)
         return self._answer_credits(request) if method == "GET" else self._answer_token(request)
 
     def _find(self, kind: str, value: str) -> Account | None:
         """Return the account with this token, cookie or username, unless that has expired."""
-        if not value or (value in self._ends and time.monotonic() >= self._ends[value]):
+        if not value or (value in self._ends and now() >= self._ends[value]):
             return None
-        owners = (each for each in self._accounts if getattr(each, kind, None) == value)
-        return next(owners, self._issued.get((kind, value)))
+        return next((a for a in self._accounts if getattr(a, kind, None) == value), self._issued.get((kind, value)))
 
     def _answer_credits(self, request: Request) -> Answer:
-        cookie = str(request.headers.get_param("auth_token", "", header="cookie"))
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         account = self._find("token", token.strip()) if scheme.lower() == "bearer" else None
-        account = account or self._find("auth_token", cookie)
-        return make_answer(200, account.to_dict()) if account else make_answer(401)
+        account = account or self._find("auth_token", str(request.headers.get_param("auth_token", "", header="cookie")))
+        return Answer(200, account.to_dict()) if account else Answer(401, headers={"www-authenticate": "Bearer"})
 
     def _answer_token(self, request: Request) -> Answer:
-        """Answer a password or refresh grant (RFC 6749, sections 4.3 and 6)."""
-        is_form = request.headers.get_content_type() == "application/x-www-form-urlencoded"
-        form = dict(parse_qsl(request.body.decode(errors="replace"))) if is_form else {}
+        """Answer a password or refresh grant (RFC 6749, sections 4.3 and 6), or refuse it (section 5.2)."""
+        form = dict(parse_qsl(request.body.decode(errors="replace")))
         client = form.get("client_id"), form.get("client_secret")
         if self._client and self._client.isdisjoint({client, request.headers["authorization"]}):
-            return refuse("invalid_client", "client_id or client_secret is wrong", 401)
+            return Answer(401, {"error": "invalid_client", "error_description": "wrong client_id or client_secret"})
         if form.get("grant_type") == "password":
             owner = self._find("username", form.get("username", ""))
             account = owner if owner and owner.password == form.get("password") else None
@@ -278,11 +207,11 @@ class Service:
             key = "refresh_token", form.get("refresh_token", "")
             account = self._find(*key) and self._issued.pop(key, None)  # works once
         else:
-            return refuse("unsupported_grant_type", "use password or refresh_token")
+            return Answer(400, {"error": "unsupported_grant_type", "error_description": "unknown grant_type"})
         if account is None:
-            return refuse("invalid_grant", "wrong username, password or refresh token")
+            return Answer(400, {"error": "invalid_grant", "error_description": "wrong username, password or token"})
         token, refresh_token = make_secret("issued"), make_secret("refresh")
         self._issued |= {("token", token): account, ("refresh_token", refresh_token): account}
-        self._ends[token] = time.monotonic() + self._token_lifetime
+        self._ends[token] = now() + timedelta(seconds=self._token_lifetime)
         body = {"access_token": token, "token_type": "bearer", "refresh_token": refresh_token}
-        return make_answer(200, {**body, "expires_in": self._token_lifetime}, NO_STORE)
+        return Answer(200, {**body, "expires_in": self._token_lifetime})

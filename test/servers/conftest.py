@@ -1,7 +1,5 @@
 """Real servers and proxies as processes on free loopback ports; one that is not installed is skipped."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -9,30 +7,21 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.facts import CREDITS_BODY, PROXY_PASSWORD, PROXY_USER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from support.service import Service
-    from support.tls import Authority
+from support.service import Service
+from support.tls import Authority
 
 FILES = Path(__file__).parent
 
 
 class Program:
-    """A server in the foreground, with its children in a process group of its own.
-
-    Args:
-        name: Its command; the test is skipped where it is not installed.
-        folder: Where its files and its log go.
-    """
+    """A server in the foreground, with its children in a process group of its own; its files go into a folder."""
 
     def __init__(self, name: str, folder: Path) -> None:
         path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -49,16 +38,15 @@ class Program:
 
     def configure(self, template: str, **values: object) -> str:
         """Fill in a file of this folder, and return the path of the result."""
-        values |= {"folder": self.folder, "port": self.port, "tls_port": self.tls_port}
         path = self.folder / template
-        path.write_text(Template((FILES / template).read_text()).substitute(values))
+        path.write_text(Template((FILES / template).read_text()).substitute(vars(self) | values))
         return str(path)
 
-    def start(self, within: float = 20.0) -> None:
+    def start(self) -> None:
         """Start it, and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -104,14 +92,9 @@ def nginx(run: Callable[..., Program], _service: Service, authority: Authority) 
     files = authority.issue("127.0.0.1")
 
     def arguments(program: Program) -> list[str]:
-        config = program.configure(
-            "nginx.conf",
-            service=_service.url,
-            certificate=files.certificate,
-            key=files.key,
-            authority=authority.ca_file,
-            user="user root;" if os.geteuid() == 0 else "",  # nobody else may enter the folder
-        )
+        user = "user root;" if os.geteuid() == 0 else ""  # nobody else may enter the folder
+        tls = {"certificate": files.certificate, "key": files.key, "authority": authority.ca_file}
+        config = program.configure("nginx.conf", service=_service.url, user=user, **tls)
         return ["-e", "stderr", "-p", str(program.folder), "-c", config]
 
     return run("nginx", arguments)

@@ -4,32 +4,28 @@ Only the package's own errors escape, in time, after the documented number of at
 shows; the error pickles; the same client then makes a good call; nothing is left open or changed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import logging
 import pickle
 import signal
 import socket
+import ssl
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 import at_client
 from at_client import ApiClient, ApiException, Configuration, CreditsApi
 from support.facts import COOKIE, CREDITS, TOKEN, secrets_in
 from support.leaks import nothing_left
 from support.wire import Step, Wire
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterator
-
-    import pytest
 
 PACKAGE = str(Path(at_client.__file__).parent)
 
@@ -60,12 +56,7 @@ class Fault:
 
 
 class Endings:
-    """Plays faults and checks how calls end.
-
-    Args:
-        logs: What was logged meanwhile, at DEBUG.
-        output: What was printed meanwhile.
-    """
+    """Plays faults and checks how calls end, with all that is logged and printed meanwhile."""
 
     def __init__(self, logs: pytest.LogCaptureFixture, output: pytest.CaptureFixture[str]) -> None:
         self._logs = logs
@@ -73,15 +64,7 @@ class Endings:
         self._logs.set_level(logging.DEBUG)
 
     def play(self, fault: Fault, tls: ssl.SSLContext | None = None) -> ApiException:
-        """Play a fault on a server of its own, and check all that must hold.
-
-        Args:
-            fault: The fault.
-            tls: Play it over TLS; the settings must then trust the server.
-
-        Returns:
-            The error, for what is special about it.
-        """
+        """Play a fault on a server of its own, check all that must hold, and give the error for what is special."""
         with nothing_left(), nothing_changed(), Wire(tls=tls) as wire:
             settings = {"timeout": fault.timeout, **fault.settings}
             with ApiClient(Configuration(wire.url, TOKEN, **settings)) as client:
@@ -96,42 +79,31 @@ class Endings:
     def of(self, api: CreditsApi, fault: Fault) -> ApiException:
         """Make the call that must fail, and check the error alone."""
         began = time.monotonic()
-        try:
-            answer = api.get_credits(auth_token=COOKIE)
-        except ApiException as raised:
-            error = raised
-        else:
-            raise AssertionError(f"the call did not fail but gave {answer!r}")
+        with pytest.raises(ApiException) as caught:
+            api.get_credits(auth_token=COOKIE)
         took = time.monotonic() - began
         if isinstance(fault.timeout, float):
             assert took < fault.timeout + SLACK, f"the call took {took:.2f} s"
-        self.check(error, fault.error, *fault.says)
-        return error
+        self.check(caught.value, fault.error, *fault.says)
+        return caught.value
 
     def check(self, error: ApiException, expected: type[ApiException], *says: str) -> None:
         """Check an error that a call has raised."""
         message = str(error)
+        assert message, "the message is empty"
         assert type(error) is expected, f"{type(error).__name__}: {message}"
         for text in says:
             assert text.lower() in message.lower(), f"{text!r} is not in {message!r}"
-        assert message, "the message is empty"
         assert message.isprintable(), f"the message is more than one line: {message!r}"
         assert len(message) < 1000, "the message is a dump"
-        self.check_hidden(error)
+        shown = (message, repr(error), repr(vars(error)), *traceback.format_exception(error), *_our_locals(error))
+        assert secrets_in(*shown, self._logs.text, *self._output.readouterr(), pickle.dumps(error)) == []
         check_pickles(error)
-
-    def check_hidden(self, error: BaseException) -> None:
-        """Check that no secret shows in the error or in anything written so far."""
-        printed = self._output.readouterr()
-        places = [str(error), repr(error), self._logs.text, printed.out, printed.err]
-        places += [repr(vars(error)), *_chain(error), *_our_locals(error)]
-        assert secrets_in(*places, pickle.dumps(error)) == []
 
     @property
     def attempts_logged(self) -> int:
         """How many attempts the client has logged: one line at DEBUG each."""
-        lines = [r for r in self._logs.records if r.name.split(".")[0] == "at_client"]
-        return len(lines)
+        return sum(record.name.split(".")[0] == "at_client" for record in self._logs.records)
 
 
 def good_call(api: CreditsApi, timeout: float | None = 5.0) -> bool:
@@ -157,16 +129,14 @@ def nothing_changed() -> Iterator[None]:
     """Fail when the block changes something that belongs to the whole process."""
     before = _process_state()
     yield
-    after = _process_state()
-    assert after == before, "something process-wide has changed"
+    assert _process_state() == before, "something process-wide has changed"
 
 
 def _process_state() -> dict[str, object]:
     names = ("", "urllib3", "urllib3.connectionpool", "http.client", "asyncio")
-    loggers = {name: logging.getLogger(name) for name in names}
+    loggers = [logging.getLogger(name) for name in names]
     return {
-        "levels": {name: logger.level for name, logger in loggers.items()},
-        "handlers": {name: len(logger.handlers) for name, logger in loggers.items()},
+        "loggers": [(logger.name, logger.level, len(logger.handlers)) for logger in loggers],
         "http.client debuglevel": http.client.HTTPConnection.debuglevel,
         "HTTPConnection.response_class": http.client.HTTPConnection.response_class,
         "default timeout": socket.getdefaulttimeout(),
@@ -175,18 +145,13 @@ def _process_state() -> dict[str, object]:
     }
 
 
-def _chain(error: BaseException) -> list[str]:
-    """Write the error with its causes, as a traceback would show them."""
-    return traceback.format_exception(error)
-
-
 def _our_locals(error: BaseException) -> list[str]:
     """Write the locals of the package's own frames, as rich and Sentry show them."""
     shown = []
     seen: BaseException | None = error
     while seen is not None:
-        for frame, _ in traceback.walk_tb(seen.__traceback__):
-            if frame.f_code.co_filename.startswith(PACKAGE):
-                shown += [f"{name} = {value!r}" for name, value in frame.f_locals.items()]
+        frames = [frame for frame, _ in traceback.walk_tb(seen.__traceback__)]
+        ours = [frame for frame in frames if frame.f_code.co_filename.startswith(PACKAGE)]
+        shown += [f"{name} = {value!r}" for frame in ours for name, value in frame.f_locals.items()]
         seen = seen.__cause__ or seen.__context__
     return shown

@@ -1,13 +1,7 @@
 """What the tests share: credits as the service sends them, and secrets that are easy to find."""
 
-from __future__ import annotations
-
 import base64
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 TOKEN = "TOKEN-SECRET-5b1f0c"
 COOKIE = "COOKIE-SECRET-9d27aa"
@@ -30,18 +24,7 @@ CREDITS_BODY = json.dumps(CREDITS).encode()
 
 
 def secrets_in(*places: str | bytes) -> list[str]:
-    """Name the marked secrets that show in any of the places, plain or in Basic's base64.
-
-    Args:
-        places: What a person may come to see: messages, logs, output, pickles.
-
-    Returns:
-        The secrets found; empty when nothing shows.
-    """
+    """Find the marked secrets in what a person may come to see, plain or in Basic's base64."""
+    login = base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
     seen = b"\n".join(p.encode(errors="replace") if isinstance(p, str) else p for p in places)
-    return [secret for secret in _forms() if secret.encode() in seen]
-
-
-def _forms() -> Iterable[str]:
-    yield from (TOKEN, COOKIE, PROXY_PASSWORD)
-    yield base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
+    return [secret for secret in (TOKEN, COOKIE, PROXY_PASSWORD, login) if secret.encode() in seen]

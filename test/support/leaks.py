@@ -1,16 +1,11 @@
 """Counts what a test has left behind: open descriptors and running threads."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def open_descriptors() -> set[str]:
@@ -22,24 +17,15 @@ def open_descriptors() -> set[str]:
     return found
 
 
-def running_threads() -> set[threading.Thread]:
-    """Tell which threads run."""
-    return set(threading.enumerate())
-
-
 @contextlib.contextmanager
 def nothing_left(within: float = 3.0) -> Iterator[None]:
-    """Fail when the block leaves a descriptor open or a thread running.
-
-    Args:
-        within: Seconds that the other side of a connection, or a thread, has to go.
-    """
-    descriptors, threads = open_descriptors(), running_threads()
+    """Fail when the block leaves a descriptor open or a thread running, which have some seconds to go."""
+    descriptors, threads = open_descriptors(), set(threading.enumerate())
     yield
     deadline = time.monotonic() + within
     while True:
         left = sorted(open_descriptors() - descriptors)
-        left += sorted(thread.name for thread in running_threads() - threads)
+        left += sorted(thread.name for thread in set(threading.enumerate()) - threads)
         if not left:
             return
         if time.monotonic() > deadline:

@@ -1,18 +1,14 @@
 """What the tests read of README and docs: fenced blocks, tables, anchors and links."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from markdown_it import MarkdownIt
-
-if TYPE_CHECKING:
-    import pytest
-    from markdown_it.token import Token
+from markdown_it.token import Token
 
 PROJECT = Path(__file__).parents[2]
 
@@ -21,8 +17,6 @@ PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glo
 
 CONTINUED = "continuing the block above"
 """What the text before a Python block says if the block needs the one before it."""
-
-_HAND_MADE_ANCHOR = re.compile(r'<a id="([^"]+)">')
 
 
 def name_of(page: Path) -> str:
@@ -79,7 +73,7 @@ def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def tables(page: Path) -> list[list[list[str]]]:
     """Give the tables of a page: rows of cells as they are read, the heading row first."""
     found: list[list[list[str]]] = []
-    for token, following in _pairs(page):
+    for token, following in pairwise(_tokens(page)):
         if token.type == "table_open":
             found.append([])
         elif token.type == "tr_open":
@@ -91,23 +85,18 @@ def tables(page: Path) -> list[list[list[str]]]:
 
 def links(page: Path) -> list[str]:
     """Give the targets of a page's links."""
-    return [
-        str(part.attrs["href"]) for token in _tokens(page) for part in token.children or () if part.type == "link_open"
-    ]
+    parts = [part for token in _tokens(page) for part in token.children or ()]
+    return [str(part.attrs["href"]) for part in parts if part.type == "link_open"]
 
 
 def anchors(page: Path) -> set[str]:
     """Give the anchors of a page: its headings as GitHub writes them, and those set by hand."""
-    headings = {_slug(_text(text)) for token, text in _pairs(page) if token.type == "heading_open"}
-    return headings | set(_HAND_MADE_ANCHOR.findall(page.read_text(encoding="utf-8")))
+    headings = {_slug(_text(text)) for token, text in pairwise(_tokens(page)) if token.type == "heading_open"}
+    return headings | set(re.findall(r'<a id="([^"]+)">', page.read_text(encoding="utf-8")))
 
 
 def _tokens(page: Path) -> list[Token]:
     return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
-
-
-def _pairs(page: Path) -> list[tuple[Token, Token]]:
-    return list(pairwise(_tokens(page)))
 
 
 def _text(inline: Token) -> str:

@@ -1,25 +1,19 @@
 """Real proxies on loopback: proxy.py for HTTP, with or without a password; tiny-proxy for SOCKS."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 import pytest
 from tiny_proxy import Socks5ProxyHandler
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 needs_asserts = pytest.mark.skipif(
     sys.flags.optimize > 0, reason="tiny-proxy reads what it is sent inside assert statements"
@@ -29,12 +23,7 @@ needs_asserts = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class HttpProxy:
-    """A running proxy.py.
-
-    Attributes:
-        port: Where it listens, on 127.0.0.1.
-        log: Its access log.
-    """
+    """A running proxy.py, with its port on 127.0.0.1 and its access log."""
 
     port: int
     log: Path
@@ -56,21 +45,13 @@ class HttpProxy:
 
 @contextlib.contextmanager
 def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[HttpProxy]:
-    """Run proxy.py in a process of its own, for CONNECT and for plain forwarding.
-
-    Args:
-        folder: Where its log and its port file go.
-        user: With `password`: what Basic authentication must bring; empty for an open proxy.
-        password: See `user`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+    """Run proxy.py in a process of its own, for CONNECT and plain forwarding; with a user, it wants the password."""
     port_file, log = folder / "port", folder / "access.log"
     log.touch()
     command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
     command += ["--port-file", str(port_file), "--log-file", str(log)]
     command += ["--num-acceptors", "1", "--threaded", "--data-dir", str(folder)]
-    if user:
-        command += ["--basic-auth", f"{user}:{password}"]
+    command += ["--basic-auth", f"{user}:{password}"] if user else []
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield HttpProxy(_wait_for_port(port_file, process), log)
@@ -105,8 +86,7 @@ def socks_proxy(user: str | None = None, password: str | None = None) -> Iterato
     running = SocksProxy(port=0)
     handler = Socks5ProxyHandler(username=user, password=password)
     ready = threading.Event()
-    stop: list[anyio.abc.CancelScope] = []
-    token: list[object] = []
+    stop: list[Callable[[], None]] = []
 
     async def serve() -> None:
         async def carry(client: anyio.abc.SocketStream) -> None:
@@ -117,8 +97,8 @@ def socks_proxy(user: str | None = None, password: str | None = None) -> Iterato
         running.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django's
         async with listener:
             with anyio.CancelScope() as scope:
-                stop.append(scope)
-                token.append(anyio.lowlevel.current_token())
+                token = anyio.lowlevel.current_token()
+                stop.append(lambda: anyio.from_thread.run_sync(scope.cancel, token=token))
                 ready.set()
                 await listener.serve(carry)
 
@@ -128,6 +108,6 @@ def socks_proxy(user: str | None = None, password: str | None = None) -> Iterato
     try:
         yield running
     finally:
-        anyio.from_thread.run_sync(stop[0].cancel, token=token[0])
+        stop[0]()
         thread.join(5)
         assert not thread.is_alive(), "the SOCKS proxy did not stop"

@@ -1,13 +1,13 @@
 """The service in small: a FastAPI application written to openapi.json, under a real uvicorn."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Cookie, Depends, FastAPI, Form, Header, HTTPException, Query, Request, Response
@@ -17,11 +17,7 @@ from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
 from pydantic import BaseModel, ConfigDict, Field
 
 from support.facts import COOKIE, CREDITS, TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-
-    from support.tls import CertificateFiles
+from support.tls import CertificateFiles
 
 BROKEN_TOKEN = "TOKEN-SECRET-broken"
 INVALID_TOKEN = "TOKEN-SECRET-invalid"
@@ -79,9 +75,7 @@ class Memory:
     """What the application knows and has seen; the tests read it and write to it.
 
     Attributes:
-        tokens: The credits that each bearer token shows.
-        cookies: The credits that each `auth_token` cookie shows.
-        requests: Every request so far.
+        tokens: The credits that each bearer token shows; `cookies` is the same for `auth_token` cookies.
         expires_in: Seconds that an issued token is said to live; `None` to leave it out.
         grants: The grant types that the token endpoint was asked for, in order.
         refresh_tokens: The refresh tokens that are good, each once.
@@ -98,24 +92,15 @@ class Memory:
         """Make an access token that works, and a refresh token beside it."""
         self.grants.append(grant)
         number = len(self.grants)
-        self.tokens[f"TOKEN-SECRET-issued-{number}"] = dict(CREDITS)
-        self.refresh_tokens.add(f"REFRESH-SECRET-{number}")
-        issued: dict[str, object] = {
-            "access_token": f"TOKEN-SECRET-issued-{number}",
-            "token_type": "bearer",
-            "refresh_token": f"REFRESH-SECRET-{number}",
-        }
-        if self.expires_in is not None:
-            issued["expires_in"] = self.expires_in
-        return issued
+        token, refresh_token = f"TOKEN-SECRET-issued-{number}", f"REFRESH-SECRET-{number}"
+        self.tokens[token] = dict(CREDITS)
+        self.refresh_tokens.add(refresh_token)
+        lifetime = {} if self.expires_in is None else {"expires_in": self.expires_in}
+        return {"access_token": token, "token_type": "bearer", "refresh_token": refresh_token, **lifetime}
 
 
 def make_app(memory: Memory) -> FastAPI:
-    """Build the application.
-
-    Args:
-        memory: Its accounts, and where it notes what it gets.
-    """
+    """Build the application on its accounts, which also note what it gets."""
     app = FastAPI(title="Agent Toolkit", version="1.0.0")
     _watch(app, memory)
     _add_credits(app, memory)
@@ -137,7 +122,6 @@ def _watch(app: FastAPI, memory: Memory) -> None:
         return await call_next(request)
 
 
-# Here, not in the function that uses it: FastAPI reads its annotations as a module would.
 _bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
 
 
@@ -166,19 +150,19 @@ def _add_credits(app: FastAPI, memory: Memory) -> None:
 
 
 def _add_token_endpoint(app: FastAPI, memory: Memory) -> None:
-    def refuse(error: str, description: str, status: int = 400) -> JSONResponse:
-        return JSONResponse({"error": error, "error_description": description}, status)
+    def refuse(description: str) -> JSONResponse:
+        return JSONResponse({"error": "invalid_grant", "error_description": description}, 400)
 
     @app.post("/api/v1/auth/token", include_in_schema=False)
     def password_grant(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Any:
         if (form.username, form.password) != (USER, PASSWORD):
-            return refuse("invalid_grant", "Incorrect username or password")
+            return refuse("Incorrect username or password")
         return memory.issue("password")
 
     @app.post("/api/v1/auth/refresh", include_in_schema=False)
     def refresh_grant(refresh_token: Annotated[str, Form()]) -> Any:
         if refresh_token not in memory.refresh_tokens:
-            return refuse("invalid_grant", "The refresh token has been used")
+            return refuse("The refresh token has been used")
         memory.refresh_tokens.discard(refresh_token)
         return memory.issue("refresh_token")
 
@@ -198,9 +182,7 @@ def _add_echo(app: FastAPI) -> None:
         return item
 
     @app.post("/api/v1/echo/form", include_in_schema=False)
-    def read_form(
-        name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None
-    ) -> dict[str, object]:
+    def read_form(name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None) -> Any:
         return {"name": name, "colours": colour or []}
 
     verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -234,30 +216,30 @@ class Service:
         self.memory.__init__()  # type: ignore[misc]  # a dataclass: this sets every field anew
 
 
+class _Server(uvicorn.Server):
+    """Stops without its clients' help: a TLS connection that is closed in order stays until the peer has answered."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
 @contextlib.contextmanager
 def running_service(tls: CertificateFiles | None = None, client_ca: str | None = None) -> Iterator[Service]:
     """Run the application under uvicorn on a thread, on a free loopback port.
 
     Args:
         tls: Serve https with this certificate.
-        client_ca: Ask clients for a certificate that this authority has signed.
+        client_ca: Ask clients for a certificate of this authority.
     """
     memory = Memory()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
     if tls is not None:
-        options.update(ssl_certfile=tls.certificate, ssl_keyfile=tls.key)
+        options |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
     if client_ca is not None:
-        options.update(ssl_ca_certs=client_ca, ssl_cert_reqs=2)
-    config = uvicorn.Config(
-        make_app(memory),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-        **options,
-    )
-    server = uvicorn.Server(config)
+        options |= {"ssl_ca_certs": client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    server = _Server(uvicorn.Config(make_app(memory), timeout_graceful_shutdown=1, **options))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         run = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
         run.start()

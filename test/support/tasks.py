@@ -1,13 +1,7 @@
 """What the tests do in other processes, which find it here by name."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from at_client import ApiResponse, CreditResponse, CreditsApi
 from support.facts import COOKIE
-
-if TYPE_CHECKING:
-    from at_client import ApiResponse, CreditResponse, CreditsApi
 
 
 def remaining(api: CreditsApi) -> int:

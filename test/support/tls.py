@@ -1,7 +1,5 @@
 """Certificates of an authority of our own: right ones, and ones with something wrong."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ssl
 from dataclasses import dataclass
@@ -31,23 +29,16 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._ca = trustme.CA()
         self.ca_file = str(folder / "ca.pem")
         self._ca.cert_pem.write_to_path(self.ca_file)
         self.ca_data = self._ca.cert_pem.bytes().decode()
 
     def issue(self, *names: str, expired: bool = False) -> CertificateFiles:
-        """Issue a certificate.
-
-        Args:
-            names: The host names and addresses that it is for.
-            expired: Let it have ended yesterday.
-        """
+        """Issue a certificate for host names and addresses; an expired one has ended yesterday."""
         now = dt.datetime.now(dt.timezone.utc)
-        ends = now - dt.timedelta(days=1) if expired else None
-        starts = now - dt.timedelta(days=30) if expired else None
-        leaf = self._ca.issue_cert(*names, not_before=starts, not_after=ends)
+        dates = {"not_before": now - dt.timedelta(30), "not_after": now - dt.timedelta(1)} if expired else {}
+        leaf = self._ca.issue_cert(*names, **dates)
         stem = "-".join(("expired", *names) if expired else names).replace(":", "_")
         files = CertificateFiles(str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem"))
         Path(files.certificate).write_bytes(b"".join(b.bytes() for b in leaf.cert_chain_pems))
@@ -59,11 +50,4 @@ class Authority:
         files = self.issue(*names, expired=expired)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(files.certificate, files.key)
-        return context
-
-    def demanding_context(self, *names: str) -> ssl.SSLContext:
-        """Make the TLS context of a server that asks its clients for a certificate of ours."""
-        context = self.server_context(*names)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(self.ca_file)
         return context

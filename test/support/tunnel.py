@@ -1,20 +1,15 @@
 """A CONNECT proxy that brings every tunnel to one server, wherever it was to lead."""
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket
 import socketserver
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
-    server: _Server
+    server: "_Server"
 
     def handle(self) -> None:
         self.server.targets.append(self.rfile.readline().decode().split()[1])
@@ -42,14 +37,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextlib.contextmanager
 def tunnel(port: int) -> Iterator[tuple[str, list[str]]]:
-    """Run the proxy on a thread.
-
-    Args:
-        port: The loopback port that every tunnel leads to.
-
-    Yields:
-        The URL of the proxy, and the `host:port` of every tunnel that was asked for.
-    """
+    """Run the proxy on a thread; gives its URL, and the `host:port` of every tunnel that it was asked for."""
     with _Server(("127.0.0.1", port)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="tunnel")
         thread.start()

@@ -9,28 +9,23 @@ A step is made of actions, played in order: bytes are sent, the rest is one of t
 names below. After a step the connection stays open, unless the step has closed it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import enum
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import BinaryIO
+
+from typing_extensions import Self
 
 from support.facts import CREDITS_BODY
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Iterator
-
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
@@ -102,55 +97,41 @@ def answer(
     headers: Sequence[tuple[str, str]] = (),
     length: int | None = None,
 ) -> bytes:
-    """Write one well-formed response.
-
-    Args:
-        body: The bytes after the headers.
-        status: The status code; the reason is the usual one.
-        content_type: The media type; `None` leaves the header out.
-        headers: More header lines, in order.
-        length: What `Content-Length` says; `None` for the truth.
-    """
-    try:
-        reason = HTTPStatus(status).phrase
-    except ValueError:
-        reason = "Whatever"
-    lines = [f"HTTP/1.1 {status} {reason}"]
-    if content_type is not None:
-        lines.append(f"Content-Type: {content_type}")
-    lines.extend(f"{name}: {value}" for name, value in headers)
-    lines.append(f"Content-Length: {len(body) if length is None else length}")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+    """Write one well-formed response; a `content_type` of `None` leaves it out, and a `length` may be a lie."""
+    lines = [] if content_type is None else [("Content-Type", content_type)]
+    lines += [*headers, ("Content-Length", str(len(body) if length is None else length))]
+    return _head(status, lines) + body
 
 
 def chunked(*chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n") -> bytes:
     """Write one response in chunks; `last` is what comes after them."""
-    extra = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    head = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{extra}Transfer-Encoding: chunked\r\n\r\n").encode(
-        "latin-1"
-    )
+    head = _head(200, [("Content-Type", "application/json"), *headers, ("Transfer-Encoding", "chunked")])
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + last
+
+
+def _head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
+    known = status in set(HTTPStatus)
+    start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Whatever'}\r\n"
+    return (start + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n").encode("latin-1")
 
 
 class Wire:
     """The server; a context manager that leaves no thread and no socket behind.
 
     Args:
-        tls: Speak TLS with this context; a failed handshake is counted and forgotten.
+        tls: Speak TLS with this context; a failed handshake is forgotten.
         longest: Seconds after which a connection is given up, so that no test hangs on it.
 
     Attributes:
         connections: How many connections were accepted.
         requests: Every request as it came, head and body.
         times: When each request was complete, by `time.monotonic()`.
-        refused_handshakes: What went wrong in TLS handshakes, in order.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, longest: float = 20.0) -> None:
         self.connections = 0
         self.requests: list[bytes] = []
         self.times: list[float] = []
-        self.refused_handshakes: list[str] = []
         self._tls = tls
         self._longest = longest
         self._script: deque[Step] = deque()
@@ -168,12 +149,7 @@ class Wire:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def play(self, *steps: Step, otherwise: Step | None = None) -> None:
-        """Set the script.
-
-        Args:
-            steps: One for each request (or connection, see `greet`) to come.
-            otherwise: What is done when the script has run out; a good answer unless given.
-        """
+        """Set the script: a step for each request (or connection, see `greet`) to come, then always the same one."""
         with self._lock:
             self._script = deque(steps)
             self._otherwise = otherwise or reply(answer())
@@ -219,11 +195,7 @@ class Wire:
     def _serve(self, connection: socket.socket) -> None:
         try:
             if self._tls is not None:
-                try:
-                    connection = self._tls.wrap_socket(connection, server_side=True)
-                except OSError as error:
-                    self.refused_handshakes.append(str(error))
-                    return
+                connection = self._tls.wrap_socket(connection, server_side=True)
             with self._lock:
                 self._open.add(connection)
             self._converse(connection)
@@ -238,17 +210,14 @@ class Wire:
         greeting = self._next_step(on_connect=True)
         if greeting is not None and not self._perform(greeting, connection):
             return
-        buffer = b""
-        while not self._stopping.is_set():
-            request, buffer = _read_request(connection, buffer)
-            if not request:
-                return
-            with self._lock:
-                self.requests.append(request)
-                self.times.append(time.monotonic())
-            step = self._next_step(on_connect=False)
-            if step is not None and not self._perform(step, connection):
-                return
+        with connection.makefile("rb") as stream:
+            while not self._stopping.is_set() and (request := _read_request(stream)):
+                with self._lock:
+                    self.requests.append(request)
+                    self.times.append(time.monotonic())
+                step = self._next_step(on_connect=False)
+                if step is not None and not self._perform(step, connection):
+                    return
 
     def _next_step(self, *, on_connect: bool) -> Step | None:
         with self._lock:
@@ -264,9 +233,8 @@ class Wire:
                 continue
             if action is RESET:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            elif action is SILENCE:
-                while connection.recv(65536):
-                    pass
+            while action is SILENCE and connection.recv(65536):
+                pass
             return False
         return True
 
@@ -293,25 +261,15 @@ class Wire:
                 raise ConnectionAbortedError("the test is over")
 
 
-def _read_request(connection: socket.socket, buffer: bytes) -> tuple[bytes, bytes]:
-    """Read one request with its body; both parts are empty when the other side has left."""
-    while b"\r\n\r\n" not in buffer:
-        received = connection.recv(65536)
-        if not received:
-            return b"", b""
-        buffer += received
-    head, _, rest = buffer.partition(b"\r\n\r\n")
-    length = 0
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            length = int(value)
-    while len(rest) < length:
-        received = connection.recv(65536)
-        if not received:
-            return b"", b""
-        rest += received
-    return head + b"\r\n\r\n" + rest[:length], rest[length:]
+def _read_request(stream: BinaryIO) -> bytes:
+    """Read one request with its body; nothing when the other side has left."""
+    lines = []
+    while (line := stream.readline()) not in {b"\r\n", b""}:
+        lines.append(line)
+    fields = [line.partition(b":") for line in lines]
+    length = sum(int(value) for name, _, value in fields if name.lower() == b"content-length")
+    body = stream.read(length)
+    return b"".join((*lines, line, body)) if line and len(body) == length else b""
 
 
 @contextlib.contextmanager

@@ -1,19 +1,15 @@
 """What every way of use finds at hand: a server on loopback, and a client that is set up for it."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import at_client
 from support.wire import Wire, answer, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 wire = Wire()
 host = wire.url
@@ -71,7 +67,7 @@ def read(request: bytes) -> dict[str, Any]:
     head, _, body = request.decode("latin-1").partition("\r\n\r\n")
     line, *lines = head.split("\r\n")
     headers: dict[str, str] = {}
-    for name, value in (line.split(": ", 1) if ": " in line else (line, "") for line in lines):
+    for name, _, value in (line.partition(": ") for line in lines):
         known = headers.get(name.lower())
         headers[name.lower()] = value if known is None else f"{known} & {value}"
     if headers.get("user-agent", "").startswith(OWN_AGENTS):

@@ -3,12 +3,10 @@
     python test/ways/worker.py                      # on the at_client that is installed
     python test/ways/worker.py GENERATED > seen.json  # on one that openapi-generator has made
 
-The files beside this one hold the ways in cells. A cell starts with `# %%` and the way in a few words; lines that start
-with `# better:` or `# differs:` say how ours ends otherwise, `# ours:` what it prints then. What comes before the first
-cell of a file is run before each of its cells.
+The files beside this one hold the ways in cells. A cell starts with `# %%` and the way in a few words. Where ours ends
+otherwise, a line says how: `# better:` or `# differs:`, the point of the page that announces it, `->`, and what ours
+prints. What comes before the first cell of a file is run before each of its cells.
 """
-
-from __future__ import annotations
 
 import contextlib
 import io
@@ -22,13 +20,13 @@ HERE = Path(__file__).parent
 
 
 class Way(NamedTuple):
-    """One way of use."""
+    """One way of use; without a verdict, it ends the same on both clients."""
 
     title: str
-    verdict: str
-    reason: str
-    ours: str
     script: str
+    verdict: str = "same"
+    reason: str = ""
+    ours: str = ""
 
 
 def ways() -> list[Way]:
@@ -38,17 +36,8 @@ def ways() -> list[Way]:
         setting, *cells = path.read_text(encoding="utf-8").split("# %% ")
         for cell in cells:
             title, script = cell.split("\n", 1)
-            verdict = re.search(r"^# (better|differs): (.+)$", script, re.MULTILINE)
-            ours = re.search(r"^# ours: ?(.*)$", script, re.MULTILINE)
-            found.append(
-                Way(
-                    title,
-                    verdict[1] if verdict else "same",
-                    verdict[2] if verdict else "",
-                    ours[1] if ours else "",
-                    setting + script,
-                )
-            )
+            verdict = re.search(r"^# (better|differs): (.+) -> (.*)$", script, re.MULTILINE)
+            found.append(Way(title, setting + script, *(verdict.groups() if verdict else ())))
     return found
 
 
@@ -64,12 +53,9 @@ def run(way: Way) -> dict[str, Any]:
             exec(code, {"__name__": "__main__"})  # noqa: S102  # the ways are our own
         except Exception as error:  # noqa: BLE001  # how it ends is what we want to know
             raised = type(error).__name__
-    outcome = {
-        "printed": printed.getvalue().replace(stage.host, "HOST").splitlines(),
-        "raised": raised,
-        "sent": [stage.read(request) for request in stage.wire.requests],
-    }
-    return {name: value for name, value in outcome.items() if value}
+    lines = printed.getvalue().replace(stage.host, "HOST").splitlines()
+    requests = [stage.read(request) for request in stage.wire.requests]
+    return {name: value for name, value in (("printed", lines), ("raised", raised), ("sent", requests)) if value}
 
 
 def main() -> None:
