@@ -14,5 +14,8 @@ def lowest(requirement: str) -> str:
 # What the metadata of the installed package says, less the optional extras.
 pins = [lowest(line) for line in requires("at-client") or () if "extra ==" not in line]
 # One solve for all, so that what the tests need steps down along with the pins.
-subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--group", "test", *pins], check=True)
-subprocess.run([sys.executable, "-m", "pip", "check"], check=True)
+pip = [sys.executable, "-m", "pip"]
+subprocess.run([*pip, "install", "-qq", "--group", "test", *pins], check=True)
+done = subprocess.run([*pip, "check"], check=False, stdout=subprocess.PIPE, text=True)
+if done.returncode:
+    sys.exit(done.stdout)
