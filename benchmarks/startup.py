@@ -35,7 +35,7 @@ def cpu_of(*arguments: str, ahead: Path | None = None) -> float:
 
 def run(contest: Contest) -> Table:
     """Start every contender in turns."""
-    turns = 2 if contest.quick else 60
+    turns = 1 if contest.quick else 60
     names = contest.present()
 
     def first_call(name: str) -> float:
