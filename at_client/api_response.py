@@ -1,7 +1,7 @@
 """What comes back: the response as it was received, and the typed answer or the error that is made of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -86,6 +86,8 @@ class RESTResponse:
         self.data: bytes | None = None
         """The decoded body; `None` until it is read."""
         self.request = request
+        self.explain: Callable[[Exception], Exception] = lambda error: error
+        """Returns what to raise if the body is lost while it is read."""
         self._limit = limit
 
     def getheaders(self) -> Mapping[str, str]:
@@ -106,6 +108,9 @@ class RESTResponse:
                 fault = f"its body is not valid {self.headers.get('Content-Encoding', '')[:40]!a}"
             except OverflowError:
                 fault = f"the body is larger than {self._limit} bytes (Configuration.max_response_bytes)"
+            except Exception as error:  # noqa: BLE001  # whatever a connection raises
+                self.response.close()
+                raise self.explain(error) from error.__cause__
             if fault:
                 self.close()
                 self.data = b""
@@ -127,14 +132,12 @@ def receive(response: Any, limit: int | None) -> bytes:
         return response.data.encode() if isinstance(response.data, str) else response.data
     length = response.length_remaining
     if limit is None or length is None or "Content-Encoding" in response.headers:
-        parts: list[bytes] = []
-        size = 0
+        received = bytearray()
         while part := response.read(CHUNK_BYTES):
-            parts.append(part)
-            size += len(part)
-            if limit is not None and size > limit:
+            received += part
+            if limit is not None and len(received) > limit:
                 raise OverflowError
-        body = b"".join(parts)
+        body = bytes(received)
     elif length > limit:
         raise OverflowError
     else:

@@ -43,7 +43,7 @@ class RenewalLock:
     def hold(self, clock: Clock) -> Generator[None, None, None]:
         """Hold the lock, waiting for it no longer than the deadline allows."""
         lock = self._locks.setdefault(os.getpid(), threading.Lock())
-        if not lock.acquire(timeout=max(0.0, min(clock.left, threading.TIMEOUT_MAX))):
+        if not lock.acquire(timeout=max(0.0, min(clock.deadline - time.monotonic(), threading.TIMEOUT_MAX))):
             raise exceptions.ApiTimeoutException(reason="Another thread took too long to renew the access token.")
         try:
             yield

@@ -48,16 +48,6 @@ class Clock(Timeout):
             self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
 
     @property
-    def left(self) -> float:
-        """Seconds until the deadline; negative after it."""
-        return self.deadline - monotonic()
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the call began."""
-        return monotonic() - self._started
-
-    @property
     def connect_timeout(self) -> float:
         """Seconds that connecting and sending may take from now on."""
         return max(0.0, min(self._limits[0], self.deadline - monotonic()))
@@ -72,7 +62,7 @@ class Clock(Timeout):
         return self
 
     def start_connect(self) -> float:
-        """Return when it started: this clock runs from the beginning."""
+        """Return when the call began, by `time.monotonic()`: this clock runs from the beginning."""
         return self._started
 
     __repr__ = object.__repr__  # urllib3's shows what this clock does not have

@@ -113,7 +113,7 @@ class RESTClientObject:
             else:
                 cause: Any = outcome.error.__cause__
                 step = retries.next_attempt(policy, request.method, cause) if outcome.lost else None
-            if step is None or step[1] > clock.left:
+            if step is None or step[1] > clock.deadline - time.monotonic():
                 break
             if isinstance(outcome, RESTResponse):
                 outcome.close()
@@ -153,13 +153,17 @@ class RESTClientObject:
             answer = RESTResponse(response, request, self.configuration.max_response_bytes)
             if preload:
                 answer.read()
+            else:
+                answer.explain = lambda error: (
+                    explain(error, route.peer, time.monotonic() - clock.start_connect()).error
+                )
             response = None
             return answer
         except BaseException as error:  # noqa: BLE001  # the table has a place for every one
             end = type(error).__name__
             if isinstance(error, OpenApiException) or not isinstance(error, Exception):  # Ctrl-C
                 raise error.with_traceback(None) from error.__cause__
-            failure = explain(error, route.peer, clock.spent, attempts)
+            failure = explain(error, route.peer, time.monotonic() - clock.start_connect(), attempts)
             end = type(failure.error).__name__
             if failure.lost:
                 self._pools.forget(route.origin)
@@ -190,8 +194,8 @@ class RESTClientObject:
 
     def _log(self, request: Request, end: object, started: float) -> None:
         """Write one line about an attempt: method, path, status or error, milliseconds."""
-        milliseconds = (time.monotonic() - started) * 1000.0
-        line = f"{request.method} {urlsplit(request.url).path or '/'} {end} {milliseconds:.1f} ms"
+        spent = (time.monotonic() - started) * 1000.0
+        line = f"{request.method} {urlsplit(request.url).path or '/'} {end} {spent:.1f} ms"
         logger.debug("%s", line)
         if self.configuration.debug:
             sys.stderr.write(f"at_client: {line}\n")

@@ -4,9 +4,10 @@ import random
 import re
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from urllib3 import BaseHTTPResponse, Retry
+from urllib3 import Retry
 
 FIRST_WAIT = 0.5  # seconds before the first retry; each further wait is twice as long
 LONGEST_WAIT = 8.0  # seconds; no wait of our own exceeds this
@@ -17,7 +18,6 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.
 MAX_REDIRECTS = 5  # within the origin, for one call
 PORTS = {"https": 443, "http": 80}  # of an origin that names none
 
-End = Exception | BaseHTTPResponse  # of an attempt: the error that lost it, or the response
 _HOSTLESS = r"(?i)https?:(?!//[^/?#])"  # urljoin() takes it for a path
 
 
@@ -45,7 +45,7 @@ def backoff(retries: int, jitter: float) -> float:
     return min(FIRST_WAIT * 2.0 ** min(retries, 10), LONGEST_WAIT) * (1.0 - jitter / 2.0)
 
 
-def next_attempt(retry: Retry, method: str, end: End, retry_after: float | None = None) -> tuple[Retry, float] | None:
+def next_attempt(retry: Retry, method: str, end: Any, retry_after: float | None = None) -> tuple[Retry, float] | None:
     """Return the policy for what comes next and the seconds to wait, or `None` to give up.
 
     The last attempt ended with an error that lost it, or with a response, which may have asked to wait for

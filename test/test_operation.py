@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import urllib3
 
-from at_client import ApiTypeError, ApiValueError
+from at_client import ApiConnectionException, ApiDecodeException, ApiTypeError, ApiValueError
+from support.ending import good_call
 from support.makers import MakeApi
-from support.wire import Wire, answer, reply
+from support.wire import CLOSE, Wire, answer, reply
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,25 @@ def test_a_content_type_that_is_asked_for_is_sent(wire: Wire, make_api: MakeApi)
     """A request without a body needs none, but who asks for one gets it."""
     make_api(wire.url).get_credits(_content_type="application/json")
     assert b"Content-Type: application/json\r\n" in wire.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error", "says"),
+    [
+        ([answer(b"{", length=9), CLOSE], ApiConnectionException, "before the response was complete"),
+        ([answer(b"x" * 2001)], ApiDecodeException, "larger than 2000 bytes"),
+    ],
+)
+def test_an_unread_response_stays_within_our_errors(
+    wire: Wire, make_api: MakeApi, sent: list[Any], error: type[Exception], says: str
+) -> None:
+    """A body that is read later may be lost, or larger than `max_response_bytes`; the next call is not harmed."""
+    api = make_api(wire.url, max_response_bytes=2000)
+    wire.play(reply(*sent))
+    response = api.api_client.call_api("GET", wire.url, _preload_content=False)
+    with pytest.raises(error, match=says):
+        response.read()
+    assert good_call(api)
 
 
 def test_no_read_begins_after_the_deadline(wire: Wire, make_api: MakeApi) -> None:
