@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from at_client.auth import PasswordGrant as PasswordGrant
     from at_client.configuration import Configuration as Configuration
     from at_client.exceptions import *  # noqa: F403  # each name stands once, below
-    from at_client.models import *  # noqa: F403
+    from at_client.models import *  # noqa: F403  # the same
 
 __version__ = "1.0.0"
 

@@ -59,7 +59,7 @@ class ApiClient(HasDefault):
     @property
     def cookie(self) -> str | None:
         """Cookies to send with every request, as `name=value; other=value`; `None` for none."""
-        return reveal(self._cookie)  # type: ignore[no-any-return]
+        return reveal(self._cookie)  # type: ignore[no-any-return]  # a str or None
 
     @cookie.setter
     def cookie(self, value: str | None) -> None:

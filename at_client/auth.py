@@ -61,7 +61,7 @@ def ask_source(source: Any, rest: RESTClientObject, clock: Clock, rejected: Secr
         rejected: A header value that the service did not accept, to be replaced unless that has happened already.
     """
     if hasattr(source, "fetch_token"):
-        return source.fetch_token(rest, clock, rejected)  # type: ignore[no-any-return]
+        return source.fetch_token(rest, clock, rejected)  # type: ignore[no-any-return]  # anybody's
     header = _read_header(source)
     if header == rejected:
         call_source(source.renew, "access_token")
@@ -141,7 +141,7 @@ class PasswordGrant:
         """Forget the present token, so that the next call fetches another."""
         self._until = 0.0
 
-    def fetch_token(self, rest: RESTClientObject, clock: Clock, rejected: Any = None) -> Secret:
+    def fetch_token(self, rest: RESTClientObject, clock: Clock, rejected: Any = None) -> Any:
         """Return the header value for a valid token other than the rejected one, fetching it if needed.
 
         Raises:
@@ -151,7 +151,7 @@ class PasswordGrant:
         with self._lock.hold(clock):
             if self._access is None or time.time() >= self._until or self._access == rejected:
                 self._fetch(rest, clock)
-            return self._access  # type: ignore[no-any-return]
+            return self._access
 
     def _fetch(self, rest: RESTClientObject, clock: Clock) -> None:
         """Get another token: with the refresh token if there is one, else with the password."""

@@ -118,7 +118,7 @@ def check_certificates(field: str, value: object) -> str | bytes:
     """Accept CA certificates, PEM as text or DER as bytes."""
     data: Any = _check_type(field, value, str | bytes, "PEM text or DER bytes")
     is_pem = isinstance(data, bytes) and data.lstrip().startswith(b"-----BEGIN")
-    return data.decode("ascii", "replace") if is_pem else data  # type: ignore[no-any-return]
+    return data.decode("ascii", "replace") if is_pem else data  # type: ignore[no-any-return]  # checked above
 
 
 def check_server_name(field: str, value: object) -> str:

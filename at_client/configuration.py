@@ -27,7 +27,7 @@ class FetchedToken(Protocol):
     """A source that fetches its tokens over the client, such as `PasswordGrant`."""
 
     def fetch_token(self, rest: Any, clock: Any, rejected: Any = None) -> Any:
-        """Return a token that is good for now, and not the rejected one."""
+        """Return a valid value for the `Authorization` header, other than the rejected one."""
 
 
 TokenSource = Callable[[], "str | None"] | FetchedToken
@@ -56,7 +56,7 @@ def sealed_attribute() -> Any:
 
 
 class HasDefault:
-    """Keeps an instance for wherever none is given."""
+    """Remembers the instance to use where none is given."""
 
     _default: ClassVar[Any] = None
 
@@ -64,7 +64,7 @@ class HasDefault:
     def get_default(cls) -> Self:
         """Return the instance that is used where none is given, created on first use."""
         cls._default = cls._default or cls()
-        return cls._default  # type: ignore[no-any-return]
+        return cls._default  # type: ignore[no-any-return]  # no ClassVar can be Self
 
     @classmethod
     def set_default(cls, default: Self | None) -> None:
@@ -212,6 +212,6 @@ def _init_by_known_names(self: Configuration, *args: Any, **settings: Any) -> No
     _init(self, *args, **settings)
 
 
-Configuration.__init__ = _init_by_known_names  # type: ignore[method-assign]
+Configuration.__init__ = _init_by_known_names  # type: ignore[method-assign]  # in place of the dataclass's
 vars(Configuration)["from_env"].__func__.__signature__ = signature(_init).replace(return_annotation=Configuration)
 del Configuration.__dataclass_fields__  # tools that print with dataclasses.asdict would read every secret

@@ -228,7 +228,7 @@ class TimedConnection(HTTPConnection):
         return max(left, 0.001) if left < inf else None
 
     @timeout.setter
-    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # no property there
         # Neither a number nor None is urllib3's sign for its default, which it sets right after.
         self._end = monotonic() + seconds if isinstance(seconds, (int, float)) else inf
 

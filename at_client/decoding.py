@@ -134,7 +134,7 @@ def _validator(kind: Any) -> Callable[[bytes], Any]:
     """Return the function that makes a value of a type from JSON."""
     kind = _resolve(kind) if isinstance(kind, str) else kind
     if ApiModel in getattr(kind, "__mro__", ()):
-        return kind.model_validate_json  # type: ignore[no-any-return]
+        return kind.model_validate_json  # type: ignore[no-any-return]  # of a model
     item, *_ = (*typing.get_args(kind), Any) if typing.get_origin(kind) is list else (kind,)
     if hasattr(item, "from_dict") and ApiModel not in getattr(item, "__mro__", ()):  # a generated client's
         make = item.from_dict

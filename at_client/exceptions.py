@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-Keys = Sequence[str | int] | None  # lead to the item at fault, outermost first
+Keys = Sequence[str | int] | None  # the keys and indices that lead to the item at fault, outermost first
 MAX_DETAIL = 300  # characters of the service's own explanation that a message may quote
 
 

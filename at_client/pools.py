@@ -30,6 +30,7 @@ _ORIGIN = re.compile(r"(?i)https?://[^/?#]+")
 """Scheme, host and port of a URL, as they are written."""
 
 
+# To pyright, a property cannot take the place of the attribute `timeout`.
 class TimedHTTPConnection(DialingConnection, HTTPConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A plain connection with a deadline."""
 
@@ -39,7 +40,7 @@ class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: igno
 
 
 def _make_pool_class(base: Any, urllib3_class: Any, timed_class: Any) -> Any:
-    """Derive a pool of connections with deadlines, or of a recorder's own while one is at work."""
+    """Derive a pool class with our connections; with a recorder's, while it has replaced those of urllib3."""
     choose = property(lambda _: timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls)
     return type(f"Timed{base.__name__}", (base,), {"ConnectionCls": choose})
 
@@ -88,7 +89,7 @@ class PoolManager(urllib3.PoolManager):
         self._configuration = configuration
         self._routes: dict[str, Route] = {}
 
-    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:  # type: ignore[override]
+    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:  # type: ignore[override]  # urllib3 is narrower
         """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
         if redirect or _CLASS.urlopen is not _METHODS[1]:
             return super().urlopen(method, url, **options)

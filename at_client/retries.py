@@ -24,7 +24,7 @@ _HOSTLESS = r"(?i)https?:(?!//[^/?#])"  # urljoin() takes it for a path
 class Backoff(Retry):
     """urllib3's `Retry` with our statuses and waits; its first argument is the number of retries."""
 
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: ARG002
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: ARG002  # urllib3 asks so
         """Return whether another attempt may succeed where the last one brought this status."""
         return status_code in RETRY_STATUSES
 

@@ -60,7 +60,7 @@ def sanitize(field: str, value: Any, write: Callable[[Any], Any] = _reduce) -> A
 
 def write_text(field: str, value: Any) -> str:
     """Write one value as paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object."""
-    return sanitize(field, value, _write)  # type: ignore[no-any-return]
+    return sanitize(field, value, _write)  # type: ignore[no-any-return]  # as _write has it
 
 
 def _write(value: Any) -> str:

@@ -98,7 +98,7 @@ class CreditsApi:
         """
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
         response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
-        return self.api_client.response_deserialize(response, _RESPONSES).data  # type: ignore[no-any-return]
+        return self.api_client.response_deserialize(response, _RESPONSES).data  # type: ignore[no-any-return]  # by the map
 
     def get_credits_api_v1_credits_get_with_http_info(
         self,
@@ -130,7 +130,7 @@ class CreditsApi:
         """
         auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
         given = auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index
-        return self._call(*given, _preload_content=False).response  # type: ignore[no-any-return]
+        return self._call(*given, _preload_content=False).response  # type: ignore[no-any-return]  # urllib3's
 
     def _call(self, *given: Any, **options: Any) -> RESTResponse:
         """Serialize the request and send it."""

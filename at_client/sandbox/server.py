@@ -72,7 +72,7 @@ class Connection(BaseHTTPRequestHandler):
         # A scripted length may leave the client waiting for more; only closing ends that.
         self.close_connection |= not answer or fault.drop or "content-length" in map(str.lower, answer.headers)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_QUERY = do_GET  # noqa: N815
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_QUERY = do_GET  # noqa: N815  # http.server's
 
     def send(self, answer: Answer, fault: Fault) -> None:
         """Send an answer, as completely and as fast as the fault allows."""
@@ -88,7 +88,7 @@ class Connection(BaseHTTPRequestHandler):
             if not self.server.closing.wait(fault.drip):
                 self.wfile.write(data[start : start + fault.piece])
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the same
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the signature is http.server's
         """Print nothing; the sandbox has its own log."""
 
 
