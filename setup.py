@@ -22,6 +22,8 @@ def on_site(link: re.Match[str]) -> str:
 
 readme = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
 setup(
-    long_description=re.sub(r"\[([^]]+)\]\((docs/)?(\w[\w-]*)(?:\.md)?(#[\w-]+)?\)", on_site, readme),
+    long_description=re.sub(
+        r"\[([^]]+)\]\((docs/)?(\w[\w-]*)(?:\.md)?(#[\w-]+)?\)", on_site, readme
+    ),
     long_description_content_type="text/markdown",
 )

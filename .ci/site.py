@@ -26,4 +26,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Rewrite links between the project's folder and docs/ for the site."""
     inwards = markdown.replace("](docs/", "](")
-    return inwards if page.file.src_uri in NEIGHBOURS else inwards.replace("](../", "](")
+    return (
+        inwards if page.file.src_uri in NEIGHBOURS else inwards.replace("](../", "](")
+    )

@@ -36,8 +36,20 @@ _NAMES = {
     "UnprocessableEntityException",
     "models": "CreditResponse ErrorResponse HTTPValidationError ValidationError",
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
-_SUBMODULES = ("api", "api_client", "api_response", "auth", "configuration", "exceptions", "models", "rest", "sandbox")
+_MODULE_OF = {
+    name: module for module, names in _NAMES.items() for name in names.split()
+}
+_SUBMODULES = (
+    "api",
+    "api_client",
+    "api_response",
+    "auth",
+    "configuration",
+    "exceptions",
+    "models",
+    "rest",
+    "sandbox",
+)
 
 __all__ = [*sorted(_MODULE_OF), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]  # it reads the imports above
 

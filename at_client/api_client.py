@@ -11,8 +11,21 @@ from at_client.auth import MISSING_CREDENTIAL, RenewalLock, ask_source
 from at_client.checks import check_host
 from at_client.configuration import Configuration, HasDefault, SourcedToken
 from at_client.decoding import DecodeFault, ResponseTypes, decode
-from at_client.exceptions import ApiDecodeException, ApiException, ApiTypeError, ApiValueError
-from at_client.headers import add_cookie, check_header, merge_headers, pick_secrets, pop_header, reveal, seal
+from at_client.exceptions import (
+    ApiDecodeException,
+    ApiException,
+    ApiTypeError,
+    ApiValueError,
+)
+from at_client.headers import (
+    add_cookie,
+    check_header,
+    merge_headers,
+    pick_secrets,
+    pop_header,
+    reveal,
+    seal,
+)
 from at_client.rest import USER_AGENT, RESTClientObject
 
 RequestSerialized = tuple[str, str, dict[str, Any], Any, Any]
@@ -46,8 +59,12 @@ class ApiClient(HasDefault):
         cookie: str | None = None,
     ) -> None:
         if not isinstance(configuration, Configuration | None):
-            raise ApiTypeError(f"configuration must be a Configuration, not {type(configuration).__name__}")
-        self.configuration = Configuration.get_default() if configuration is None else configuration
+            raise ApiTypeError(
+                f"configuration must be a Configuration, not {type(configuration).__name__}"
+            )
+        self.configuration = (
+            Configuration.get_default() if configuration is None else configuration
+        )
         self.rest_client = RESTClientObject(self.configuration)
         self._renewing = RenewalLock()
         self.default_headers: dict[str, str] = {"User-Agent": USER_AGENT}
@@ -76,7 +93,9 @@ class ApiClient(HasDefault):
 
     def set_default_header(self, header_name: str, header_value: Any) -> None:
         """Send a header with every request; a call can override it."""
-        self.default_headers[header_name] = reveal(check_header(header_name, header_value))
+        self.default_headers[header_name] = reveal(
+            check_header(header_name, header_value)
+        )
 
     def close(self) -> None:
         """Close every connection; the next call opens new ones. Closing twice does no harm."""
@@ -92,7 +111,9 @@ class ApiClient(HasDefault):
         return f"{type(self).__name__}({self.configuration!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "rest_client"}
+        return {
+            name: value for name, value in vars(self).items() if name != "rest_client"
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -141,19 +162,37 @@ class ApiClient(HasDefault):
             ApiValueError: A parameter has an invalid value, or there is no access token.
         """
         method = serialization.check_method(method)
-        formats = dict(serialization.list_items("collection_formats", collection_formats))
+        formats = dict(
+            serialization.list_items("collection_formats", collection_formats)
+        )
         given = dict(serialization.list_items("header_params", header_params))
         if formats:
             given = serialization.join_lists(given, formats)
-        defaults = {**self.default_headers, "Cookie": self._cookie} if self._cookie else self.default_headers
+        defaults = (
+            {**self.default_headers, "Cookie": self._cookie}
+            if self._cookie
+            else self.default_headers
+        )
         headers = merge_headers(defaults, given)
         for name, value in serialization.list_items("cookie_params", cookie_params):
             add_cookie(headers, name, value)
-        queries, before = serialization.list_items("query_params", query_params), dict(headers)
-        self.update_params_for_auth(headers, queries, auth_settings, resource_path, method, body, _request_auth)
+        queries, before = (
+            serialization.list_items("query_params", query_params),
+            dict(headers),
+        )
+        self.update_params_for_auth(
+            headers, queries, auth_settings, resource_path, method, body, _request_auth
+        )
         # What has been added is a credential.
-        headers = {name: value if before.get(name) is value else seal(value) for name, value in headers.items()}
-        identified = "Authorization" in headers or _request_auth or pick_secrets(headers.values())
+        headers = {
+            name: value if before.get(name) is value else seal(value)
+            for name, value in headers.items()
+        }
+        identified = (
+            "Authorization" in headers
+            or _request_auth
+            or pick_secrets(headers.values())
+        )
         if not identified and "OAuth2PasswordBearer" in (auth_settings or ()):
             raise ApiValueError(MISSING_CREDENTIAL)
         url = self.configuration.host if _host is None else check_host("_host", _host)
@@ -166,7 +205,13 @@ class ApiClient(HasDefault):
             body = serialization.sanitize("body", body)
         fields = serialization.list_items("post_params", post_params)
         fields = [(name, serialization.sanitize(name, value)) for name, value in fields]
-        return method, url, headers, body, fields + (serialization.read_files(files) if files else [])
+        return (
+            method,
+            url,
+            headers,
+            body,
+            fields + (serialization.read_files(files) if files else []),
+        )
 
     def update_params_for_auth(
         self,
@@ -224,20 +269,32 @@ class ApiClient(HasDefault):
         rest, headers = self.rest_client, dict(header_params or {})
         options |= {"body": body, "post_params": post_params}
         if not isinstance(headers.get("Authorization"), SourcedToken):
-            return rest.request(method, url, headers=headers, _request_timeout=_request_timeout, **options)
+            return rest.request(
+                method,
+                url,
+                headers=headers,
+                _request_timeout=_request_timeout,
+                **options,
+            )
         rest.check_secure(url)
         source, clock = self.configuration.access_token, rest.clock(_request_timeout)
         rejected = headers["Authorization"] = ask_source(source, rest, clock)
-        response = rest.request(method, url, headers=headers, _request_timeout=clock, **options)
+        response = rest.request(
+            method, url, headers=headers, _request_timeout=clock, **options
+        )
         if response.status == 401 and hasattr(source, "renew"):
             with self._renewing.hold(clock):
                 headers["Authorization"] = ask_source(source, rest, clock, rejected)
             if headers["Authorization"] != rejected:  # the second 401 is the answer
                 response.close()
-                response = rest.request(method, url, headers=headers, _request_timeout=clock, **options)
+                response = rest.request(
+                    method, url, headers=headers, _request_timeout=clock, **options
+                )
         return response
 
-    def response_deserialize(self, response_data: Any, response_types_map: ResponseTypes = None) -> ApiResponse[Any]:
+    def response_deserialize(
+        self, response_data: Any, response_types_map: ResponseTypes = None
+    ) -> ApiResponse[Any]:
         """Turn a response into its typed result, or raise its exception.
 
         Args:
@@ -258,7 +315,9 @@ class ApiClient(HasDefault):
 
     def select_header_accept(self, accepts: Sequence[str]) -> str | None:
         """Return what to accept: the first media type that is JSON, else the first of all; `None` for none."""
-        return next(filter(serialization.is_json, accepts), accepts[0] if accepts else None)
+        return next(
+            filter(serialization.is_json, accepts), accepts[0] if accepts else None
+        )
 
     def select_header_content_type(self, content_types: Sequence[str]) -> str | None:
         """Choose the content type to send by the same rule."""
@@ -268,31 +327,58 @@ class ApiClient(HasDefault):
         """Convert a value to what JSON can hold; anything with a `to_dict` method is written by it."""
         return serialization.sanitize("the value", obj)
 
-    def deserialize(self, response_text: str, response_type: Any, content_type: str | None = "application/json") -> Any:
+    def deserialize(
+        self,
+        response_text: str,
+        response_type: Any,
+        content_type: str | None = "application/json",
+    ) -> Any:
         """Turn the text of a body into a typed value; a type may be named by a string.
 
         Raises:
             ApiDecodeException: The text is not JSON, or not of that type.
         """
-        if content_type and not serialization.is_json(content_type) and not content_type.startswith("text/"):
+        if (
+            content_type
+            and not serialization.is_json(content_type)
+            and not content_type.startswith("text/")
+        ):
             raise ApiException(reason=f"Unsupported content type: {content_type}")
         if response_text.strip() == "null":
             return None
         try:
-            return decode(response_text.encode(), {"Content-Type": content_type or serialization.JSON}, response_type)
+            return decode(
+                response_text.encode(),
+                {"Content-Type": content_type or serialization.JSON},
+                response_type,
+            )
         except DecodeFault as fault:
-            raise ApiDecodeException(reason=f"The text is not the promised type: {fault}.") from None
+            raise ApiDecodeException(
+                reason=f"The text is not the promised type: {fault}."
+            ) from None
 
 
 def check_auth_setting(setting: Any) -> tuple[str, str, Any]:
     """Return place (`header`, `query` or `cookie`), name and value of credentials in the form of generated clients."""
     if not hasattr(setting, "get"):
         raise ApiTypeError("_request_auth must be a mapping with in, key and value")
-    place, name, value = reveal(setting.get("in")), reveal(setting.get("key")), reveal(setting.get("value"))
+    place, name, value = (
+        reveal(setting.get("in")),
+        reveal(setting.get("key")),
+        reveal(setting.get("value")),
+    )
     if place not in ("header", "query", "cookie"):
         raise ApiValueError("_request_auth['in'] must be header, query or cookie")
     if not isinstance(name, str) or not isinstance(value, str):
-        raise ApiTypeError("_request_auth['key'] and _request_auth['value'] must be str")
+        raise ApiTypeError(
+            "_request_auth['key'] and _request_auth['value'] must be str"
+        )
     if place == "query" and not (name.isprintable() and value.isprintable()):
-        raise ApiValueError("_request_auth['key'] and _request_auth['value'] must be printable text")
-    return place, name, setting["value"] if isinstance(setting["value"], SourcedToken) else value
+        raise ApiValueError(
+            "_request_auth['key'] and _request_auth['value'] must be printable text"
+        )
+    return (
+        place,
+        name,
+        setting["value"] if isinstance(setting["value"], SourcedToken) else value,
+    )

@@ -8,8 +8,21 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import urllib3
 
-from at_client.decoding import DecodeFault, ResponseTypes, decode, decode_error, decode_text, promised_type
-from at_client.exceptions import ApiDecodeException, ApiException, exception_class, find_detail, headers_of
+from at_client.decoding import (
+    DecodeFault,
+    ResponseTypes,
+    decode,
+    decode_error,
+    decode_text,
+    promised_type,
+)
+from at_client.exceptions import (
+    ApiDecodeException,
+    ApiException,
+    exception_class,
+    find_detail,
+    headers_of,
+)
 from at_client.headers import HeaderValue, Secret, redact
 from at_client.retries import parse_retry_after
 
@@ -42,14 +55,20 @@ class ApiResponse(Generic[T]):
         """Return the four attributes as a dictionary, as a generated client's pydantic model does."""
         from pydantic import TypeAdapter  # few need it
 
-        dump: dict[str, Any] = TypeAdapter(Any).dump_python({**vars(self), "headers": dict(self.headers)}, **options)
+        dump: dict[str, Any] = TypeAdapter(Any).dump_python(
+            {**vars(self), "headers": dict(self.headers)}, **options
+        )
         return dump
 
     def model_dump_json(self, **options: Any) -> str:
         """Return the four attributes as JSON text."""
         from pydantic import TypeAdapter
 
-        return TypeAdapter(Any).dump_json({**vars(self), "headers": dict(self.headers)}, **options).decode()
+        return (
+            TypeAdapter(Any)
+            .dump_json({**vars(self), "headers": dict(self.headers)}, **options)
+            .decode()
+        )
 
 
 class Request(NamedTuple):
@@ -77,7 +96,9 @@ class RESTResponse:
         limit: Bytes of the decoded body that are read at most; `None` for no limit.
     """
 
-    def __init__(self, resp: Any, request: Request | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self, resp: Any, request: Request | None = None, limit: int | None = None
+    ) -> None:
         self.response = resp
         self.status: int = resp.status
         self.reason: str | None = resp.reason
@@ -114,7 +135,9 @@ class RESTResponse:
             if fault:
                 self.close()
                 self.data = b""
-                if self.status < 400:  # of a failure, the status says more than that its body is broken
+                if (
+                    self.status < 400
+                ):  # of a failure, the status says more than that its body is broken
                     shown = redact_response(self)
                     message = f"{shown.status} from {shown.source}, but {fault}."
                     raise ApiDecodeException(http_resp=shown, message=message)
@@ -129,7 +152,9 @@ class RESTResponse:
 def receive(response: Any, limit: int | None) -> bytes:
     """Read the decoded body, as it is if somebody has read it already; raise `OverflowError` if it is too large."""
     if not isinstance(response, urllib3.HTTPResponse):  # a recorder's or a mock's own
-        return response.data.encode() if isinstance(response.data, str) else response.data
+        return (
+            response.data.encode() if isinstance(response.data, str) else response.data
+        )
     length = response.length_remaining
     if limit is None or length is None or "Content-Encoding" in response.headers:
         received = bytearray()
@@ -145,7 +170,9 @@ def receive(response: Any, limit: int | None) -> bytes:
     return body or response.data  # a preloaded response has nothing to read any more
 
 
-def read_outcome(response: Any, response_types_map: ResponseTypes) -> ApiResponse[Any] | ApiException:
+def read_outcome(
+    response: Any, response_types_map: ResponseTypes
+) -> ApiResponse[Any] | ApiException:
     """Read a response as an answer or an error, which is not raised here: this frame holds what the service wrote."""
     status = response.status
     if not 200 <= status <= 299:
@@ -153,12 +180,21 @@ def read_outcome(response: Any, response_types_map: ResponseTypes) -> ApiRespons
         return exception_class(status)(
             http_resp=shown,
             data=decode_error(shown.data.encode(), status, response_types_map),
-            retry_after=parse_retry_after(shown.headers.get("Retry-After"), time.time()),
+            retry_after=parse_retry_after(
+                shown.headers.get("Retry-After"), time.time()
+            ),
         )
     body = response.data.encode() if isinstance(response.data, str) else response.data
-    headers = response.headers if isinstance(response, RESTResponse) else headers_of(response)
+    headers = (
+        response.headers if isinstance(response, RESTResponse) else headers_of(response)
+    )
     try:
-        return ApiResponse(status, decode(body, headers, promised_type(status, response_types_map)), headers, body)
+        return ApiResponse(
+            status,
+            decode(body, headers, promised_type(status, response_types_map)),
+            headers,
+            body,
+        )
     except DecodeFault as fault:
         shown = redact_response(response)
         words = [str(fault), find_detail(shown.data)]
@@ -176,8 +212,12 @@ def redact_response(response: Any) -> SimpleNamespace:
     text = decode_text(data, headers_of(response)) if isinstance(data, bytes) else data
     return SimpleNamespace(
         status=response.status,
-        reason=redact(response.reason or "", secrets) if isinstance(response.reason, str | None) else None,
-        headers=urllib3.HTTPHeaderDict({k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}),
+        reason=redact(response.reason or "", secrets)
+        if isinstance(response.reason, str | None)
+        else None,
+        headers=urllib3.HTTPHeaderDict(
+            {k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}
+        ),
         data=redact(text, secrets),
         source=request.source if request else "the service",
     )

@@ -43,15 +43,23 @@ class RenewalLock:
     def hold(self, clock: Clock) -> Generator[None, None, None]:
         """Hold the lock, waiting for it no longer than the deadline allows."""
         lock = self._locks.setdefault(os.getpid(), threading.Lock())
-        if not lock.acquire(timeout=max(0.0, min(clock.deadline - time.monotonic(), threading.TIMEOUT_MAX))):
-            raise exceptions.ApiTimeoutException(reason="Another thread took too long to renew the access token.")
+        if not lock.acquire(
+            timeout=max(
+                0.0, min(clock.deadline - time.monotonic(), threading.TIMEOUT_MAX)
+            )
+        ):
+            raise exceptions.ApiTimeoutException(
+                reason="Another thread took too long to renew the access token."
+            )
         try:
             yield
         finally:
             lock.release()
 
 
-def ask_source(source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None) -> Secret:
+def ask_source(
+    source: Any, rest: RESTClientObject, clock: Clock, rejected: Secret | None = None
+) -> Secret:
     """Ask a token source for the present value of the `Authorization` header (RFC 6750 section 2.1).
 
     Args:
@@ -73,7 +81,9 @@ def _read_header(source: Callable[[], Any]) -> Secret:
     token = call_source(source, "access_token")
     if token is None:
         raise exceptions.ApiValueError(MISSING_CREDENTIAL)
-    return Secret(f"Bearer {check_header_value('access_token (from its source)', token)}")
+    return Secret(
+        f"Bearer {check_header_value('access_token (from its source)', token)}"
+    )
 
 
 def call_source(source: Callable[[], Any], field: str) -> Secret | None:
@@ -83,9 +93,13 @@ def call_source(source: Callable[[], Any], field: str) -> Secret | None:
     except exceptions.OpenApiException:
         raise
     except Exception as error:
-        raise exceptions.ApiException(reason=f"The source of {field} failed: {type(error).__name__}.") from error
+        raise exceptions.ApiException(
+            reason=f"The source of {field} failed: {type(error).__name__}."
+        ) from error
     if not isinstance(value, Secret | None):
-        raise exceptions.ApiTypeError(f"{field} (from its source) must be a str or None, not {type(value).__name__}")
+        raise exceptions.ApiTypeError(
+            f"{field} (from its source) must be a str or None, not {type(value).__name__}"
+        )
     return value
 
 
@@ -106,7 +120,9 @@ class PasswordGrant:
 
     Examples:
         >>> from at_client import Configuration
-        >>> grant = PasswordGrant("api/v1/auth/token", "ada", lambda: "asked for when it is needed")
+        >>> grant = PasswordGrant(
+        ...     "api/v1/auth/token", "ada", lambda: "asked for when it is needed"
+        ... )
         >>> configuration = Configuration(access_token=grant)
     """
 
@@ -119,29 +135,49 @@ class PasswordGrant:
         client_id: str | None = None,
         client_secret: str | None = None,
     ) -> None:
-        for name, value in {"token_url": token_url, "username": username, "password": password}.items():
-            if not value or not (isinstance(value, str) or (name == "password" and callable(value))):
+        for name, value in {
+            "token_url": token_url,
+            "username": username,
+            "password": password,
+        }.items():
+            if not value or not (
+                isinstance(value, str) or (name == "password" and callable(value))
+            ):
                 raise exceptions.ApiTypeError(f"{name} must be a str that is not empty")
-        for name, text in {"scope": scope, "client_id": client_id, "client_secret": client_secret}.items():
+        for name, text in {
+            "scope": scope,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }.items():
             if not isinstance(text, str | None):
-                raise exceptions.ApiTypeError(f"{name} must be a str or None, not {type(text).__name__}")
+                raise exceptions.ApiTypeError(
+                    f"{name} must be a str or None, not {type(text).__name__}"
+                )
         self.token_url = token_url
         self.username = username
         self._password: Any = seal(password)
-        self._client = {"scope": scope, "client_id": client_id, "client_secret": seal(client_secret)}
+        self._client = {
+            "scope": scope,
+            "client_id": client_id,
+            "client_secret": seal(client_secret),
+        }
         self._access: Any = None
         self._refresh: Any = None
         self._until = 0.0
         self._lock = RenewalLock()
 
     def __repr__(self) -> str:
-        return f"PasswordGrant(token_url={self.token_url!r}, username={self.username!r})"
+        return (
+            f"PasswordGrant(token_url={self.token_url!r}, username={self.username!r})"
+        )
 
     def renew(self) -> None:
         """Forget the present token, so that the next call fetches another."""
         self._until = 0.0
 
-    def fetch_token(self, rest: RESTClientObject, clock: Clock, rejected: Any = None) -> Any:
+    def fetch_token(
+        self, rest: RESTClientObject, clock: Clock, rejected: Any = None
+    ) -> Any:
         """Return the header value for a valid token other than the rejected one, fetching it if needed.
 
         Raises:
@@ -149,7 +185,11 @@ class PasswordGrant:
             ApiException: The token endpoint could not be reached, or did not answer as it should.
         """
         with self._lock.hold(clock):
-            if self._access is None or time.time() >= self._until or self._access == rejected:
+            if (
+                self._access is None
+                or time.time() >= self._until
+                or self._access == rejected
+            ):
                 self._fetch(rest, clock)
             return self._access
 
@@ -157,22 +197,40 @@ class PasswordGrant:
         """Get another token: with the refresh token if there is one, else with the password."""
         if self._refresh is not None:
             try:
-                return self._post({"grant_type": "refresh_token", "refresh_token": self._refresh}, rest, clock)
+                return self._post(
+                    {"grant_type": "refresh_token", "refresh_token": self._refresh},
+                    rest,
+                    clock,
+                )
             except exceptions.UnauthorizedException:
                 self._refresh = None
                 if not callable(self._password):
                     raise
-        password = call_source(self._password, "password") if callable(self._password) else self._password
+        password = (
+            call_source(self._password, "password")
+            if callable(self._password)
+            else self._password
+        )
         if password is None:
             reason = "The refresh token was rejected, and the password is no longer stored; create a new PasswordGrant."
             raise exceptions.UnauthorizedException(reason=reason)
-        return self._post({"grant_type": "password", "username": self.username, "password": password}, rest, clock)
+        return self._post(
+            {"grant_type": "password", "username": self.username, "password": password},
+            rest,
+            clock,
+        )
 
     def _post(self, form: dict[str, Any], rest: RESTClientObject, clock: Clock) -> None:
         """Post a form to the token endpoint, and store what it returns."""
         url = urljoin(f"{rest.configuration.host}/", self.token_url)
-        headers = {"Accept": "application/json", "Content-Type": FORM, "User-Agent": USER_AGENT}
-        answer = read_token_answer(rest.request("POST", url, headers, None, {**form, **self._client}, clock))
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": FORM,
+            "User-Agent": USER_AGENT,
+        }
+        answer = read_token_answer(
+            rest.request("POST", url, headers, None, {**form, **self._client}, clock)
+        )
         lifetime = math.inf if answer.expires_in is None else answer.expires_in
         self._access = Secret(f"Bearer {reveal(answer.access_token)}")
         self._until = time.time() + lifetime - min(RENEW_BEFORE_SECONDS, lifetime / 2.0)
@@ -185,12 +243,20 @@ class PasswordGrant:
 def read_token_answer(response: RESTResponse) -> Any:
     """Return what a token endpoint grants (RFC 6749 section 5.1), or raise the error for it."""
 
-    class TokenAnswer(BaseModel):  # few clients need it, and it takes longer to make than a call
+    class TokenAnswer(
+        BaseModel
+    ):  # few clients need it, and it takes longer to make than a call
         model_config = ConfigDict(hide_input_in_errors=True)
 
-        access_token: Annotated[str, Field(min_length=1), AfterValidator(lambda it: seal(check_header_value("it", it)))]
+        access_token: Annotated[
+            str,
+            Field(min_length=1),
+            AfterValidator(lambda it: seal(check_header_value("it", it))),
+        ]
         refresh_token: Annotated[str | None, AfterValidator(seal)] = None
-        expires_in: float | None = None  # without it, the token is good until it is rejected
+        expires_in: float | None = (
+            None  # without it, the token is good until it is rejected
+        )
 
     if response.status in REFUSED_STATUSES:
         shown = redact_response(response)

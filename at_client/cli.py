@@ -61,79 +61,199 @@ def main(argv: list[str] | None = None) -> int:
     try:
         try:
             arguments = _parse(sys.argv[1:] if argv is None else argv)
-            return _credits(arguments) if arguments.command == "credits" else _sandbox(arguments)
+            return (
+                _credits(arguments)
+                if arguments.command == "credits"
+                else _sandbox(arguments)
+            )
         finally:
             sys.stdout.flush()  # a full disk or a broken pipe shows here, not when Python exits
     except KeyboardInterrupt:
-        print(end="\n" * sys.stderr.isatty(), file=sys.stderr)  # the terminal has shown ^C
+        print(
+            end="\n" * sys.stderr.isatty(), file=sys.stderr
+        )  # the terminal has shown ^C
         return INTERRUPTED
     except OSError as error:
         # What is still buffered would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE if isinstance(error, BrokenPipeError) else _print_error(f"cannot write: {error.strerror}")
+        return (
+            BROKEN_PIPE
+            if isinstance(error, BrokenPipeError)
+            else _print_error(f"cannot write: {error.strerror}")
+        )
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; completion tools such as shtab read it too."""
-    style: dict[str, Any] = {"epilog": __doc__, "formatter_class": argparse.RawTextHelpFormatter, "allow_abbrev": False}
+    style: dict[str, Any] = {
+        "epilog": __doc__,
+        "formatter_class": argparse.RawTextHelpFormatter,
+        "allow_abbrev": False,
+    }
     parser = argparse.ArgumentParser("at-client", **style)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {at_client.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    command = commands.add_parser("credits", help="show the credits of an account", **style)
-    add, add_either = command.add_argument, command.add_mutually_exclusive_group().add_argument
-    add("--format", choices=("text", "json", "prometheus"), default="text", help="default: text")
-    add("--watch", metavar="SECONDS", type=_seconds, help="show the credits every SECONDS seconds")
-    add("--fail-below", metavar="N", type=int, default=-sys.maxsize, help="exit with 3 if fewer than N credits remain")
-    add("--timeout", metavar="SECONDS", type=_seconds, help="limit for the whole call (default: 60)")
-    add("--retries", metavar="N", type=int, help="attempts after the first (default: 2)")
-    add("--verbose", dest="debug", action="store_true", help="log every attempt to stderr")
-    add_either("--host", metavar="URL", default=argparse.SUPPRESS, help="takes precedence over AT_CLIENT_HOST")
-    add_either("--sandbox", action="store_true", help="show the credits of a sandbox on this machine; needs no token")
-    add = commands.add_parser("sandbox", help="run a copy of the credits API on this machine", **style).add_argument
-    add("--port", metavar="N", type=int, default=0, help="the port (default: any free one)")
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {at_client.__version__}"
+    )
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command"
+    )
+    command = commands.add_parser(
+        "credits", help="show the credits of an account", **style
+    )
+    add, add_either = (
+        command.add_argument,
+        command.add_mutually_exclusive_group().add_argument,
+    )
+    add(
+        "--format",
+        choices=("text", "json", "prometheus"),
+        default="text",
+        help="default: text",
+    )
+    add(
+        "--watch",
+        metavar="SECONDS",
+        type=_seconds,
+        help="show the credits every SECONDS seconds",
+    )
+    add(
+        "--fail-below",
+        metavar="N",
+        type=int,
+        default=-sys.maxsize,
+        help="exit with 3 if fewer than N credits remain",
+    )
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="limit for the whole call (default: 60)",
+    )
+    add(
+        "--retries", metavar="N", type=int, help="attempts after the first (default: 2)"
+    )
+    add(
+        "--verbose",
+        dest="debug",
+        action="store_true",
+        help="log every attempt to stderr",
+    )
+    add_either(
+        "--host",
+        metavar="URL",
+        default=argparse.SUPPRESS,
+        help="takes precedence over AT_CLIENT_HOST",
+    )
+    add_either(
+        "--sandbox",
+        action="store_true",
+        help="show the credits of a sandbox on this machine; needs no token",
+    )
+    add = commands.add_parser(
+        "sandbox", help="run a copy of the credits API on this machine", **style
+    ).add_argument
+    add(
+        "--port",
+        metavar="N",
+        type=int,
+        default=0,
+        help="the port (default: any free one)",
+    )
     add("--total", metavar="N", type=int, default=1000, help="credits (default: 1000)")
-    add("--used", metavar="N", type=int, default=250, help="credits spent (default: 250)")
+    add(
+        "--used",
+        metavar="N",
+        type=int,
+        default=250,
+        help="credits spent (default: 250)",
+    )
     add("--token", help="the access token to accept (default: a random one)")
-    add("argv", metavar="COMMAND", nargs="*", help="run this against the sandbox, then stop; put -- before it")
+    add(
+        "argv",
+        metavar="COMMAND",
+        nargs="*",
+        help="run this against the sandbox, then stop; put -- before it",
+    )
     return parser
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     """Parse arguments; unless they start with a command, show the commands and suggest one."""
-    parser, commands, word = make_parser(), ("credits", "sandbox"), argv[0] if argv else ""
+    parser, commands, word = (
+        make_parser(),
+        ("credits", "sandbox"),
+        argv[0] if argv else "",
+    )
     if word not in (*commands, "-h", "--help", "--version"):
         parser.print_help(sys.stderr)
-        hints = [f"; did you mean {close!r}?" for close in difflib.get_close_matches(word, commands, 1)]
-        parser.exit(WRONG_USAGE, f"\nat-client: no command {word!r}{''.join(hints)}\n" if argv else None)
+        hints = [
+            f"; did you mean {close!r}?"
+            for close in difflib.get_close_matches(word, commands, 1)
+        ]
+        parser.exit(
+            WRONG_USAGE,
+            f"\nat-client: no command {word!r}{''.join(hints)}\n" if argv else None,
+        )
     return parser.parse_args(argv)
 
 
 def _seconds(text: str) -> float:
     if 0 < float(text) < 1e9:
         return float(text)
-    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    raise argparse.ArgumentTypeError(
+        f"must be a number of seconds above 0, not {text!r}"
+    )
 
 
 def _credits(arguments: argparse.Namespace) -> int:
     if not (arguments.sandbox or os.environ.get("ACCESS_TOKEN")):
-        return _print_error("ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE)
-    settings = {k: v for k, v in vars(arguments).items() if k in {"host", "timeout", "retries", "debug"}}
+        return _print_error(
+            "ACCESS_TOKEN is not set. Set it, or try --sandbox", WRONG_USAGE
+        )
+    settings = {
+        k: v
+        for k, v in vars(arguments).items()
+        if k in {"host", "timeout", "retries", "debug"}
+    }
     try:
-        with at_client.sandbox.Sandbox() if arguments.sandbox else contextlib.nullcontext() as sandbox:
+        with (
+            at_client.sandbox.Sandbox()
+            if arguments.sandbox
+            else contextlib.nullcontext() as sandbox
+        ):
             if sandbox:
-                settings |= {"host": sandbox.url, "access_token": sandbox.token, "no_proxy": "*"}
-            with at_client.ApiClient(at_client.Configuration.from_env(**settings)) as client:
+                settings |= {
+                    "host": sandbox.url,
+                    "access_token": sandbox.token,
+                    "no_proxy": "*",
+                }
+            with at_client.ApiClient(
+                at_client.Configuration.from_env(**settings)
+            ) as client:
                 return _show(at_client.CreditsApi(client), arguments)
     except at_client.OpenApiException as error:
-        statuses = {401: NOT_AUTHORIZED, 403: NOT_AUTHORIZED, 0: NOT_REACHED, None: WRONG_USAGE}
-        return _print_error(str(error), statuses.get(getattr(error, "status", None), FAILED))
+        statuses = {
+            401: NOT_AUTHORIZED,
+            403: NOT_AUTHORIZED,
+            0: NOT_REACHED,
+            None: WRONG_USAGE,
+        }
+        return _print_error(
+            str(error), statuses.get(getattr(error, "status", None), FAILED)
+        )
 
 
 def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace) -> int:
     """Show credits, again and again with `--watch`, and return the exit status."""
     form, pause, limit = arguments.format, arguments.watch, arguments.fail_below
-    note = "Made-up credits from a sandbox on this machine; not your credits" if arguments.sandbox else ""
-    redraw = pause and form == "text" and not arguments.debug and _on_terminal()  # a log would go across it
+    note = (
+        "Made-up credits from a sandbox on this machine; not your credits"
+        if arguments.sandbox
+        else ""
+    )
+    redraw = (
+        pause and form == "text" and not arguments.debug and _on_terminal()
+    )  # a log would go across it
     in_full = redraw or (form == "text" and not pause)
     samples: display.Samples = []
     if note and not in_full:
@@ -147,7 +267,11 @@ def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace) -> int:
             now, last = samples[-1]
             if redraw:
                 as_of = f"As of {now:%H:%M:%S} UTC, every {pause:g} s; Ctrl-C ends it"
-                print(f"{CLEAR}{display.render_text(samples, note, problem, as_of, **_screen())}", end="", flush=True)
+                print(
+                    f"{CLEAR}{display.render_text(samples, note, problem, as_of, **_screen())}",
+                    end="",
+                    flush=True,
+                )
             elif problem:
                 _print_error(problem)
             elif not in_full:
@@ -158,18 +282,34 @@ def _show(api: "at_client.CreditsApi", arguments: argparse.Namespace) -> int:
     finally:
         print(LEAVE_SCREEN if redraw else "", end="", flush=True)
         if in_full and samples:
-            print(display.render_text(samples, note, **_screen(rows=sys.maxsize)), flush=True)
-    return DONE if last.remaining >= limit else _print_error(f"{last.remaining} credits, fewer than {limit}", TOO_FEW)
+            print(
+                display.render_text(samples, note, **_screen(rows=sys.maxsize)),
+                flush=True,
+            )
+    return (
+        DONE
+        if last.remaining >= limit
+        else _print_error(f"{last.remaining} credits, fewer than {limit}", TOO_FEW)
+    )
 
 
-def _fetch(api: "at_client.CreditsApi", samples: display.Samples, pause: float) -> tuple[str, float]:
+def _fetch(
+    api: "at_client.CreditsApi", samples: display.Samples, pause: float
+) -> tuple[str, float]:
     """Add a sample; return what went wrong, if it may pass, and for how long to wait."""
     try:
-        samples[:] = [*samples[-60:], (datetime.now(timezone.utc), api.get_credits())]  # 60: an hour, once a minute
+        samples[:] = [
+            *samples[-60:],
+            (datetime.now(timezone.utc), api.get_credits()),
+        ]  # 60: an hour, once a minute
     except at_client.ApiException as error:
-        if not samples or (400 <= error.status < 500 and error.status not in {408, 429}):
+        if not samples or (
+            400 <= error.status < 500 and error.status not in {408, 429}
+        ):
             raise
-        return display.printable(str(error)), max(pause, min(error.retry_after or 0, 3600))
+        return display.printable(str(error)), max(
+            pause, min(error.retry_after or 0, 3600)
+        )
     return "", pause
 
 
@@ -187,17 +327,30 @@ def _screen(**fixed: int) -> dict[str, Any]:
 
 def _sandbox(arguments: argparse.Namespace) -> int:
     try:
-        sandbox = at_client.sandbox.Sandbox(arguments.port, total=arguments.total, used=arguments.used).start()
+        sandbox = at_client.sandbox.Sandbox(
+            arguments.port, total=arguments.total, used=arguments.used
+        ).start()
     except (ValueError, OSError) as error:
-        return _print_error(f"cannot start the sandbox on port {arguments.port}: {error}")
+        return _print_error(
+            f"cannot start the sandbox on port {arguments.port}: {error}"
+        )
     with sandbox:
         sandbox.account.token = arguments.token or sandbox.token
         variables = {"AT_CLIENT_HOST": sandbox.url, "ACCESS_TOKEN": sandbox.token}
         if arguments.argv:
             return _run(arguments.argv, variables)
-        sandbox.on_request = lambda r: print(f"{r.time.astimezone():%X}", display.printable(str(r)), file=sys.stderr)
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-        print("# The sandbox runs until Ctrl-C. To point a client at it:", *exports, sep="\n", flush=True)
+        sandbox.on_request = lambda r: print(
+            f"{r.time.astimezone():%X}", display.printable(str(r)), file=sys.stderr
+        )
+        exports = [
+            f"export {name}={shlex.quote(value)}" for name, value in variables.items()
+        ]
+        print(
+            "# The sandbox runs until Ctrl-C. To point a client at it:",
+            *exports,
+            sep="\n",
+            flush=True,
+        )
         while True:
             time.sleep(3600)
 

@@ -19,7 +19,11 @@ from at_client.exceptions import ApiAttributeError, ApiTypeError
 from at_client.headers import Secret, reveal_all, seal
 
 _GRANT = "set access_token, to a PasswordGrant for a user name and a password"
-_INSTEAD = {"api_key": "this API has no API keys; set access_token", "username": _GRANT, "password": _GRANT}
+_INSTEAD = {
+    "api_key": "this API has no API keys; set access_token",
+    "username": _GRANT,
+    "password": _GRANT,
+}
 """What to use instead of settings that other generated clients have."""
 
 
@@ -142,17 +146,26 @@ class Configuration(HasDefault):
         @classmethod
         def from_env(cls, **settings: Any) -> "Configuration":
             """Create a configuration from `ACCESS_TOKEN` and `AT_CLIENT_HOST`, if set; arguments take precedence."""
-            environment = {"access_token": os.getenv("ACCESS_TOKEN"), "host": os.getenv("AT_CLIENT_HOST") or None}
+            environment = {
+                "access_token": os.getenv("ACCESS_TOKEN"),
+                "host": os.getenv("AT_CLIENT_HOST") or None,
+            }
             return cls(**{**environment, **settings})
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name in CHECKS:
                 default = getattr(Configuration, name)
-                unset = value is None or value is default or (value == "" and name not in {"host", "no_proxy"})
+                unset = (
+                    value is None
+                    or value is default
+                    or (value == "" and name not in {"host", "no_proxy"})
+                )
                 value = default if unset else CHECKS[name](name, value)
                 if unset and isinstance(getattr(type(self), name), property):
                     return  # a subclass computes it
-            elif type(self) is Configuration:  # a subclass may have attributes of its own
+            elif (
+                type(self) is Configuration
+            ):  # a subclass may have attributes of its own
                 raise ApiAttributeError(_describe_unknown(name))
             object.__setattr__(self, name, value)
 
@@ -165,7 +178,12 @@ class Configuration(HasDefault):
         """Return the credentials by security scheme, a `str` token in **plain text**, any other as a placeholder."""
         token = self.access_token
         value = f"Bearer {token}" if isinstance(token, str) else SourcedToken()
-        scheme = {"type": "oauth2", "in": "header", "key": "Authorization", "value": value}
+        scheme = {
+            "type": "oauth2",
+            "in": "header",
+            "key": "Authorization",
+            "value": value,
+        }
         return {"OAuth2PasswordBearer": scheme} if token else {}
 
     def to_debug_report(self) -> str:
@@ -174,11 +192,17 @@ class Configuration(HasDefault):
         return f"Python SDK Debug Report:\n{system}Version of the API: 1.0.0\nSDK Package Version: {__version__}"
 
     def __repr__(self) -> str:
-        changed = [name for name in CHECKS if vars(self).get(name) not in (None, getattr(Configuration, name))]
+        changed = [
+            name
+            for name in CHECKS
+            if vars(self).get(name) not in (None, getattr(Configuration, name))
+        ]
         return f"{type(self).__name__}({', '.join(f'{name}={_shorten(vars(self)[name])}' for name in changed)})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Configuration":
-        return copy.copy(self)  # a TLS context and a token source are meant to be shared
+        return copy.copy(
+            self
+        )  # a TLS context and a token source are meant to be shared
 
 
 class SourcedToken(Secret):
@@ -197,7 +221,9 @@ def _describe_unknown(name: str) -> str:
 
 def _shorten(value: object) -> str:
     """Write a value for a `repr`: a callable may hold a secret, and a PEM block is long."""
-    shown = isinstance(value, Secret | int | float | tuple) or (isinstance(value, str) and len(value) < 200)
+    shown = isinstance(value, Secret | int | float | tuple) or (
+        isinstance(value, str) and len(value) < 200
+    )
     return repr(value) if shown else f"<{type(value).__name__}>"
 
 
@@ -213,5 +239,9 @@ def _init_by_known_names(self: Configuration, *args: Any, **settings: Any) -> No
 
 
 Configuration.__init__ = _init_by_known_names  # type: ignore[method-assign]  # in place of the dataclass's
-vars(Configuration)["from_env"].__func__.__signature__ = signature(_init).replace(return_annotation=Configuration)
-del Configuration.__dataclass_fields__  # tools that print with dataclasses.asdict would read every secret
+vars(Configuration)["from_env"].__func__.__signature__ = signature(_init).replace(
+    return_annotation=Configuration
+)
+del (
+    Configuration.__dataclass_fields__
+)  # tools that print with dataclasses.asdict would read every secret

@@ -14,15 +14,23 @@ from time import monotonic
 from typing import Any
 
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util import Timeout, connection
 
 CONNECT_LIMIT = 5.0  # seconds that one attempt inside a deadline may spend on connecting and sending
-RESPONSE_LIMIT = 30.0  # seconds that one attempt inside a deadline may spend on waiting and reading
+RESPONSE_LIMIT = (
+    30.0  # seconds that one attempt inside a deadline may spend on waiting and reading
+)
 MAX_LINE_BYTES = 65536
 
 # No part can match what the part after it matches, so no input makes the search go back and forth.
-_HEAD = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?:[ \t]([^\0\r\n]*))?\r\n((?:[!#$%&'*+.^`|~\w-]+:[^\0\r\n]*\r\n)*)\r\n")
+_HEAD = re.compile(
+    rb"HTTP/1\.(\d) ([1-9]\d\d)(?:[ \t]([^\0\r\n]*))?\r\n((?:[!#$%&'*+.^`|~\w-]+:[^\0\r\n]*\r\n)*)\r\n"
+)
 _CHUNK_SIZE = rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n"
 
 # What a peer seems to speak whose first bytes do not begin an HTTP/1 response.
@@ -45,7 +53,9 @@ class Clock(Timeout):
             self.deadline, self._limits = inf, timeout
         else:
             self.deadline = self._started + timeout
-            self._limits = (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
+            self._limits = (
+                (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
+            )
 
     @property
     def connect_timeout(self) -> float:
@@ -88,7 +98,9 @@ class TimedReader(io.RawIOBase):
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         """Return the file that `http.client` asks a socket for."""
-        return io.BufferedReader(self, 8192)  # enough for most heads, and for a body such as ours
+        return io.BufferedReader(
+            self, 8192
+        )  # enough for most heads, and for a body such as ours
 
     def hold(self) -> None:
         """Keep the socket open until the response is read, even if its connection is closed first."""
@@ -103,7 +115,9 @@ class TimedReader(io.RawIOBase):
         left = self._end - monotonic()
         if left <= 0.0:
             raise TimeoutError("timed out")
-        if (self._sock.gettimeout() or inf) > left + 0.001:  # to be exact would cost a system call each time
+        if (
+            self._sock.gettimeout() or inf
+        ) > left + 0.001:  # to be exact would cost a system call each time
             self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
         if count == 0 and not self.may_end:
@@ -128,7 +142,9 @@ class RawMessage(HTTPMessage):
 class StrictResponse(HTTPResponse):
     """Keeps to a deadline, skips interim responses, and refuses ambiguous framing."""
 
-    def __init__(self, sock: socket.socket, *args: Any, end: float, reused: bool, **options: Any) -> None:
+    def __init__(
+        self, sock: socket.socket, *args: Any, end: float, reused: bool, **options: Any
+    ) -> None:
         self._reader = TimedReader(sock, end)
         super().__init__(self._reader, *args, **options)  # type: ignore[arg-type]  # it needs makefile() only
         self._reused = reused
@@ -150,13 +166,21 @@ class StrictResponse(HTTPResponse):
         self.status = self.code = int(head[2])
         self.reason = (head[3] or b"").decode("latin-1").strip()
         self.headers = self.msg = RawMessage()
-        found: dict[str, list[str]] = {"transfer-encoding": [], "content-length": [], "connection": []}
+        found: dict[str, list[str]] = {
+            "transfer-encoding": [],
+            "content-length": [],
+            "connection": [],
+        }
         for line in head[4].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
             value = value.strip(" \t")
-            self.headers.set_raw(name, value)  # as the parsers of the standard library do
+            self.headers.set_raw(
+                name, value
+            )  # as the parsers of the standard library do
             found.setdefault(name.lower(), []).append(value)
-        self.chunked, self.length = read_framing(found["transfer-encoding"], found["content-length"])
+        self.chunked, self.length = read_framing(
+            found["transfer-encoding"], found["content-length"]
+        )
         if self._method == "HEAD" or self.status in (204, 304):  # type: ignore[attr-defined]  # typeshed leaves it out
             self.chunked, self.length = False, 0
         self.chunk_left = None
@@ -193,10 +217,14 @@ def read_head(file: io.BufferedReader) -> re.Match[bytes]:
     lines: list[bytes] = []
     while not lines or lines[-1].strip(b"\r\n"):
         lines.append(file.readline(MAX_LINE_BYTES + 1))
-        if len(lines) > 102 or len(lines[-1]) > MAX_LINE_BYTES:  # the status line and the empty line included
+        if (
+            len(lines) > 102 or len(lines[-1]) > MAX_LINE_BYTES
+        ):  # the status line and the empty line included
             raise HTTPException("it has more than 100 header lines, or one over 64 KiB")
     first, *rest = [line.rstrip(b"\r\n") + b"\r\n" for line in lines]
-    if not (head := _HEAD.fullmatch(first + re.sub(rb"\r\n[ \t]+", b" ", b"".join(rest)))):
+    if not (
+        head := _HEAD.fullmatch(first + re.sub(rb"\r\n[ \t]+", b" ", b"".join(rest)))
+    ):
         raise HTTPException("a header line is broken")
     return head
 
@@ -209,7 +237,9 @@ def read_framing(codings: list[str], lengths: list[str]) -> tuple[bool, int | No
         raise HTTPException("its Transfer-Encoding is not understood")
     if not lengths:
         return bool(codings), None
-    length, *others = {part.strip(" \t") for value in lengths for part in value.split(",")}
+    length, *others = {
+        part.strip(" \t") for value in lengths for part in value.split(",")
+    }
     if others or not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise HTTPException("its Content-Length is not a single number")
     return False, int(length)
@@ -234,7 +264,9 @@ class TimedConnection(HTTPConnection):
 
     def response_class(self, *args: Any, **options: Any) -> StrictResponse:  # type: ignore[override]  # a class there
         """Make the response that `http.client` reads; a method knows the clock, and which socket has served before."""
-        response = StrictResponse(*args, **options, end=self._end, reused=self._served is self.sock)
+        response = StrictResponse(
+            *args, **options, end=self._end, reused=self._served is self.sock
+        )
         self._served = self.sock
         return response
 
@@ -242,10 +274,16 @@ class TimedConnection(HTTPConnection):
 class DialingConnection(TimedConnection):
     """Connects by itself, so that each address of a host gets its share of the time, and TLS what is left."""
 
-    def _new_conn(self) -> socket.socket:  # urllib3's SOCKS connection replaces it, too; there is no public place
+    def _new_conn(
+        self,
+    ) -> (
+        socket.socket
+    ):  # urllib3's SOCKS connection replaces it, too; there is no public place
         family = connection.allowed_gai_family()
         try:
-            addresses = socket.getaddrinfo(self._dns_host, self.port, family, socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(
+                self._dns_host, self.port, family, socket.SOCK_STREAM
+            )
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, None, error) from error  # type: ignore[arg-type]  # only shown
         failure = OSError("the host name has no address")
@@ -254,7 +292,9 @@ class DialingConnection(TimedConnection):
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
-                sock.settimeout(self.timeout and self.timeout / (len(addresses) - count))
+                sock.settimeout(
+                    self.timeout and self.timeout / (len(addresses) - count)
+                )
                 sock.connect(address)
                 sock.settimeout(self.timeout)
                 return sock
@@ -263,5 +303,9 @@ class DialingConnection(TimedConnection):
                 if not isinstance(error, OSError):  # Ctrl-C
                     raise
                 failure = error
-        wrap: Any = ConnectTimeoutError if isinstance(failure, TimeoutError) else NewConnectionError
+        wrap: Any = (
+            ConnectTimeoutError
+            if isinstance(failure, TimeoutError)
+            else NewConnectionError
+        )
         raise wrap(None, str(failure)) from failure

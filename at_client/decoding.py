@@ -18,7 +18,9 @@ from at_client import models
 from at_client.models.base import ApiModel
 from at_client.serialization import is_json
 
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
 """Codecs of Python that turn bytes into text, but are no charset of the web; one takes hours for a long body."""
 
 ResponseTypes = Mapping[str, Any] | None
@@ -38,17 +40,26 @@ def promised_type(status: int, response_types_map: ResponseTypes) -> Any:
     """Look up the type of the body for a status: by itself, by its class, then the default."""
     types = response_types_map or {"default": None}
     exact = str(status)
-    return types[exact] if exact in types else types.get(f"{exact[0]}XX", types.get("default", Unpromised))
+    return (
+        types[exact]
+        if exact in types
+        else types.get(f"{exact[0]}XX", types.get("default", Unpromised))
+    )
 
 
 def decode_error(body: bytes, status: int, response_types_map: ResponseTypes) -> Any:
     """Read the body of an error as the model for its status, else as any other error model; `None` if none fits."""
-    others = [kind for key, kind in (response_types_map or {}).items() if key[0] in "45d"]
+    others = [
+        kind for key, kind in (response_types_map or {}).items() if key[0] in "45d"
+    ]
     for kind in [promised_type(status, response_types_map), *others]:
         with contextlib.suppress(DecodeFault):
             data = decode(body, None, kind)
             # A model with only optional fields reads any object; it does not fit if it found no field of its own.
-            if not isinstance(data, BaseModel) or data.model_fields_set & type(data).model_fields.keys():
+            if (
+                not isinstance(data, BaseModel)
+                or data.model_fields_set & type(data).model_fields.keys()
+            ):
                 return data
     return None
 
@@ -71,7 +82,9 @@ def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
             value = validate(body)
         except ValueError:  # it may be JSON in another charset than UTF-8
             value = validate(convert_to_utf8(body, content_type_of(headers)))
-        if b"NaN" in body or b"Infinity" in body:  # pydantic reads these; RFC 8259 section 6 has no such numbers
+        if (
+            b"NaN" in body or b"Infinity" in body
+        ):  # pydantic reads these; RFC 8259 section 6 has no such numbers
             json.loads(body, parse_constant=_refuse)
         return value
     except Exception as error:  # noqa: BLE001  # somebody's own `from_dict`
@@ -81,13 +94,17 @@ def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
 
 def content_type_of(headers: Any) -> str | None:
     """Return the content type among headers of any kind; `None` if there is none."""
-    value = hasattr(headers, "get") and (headers.get("Content-Type") or headers.get("content-type"))
+    value = hasattr(headers, "get") and (
+        headers.get("Content-Type") or headers.get("content-type")
+    )
     return value if isinstance(value, str) else None
 
 
 def decode_text(body: bytes, headers: Any) -> str:
     """Read a body as text in its declared charset; what does not fit is marked, never an error."""
-    with contextlib.suppress(UnicodeError, LookupError):  # a codec that is no charset, or takes no replacements
+    with contextlib.suppress(
+        UnicodeError, LookupError
+    ):  # a codec that is no charset, or takes no replacements
         return body.decode(_charset(content_type_of(headers)), "replace")
     return body.decode("utf-8", "replace")
 
@@ -120,12 +137,17 @@ def _explain(error: Exception, body: bytes, content_type: str | None) -> str:
         return str(error) if own else f"reading it failed: {type(error).__name__}"
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] != "json_invalid":
-        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:3]]
+        lines = [
+            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
+            for fault in faults[:3]
+        ]
         return "; ".join(lines + [f"and {len(faults) - 3} more"] * (len(faults) > 3))
     if not body.strip():
         return "the body is empty"
     if not is_json(content_type):
-        kind = (content_type or "").partition(";")[0].strip() or "something without a content type"
+        kind = (content_type or "").partition(";")[
+            0
+        ].strip() or "something without a content type"
         return f"{kind} came instead of JSON; a captive portal or a load balancer may have answered"
     return faults[0]["msg"]
 
@@ -135,10 +157,18 @@ def _validator(kind: Any) -> Callable[[bytes], Any]:
     kind = _resolve(kind) if isinstance(kind, str) else kind
     if ApiModel in getattr(kind, "__mro__", ()):
         return kind.model_validate_json  # type: ignore[no-any-return]  # of a model
-    item, *_ = (*typing.get_args(kind), Any) if typing.get_origin(kind) is list else (kind,)
-    if hasattr(item, "from_dict") and ApiModel not in getattr(item, "__mro__", ()):  # a generated client's
+    item, *_ = (
+        (*typing.get_args(kind), Any) if typing.get_origin(kind) is list else (kind,)
+    )
+    if hasattr(item, "from_dict") and ApiModel not in getattr(
+        item, "__mro__", ()
+    ):  # a generated client's
         make = item.from_dict
-        return lambda body: make(json.loads(body)) if item is kind else [make(value) for value in json.loads(body)]
+        return lambda body: (
+            make(json.loads(body))
+            if item is kind
+            else [make(value) for value in json.loads(body)]
+        )
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
     return TypeAdapter(kind).validate_json
@@ -146,8 +176,16 @@ def _validator(kind: Any) -> Callable[[bytes], Any]:
 
 def _resolve(name: str) -> Any:
     """Return the type that generated code names by a string, such as `List[CreditResponse]`."""
-    names = {**vars(typing), **vars(models), **vars(dt), "decimal": Decimal, "UUID": UUID}
+    names = {
+        **vars(typing),
+        **vars(models),
+        **vars(dt),
+        "decimal": Decimal,
+        "UUID": UUID,
+    }
     try:
-        return typing.get_type_hints(SimpleNamespace(__annotations__={"named": name}), names)["named"]
+        return typing.get_type_hints(
+            SimpleNamespace(__annotations__={"named": name}), names
+        )["named"]
     except Exception as error:
         raise DecodeFault(f"{name!r} is not a type") from error

@@ -26,7 +26,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-Keys = Sequence[str | int] | None  # the keys and indices that lead to the item at fault, outermost first
+Keys = (
+    Sequence[str | int] | None
+)  # the keys and indices that lead to the item at fault, outermost first
 MAX_DETAIL = 300  # characters of the service's own explanation that a message may quote
 
 
@@ -41,11 +43,19 @@ class OpenApiException(Exception):
 class _ArgumentError(OpenApiException):
     """What the four errors about arguments share: the keys and indices that lead to the item at fault."""
 
-    def __init__(self, msg: str, path_to_item: Keys = None, valid_classes: Any = None, key_type: Any = None) -> None:
+    def __init__(
+        self,
+        msg: str,
+        path_to_item: Keys = None,
+        valid_classes: Any = None,
+        key_type: Any = None,
+    ) -> None:
         self.path_to_item = path_to_item
         self.valid_classes = valid_classes
         self.key_type = key_type
-        super().__init__(f"{msg} at {render_path(path_to_item)}" if path_to_item else msg)
+        super().__init__(
+            f"{msg} at {render_path(path_to_item)}" if path_to_item else msg
+        )
 
     __str__ = Exception.__str__  # KeyError shows the repr of a text
 
@@ -98,7 +108,9 @@ class ApiException(OpenApiException):
         """The reason phrase of the response, or why there is none."""
         self.headers: Mapping[str, str] | None = headers
         """The headers of the response, looked up case-insensitively; `None` without a response."""
-        self.body: str | None = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        self.body: str | None = (
+            body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        )
         """The body as text; `None` without a response."""
         self.data: Any = data
         """The parsed error model (`ErrorResponse`, `HTTPValidationError`); `None` if the body is not one."""
@@ -107,24 +119,34 @@ class ApiException(OpenApiException):
         super().__init__(message or self._describe(http_resp))
 
     @classmethod
-    def from_response(cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any) -> NoReturn:
+    def from_response(
+        cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any
+    ) -> NoReturn:
         """Raise the exception for the status of a response: any object with `status`, `reason`, `headers`, `data`."""
-        raise exception_class(http_resp.status)(http_resp=http_resp, body=body, data=data, **parts)
+        raise exception_class(http_resp.status)(
+            http_resp=http_resp, body=body, data=data, **parts
+        )
 
     def _describe(self, response: Any) -> str:
         """Return one line: what was answered, by whom, why, and what to do."""
         if not self.status:
             return self.reason or "The call failed"
         # Of a response, the registered phrase, not whatever the server wrote.
-        registered = next((known.phrase for known in HTTPStatus if known == self.status), "")
-        line = f"{self.status} {(response is None and self.reason) or registered}".rstrip()
+        registered = next(
+            (known.phrase for known in HTTPStatus if known == self.status), ""
+        )
+        line = (
+            f"{self.status} {(response is None and self.reason) or registered}".rstrip()
+        )
         if isinstance(source := getattr(response, "source", None), str):
             line += f" from {source}"
         if detail := find_detail(self.body):
             line += f": {detail}"
         advice = _look_up(self.status)[1]
         if self.retry_after is not None:
-            advice = f"{advice} The service asks you to wait {self.retry_after:g} s.".strip()
+            advice = (
+                f"{advice} The service asks you to wait {self.retry_after:g} s.".strip()
+            )
         return f"{line}. {advice}" if advice else line
 
 
@@ -174,11 +196,23 @@ class ApiDecodeException(ApiException):
 
 _STATUSES: dict[int, tuple[type[ApiException], str]] = {
     400: (BadRequestException, ""),
-    401: (UnauthorizedException, "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired."),
+    401: (
+        UnauthorizedException,
+        "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired.",
+    ),
     402: (ApiException, "Buy credits, or wait for the reset."),
-    403: (ForbiddenException, "The access token does not allow this; use one from an account that has permission."),
-    404: (NotFoundException, "Check AT_CLIENT_HOST or Configuration.host, its path prefix included."),
-    409: (ConflictException, "The account was changed in the meantime; check its current state, then try again."),
+    403: (
+        ForbiddenException,
+        "The access token does not allow this; use one from an account that has permission.",
+    ),
+    404: (
+        NotFoundException,
+        "Check AT_CLIENT_HOST or Configuration.host, its path prefix included.",
+    ),
+    409: (
+        ConflictException,
+        "The account was changed in the meantime; check its current state, then try again.",
+    ),
     422: (UnprocessableEntityException, "Correct the parameter that it names."),
     429: (TooManyRequestsException, "Call less often."),
     500: (ServiceException, "The service failed; try again later."),
@@ -209,7 +243,9 @@ def find_detail(body: str | None) -> str:
     """Return the explanation in an error body as one line: its `detail`, its OAuth error, or the title of a page."""
     try:
         fields = json.loads(body or "")
-        oauth = (fields[key] for key in ("error", "error_description") if key in fields)  # RFC 6749 section 5.2
+        oauth = (
+            fields[key] for key in ("error", "error_description") if key in fields
+        )  # RFC 6749 section 5.2
         detail = fields["detail"] if "detail" in fields else ": ".join(oauth)
         if isinstance(detail, list):
             detail = f"{'.'.join(map(str, detail[0]['loc']))}: {detail[0]['msg']}"
@@ -217,6 +253,12 @@ def find_detail(body: str | None) -> str:
     except (ValueError, TypeError, LookupError, RecursionError):
         from html import unescape  # few errors are pages
 
-        detail = unescape("".join(re.findall(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])[:1]))
-    line = " ".join("".join(c if c.isprintable() else " " for c in detail).split()).rstrip(".")
+        detail = unescape(
+            "".join(
+                re.findall(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])[:1]
+            )
+        )
+    line = " ".join(
+        "".join(c if c.isprintable() else " " for c in detail).split()
+    ).rstrip(".")
     return line if len(line) <= MAX_DETAIL else f"{line[:MAX_DETAIL]}…"

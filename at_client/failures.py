@@ -32,7 +32,13 @@ class Peer(NamedTuple):
     def name(self, *, at_proxy: bool) -> str:
         """Return the name of the side that failed."""
         proxy = f"the proxy {self.proxy}"
-        return self.address if self.proxy is None else proxy if at_proxy else f"{self.address} through {proxy}"
+        return (
+            self.address
+            if self.proxy is None
+            else proxy
+            if at_proxy
+            else f"{self.address} through {proxy}"
+        )
 
 
 class Failure(NamedTuple):
@@ -76,7 +82,13 @@ def _describe_tls(error: BaseException, reason: str, **_: object) -> str:
 
 
 # What OpenSSL says of a peer that does not begin with TLS.
-_NO_TLS = ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"]
+_NO_TLS = [
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "UNKNOWN_PROTOCOL",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+]
 
 _CHECK_PORT = "Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)"
 _CHECK_TARGET = "the service, and whether the proxy is allowed to reach it"
@@ -90,21 +102,66 @@ _BUG = "the request failed ({error.__class__.__name__})".format
 
 RULES = (
     Rule((ssl.SSLCertVerificationError, CertificateError), _describe_certificate),
-    Rule((ssl.SSLEOFError, ssl.SSLZeroReturnError), "the connection was closed during TLS".format, lost=True),
+    Rule(
+        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
+        "the connection was closed during TLS".format,
+        lost=True,
+    ),
     Rule((lower.NameResolutionError, socket.gaierror), _NO_HOST, lost=True),
     Rule((lower.NewConnectionError,), _NO_CONNECTION, lost=True),
-    Rule((lower.ConnectTimeoutError,), f"could not connect{_LATE}".format, lost=True, kind=ApiTimeoutException),
-    Rule((lower.TimeoutError, TimeoutError), _NO_ANSWER, lost=True, kind=ApiTimeoutException),
+    Rule(
+        (lower.ConnectTimeoutError,),
+        f"could not connect{_LATE}".format,
+        lost=True,
+        kind=ApiTimeoutException,
+    ),
+    Rule(
+        (lower.TimeoutError, TimeoutError),
+        _NO_ANSWER,
+        lost=True,
+        kind=ApiTimeoutException,
+    ),
     Rule((ssl.SSLError, lower.SSLError), _describe_tls),
-    Rule((ConnectionError, IncompleteRead, lower.InvalidChunkLength), _CLOSED, lost=True),
+    Rule(
+        (ConnectionError, IncompleteRead, lower.InvalidChunkLength), _CLOSED, lost=True
+    ),
     Rule((NotHTTPError,), f"{{error}}. {_CHECK_PORT}".format),
     Rule((HTTPException, lower.InvalidHeader, lower.HeaderParsingError), _INVALID),
-    Rule((lower.ClosedPoolError,), "the client was closed during the call".format, lost=True),
+    Rule(
+        (lower.ClosedPoolError,),
+        "the client was closed during the call".format,
+        lost=True,
+    ),
     Rule((OSError,), "the connection failed ({reason})".format, lost=True),
-    Rule((lower.ProtocolError, lower.DecodeError, lower.BodyNotHttplibCompatible, ValueError), _INVALID),
+    Rule(
+        (
+            lower.ProtocolError,
+            lower.DecodeError,
+            lower.BodyNotHttplibCompatible,
+            ValueError,
+        ),
+        _INVALID,
+    ),
     # What urllib3 raises for loops, pools and URLs that we do not let it see, and warnings that are made errors.
-    Rule((lower.HTTPWarning, lower.PoolError, lower.ProxyError, lower.TimeoutStateError, lower.ResponseError), _BUG),
-    Rule((lower.LocationValueError, lower.ProxySchemeUnsupported, lower.UnrewindableBodyError, Exception), _BUG),
+    Rule(
+        (
+            lower.HTTPWarning,
+            lower.PoolError,
+            lower.ProxyError,
+            lower.TimeoutStateError,
+            lower.ResponseError,
+        ),
+        _BUG,
+    ),
+    Rule(
+        (
+            lower.LocationValueError,
+            lower.ProxySchemeUnsupported,
+            lower.UnrewindableBodyError,
+            Exception,
+        ),
+        _BUG,
+    ),
 )
 """The first rule that applies wins, so the most specific come first."""
 
@@ -118,35 +175,71 @@ def explain(error: Exception, peer: Peer, spent: float, attempts: int = 1) -> Fa
     at_proxy = any(isinstance(cause, lower.ProxyError) for cause in chain)
     kind, lost = ApiConnectionException, True
     # `http.client` makes a plain OSError of a refused CONNECT.
-    said = (re.search(r"Tunnel connection failed: ([0-9]{3}) ?(.{0,100})", str(e)) for e in chain if type(e) is OSError)
+    said = (
+        re.search(r"Tunnel connection failed: ([0-9]{3}) ?(.{0,100})", str(e))
+        for e in chain
+        if type(e) is OSError
+    )
     if refusal := next(filter(None, said), None):
         at_proxy, lost = True, int(refusal[1]) in RETRY_STATUSES
         text = _describe_refusal(peer, int(refusal[1]), refusal[2])
-    elif socks := next((cause for cause in chain if type(cause).__module__ == "socks"), None):
+    elif socks := next(
+        (cause for cause in chain if type(cause).__module__ == "socks"), None
+    ):
         at_proxy = type(socks).__name__ not in ("SOCKS5Error", "SOCKS4Error")
         reason = re.sub("^0x[0-9a-f]+: ", "", str(socks))
         text = f"{reason}. Check {'Configuration.proxy' if at_proxy else _CHECK_TARGET}"
     else:
-        rule, cause = next((rule, cause) for rule in RULES for cause in chain if isinstance(cause, rule.types))
+        rule, cause = next(
+            (rule, cause)
+            for rule in RULES
+            for cause in chain
+            if isinstance(cause, rule.types)
+        )
         kind, lost = rule.kind, rule.lost
-        reasons = (inner.strerror for inner in find_causes(cause) if isinstance(inner, OSError) and inner.strerror)
+        reasons = (
+            inner.strerror
+            for inner in find_causes(cause)
+            if isinstance(inner, OSError) and inner.strerror
+        )
         # Our own strict reading is quoted; the words of others may hold bytes of the peer.
         detail = f": {cause}" if type(cause) is HTTPException else ""
-        text = rule.describe(error=cause, reason=next(reasons, type(cause).__name__), detail=detail, spent=spent)
+        text = rule.describe(
+            error=cause,
+            reason=next(reasons, type(cause).__name__),
+            detail=detail,
+            spent=spent,
+        )
     tried = f" (after {attempts} attempts)" if attempts > 1 else ""
-    problem = kind(reason=f"{peer.name(at_proxy=at_proxy)}: {redact(text, peer.secrets)}{tried}.")
+    problem = kind(
+        reason=f"{peer.name(at_proxy=at_proxy)}: {redact(text, peer.secrets)}{tried}."
+    )
     for cause in chain:
         # Dask pickles causes, and connections do not pickle; a broken status line holds bytes of the peer.
-        words = [w for w in cause.args if not isinstance(cause, BadStatusLine) and not isinstance(w, HTTPConnection)]
-        cause.args = tuple(redact(word, peer.secrets) if isinstance(word, str) else word for word in words)
+        words = [
+            w
+            for w in cause.args
+            if not isinstance(cause, BadStatusLine)
+            and not isinstance(w, HTTPConnection)
+        ]
+        cause.args = tuple(
+            redact(word, peer.secrets) if isinstance(word, str) else word
+            for word in words
+        )
         cause.__traceback__ = None
     problem.__cause__ = error
-    return Failure(problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain))
+    return Failure(
+        problem, lost, any(isinstance(cause, StaleConnectionError) for cause in chain)
+    )
 
 
 def refuse_by_proxy(peer: Peer, status: int) -> Failure:
     """Return the failure for a proxy that answers itself instead of forwarding a request."""
-    return Failure(ApiConnectionException(reason=f"{peer.name(at_proxy=True)}: {_describe_refusal(peer, status)}."))
+    return Failure(
+        ApiConnectionException(
+            reason=f"{peer.name(at_proxy=True)}: {_describe_refusal(peer, status)}."
+        )
+    )
 
 
 def _describe_refusal(peer: Peer, status: int, phrase: str = "") -> str:
@@ -165,5 +258,9 @@ def find_causes(error: BaseException) -> list[BaseException]:
     for cause in waiting:
         if isinstance(cause, BaseException) and cause not in found:
             found.append(cause)
-            waiting += [cause.__cause__ or cause.__context__, getattr(cause, "reason", None), *cause.args]
+            waiting += [
+                cause.__cause__ or cause.__context__,
+                getattr(cause, "reason", None),
+                *cause.args,
+            ]
     return found

@@ -18,7 +18,16 @@ _COOKIE_VALUE = re.compile(r"""("?)[!#-+\--:<-[\]-~]*\1""")  # it can be in quot
 _COOKIE_RULE = "a cookie; use visible ASCII without quotes, commas, semicolons and backslashes (RFC 6265 section 4.1.1)"
 
 
-_SECRET_WORDS = ("auth", "cookie", "token", "secret", "key", "password", "session", "credential")
+_SECRET_WORDS = (
+    "auth",
+    "cookie",
+    "token",
+    "secret",
+    "key",
+    "password",
+    "session",
+    "credential",
+)
 
 
 class Secret:
@@ -59,7 +68,11 @@ def seal(value: Any) -> Any:
     """Wrap a `str`, or every `str` in a `dict`, so that the local variables of a failed call do not show it."""
     if isinstance(value, str):
         return Secret(value)
-    return {name: seal(item) for name, item in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: seal(item) for name, item in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def reveal(value: Any) -> Any:
@@ -69,7 +82,10 @@ def reveal(value: Any) -> Any:
 
 def reveal_all(headers: Mapping[str, HeaderValue]) -> dict[str, str]:
     """Unwrap every secret among headers, for the library that sends them."""
-    return {name: value.get_secret_value() if isinstance(value, Secret) else value for name, value in headers.items()}
+    return {
+        name: value.get_secret_value() if isinstance(value, Secret) else value
+        for name, value in headers.items()
+    }
 
 
 def pick_secrets(values: Iterable[Any]) -> tuple[Secret, ...]:
@@ -81,7 +97,9 @@ def pick_secrets(values: Iterable[Any]) -> tuple[Secret, ...]:
 def is_secret(name: Any) -> bool:
     """Check the name of a header, and return whether it says that the value is secret."""
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ApiValueError(f"{name!a:.40} is not a header name (RFC 9110 section 5.6.2)")
+        raise ApiValueError(
+            f"{name!a:.40} is not a header name (RFC 9110 section 5.6.2)"
+        )
     return any(word in name.lower() for word in _SECRET_WORDS)
 
 
@@ -90,13 +108,17 @@ def check_header(name: Any, value: Any) -> HeaderValue:
     return check_headers({name: value})[name]
 
 
-def check_header_value(field: str, value: Any, allowed: re.Pattern[str] = _VALUE, rule: str = _RULE) -> str:
+def check_header_value(
+    field: str, value: Any, allowed: re.Pattern[str] = _VALUE, rule: str = _RULE
+) -> str:
     """Return a value as the text to send, be it a `str`, a number or a secret; an error does not show it."""
     text = reveal(value)
     if isinstance(text, (int, float)):
         text = str(text).lower()
     if not isinstance(text, str):
-        raise ApiTypeError(f"{field} must be a str or a number, not {type(text).__name__}")
+        raise ApiTypeError(
+            f"{field} must be a str or a number, not {type(text).__name__}"
+        )
     if not allowed.fullmatch(text):
         raise ApiValueError(f"{field} has characters that are not allowed in {rule}")
     return text
@@ -108,13 +130,22 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, HeaderValue]:
     for name, value in headers.items():
         secret, text = is_secret(name), reveal(value)
         # Most values pass at once, in half the time that the pattern takes.
-        if not (isinstance(text, str) and text.isascii() and text.isprintable() and text.strip(" ") == text):
+        if not (
+            isinstance(text, str)
+            and text.isascii()
+            and text.isprintable()
+            and text.strip(" ") == text
+        ):
             text = check_header_value(f"header {name}", text)
-        checked[name] = value if isinstance(value, Secret) else Secret(text) if secret else text
+        checked[name] = (
+            value if isinstance(value, Secret) else Secret(text) if secret else text
+        )
     return checked
 
 
-def merge_headers(defaults: Mapping[str, Any], headers: Mapping[str, Any]) -> dict[str, Any]:
+def merge_headers(
+    defaults: Mapping[str, Any], headers: Mapping[str, Any]
+) -> dict[str, Any]:
     """Merge headers, case-insensitively (RFC 9110 section 5.1), and wrap secret values: `headers` override `defaults`.
 
     Examples:
@@ -140,9 +171,13 @@ def pop_header(headers: MutableMapping[str, Any], name: str) -> Any:
 def add_cookie(headers: MutableMapping[str, Any], name: Any, value: Any) -> None:
     """Add a cookie to the `Cookie` header, unless its value is `None` or empty."""
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ApiValueError(f"{name!a:.40} is not a cookie name (RFC 6265 section 4.1.1)")
+        raise ApiValueError(
+            f"{name!a:.40} is not a cookie name (RFC 6265 section 4.1.1)"
+        )
     if reveal(value) not in (None, ""):
-        cookie = f"{name}={check_header_value(name, value, _COOKIE_VALUE, _COOKIE_RULE)}"
+        cookie = (
+            f"{name}={check_header_value(name, value, _COOKIE_VALUE, _COOKIE_RULE)}"
+        )
         others = reveal(pop_header(headers, "Cookie"))
         headers["Cookie"] = Secret(f"{others}; {cookie}" if others else cookie)
 
@@ -155,7 +190,11 @@ def redact(text: str, secrets: Iterable[HeaderValue]) -> str:
         'token *** is unknown'
     """
     for secret in map(reveal, secrets):
-        parts = [pair.partition(mark)[2] for pair in secret.split("; ") for mark in (" ", "=")]
+        parts = [
+            pair.partition(mark)[2]
+            for pair in secret.split("; ")
+            for mark in (" ", "=")
+        ]
         for part in [secret, *parts]:
             if len(part) > 3:  # shorter ones are too common
                 text = text.replace(part, "***")

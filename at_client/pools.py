@@ -20,7 +20,14 @@ from at_client.configuration import Configuration
 from at_client.connections import DialingConnection, TimedConnection
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.failures import Peer
-from at_client.headers import HeaderValue, Secret, check_headers, pick_secrets, reveal_all, seal
+from at_client.headers import (
+    HeaderValue,
+    Secret,
+    check_headers,
+    pick_secrets,
+    reveal_all,
+    seal,
+)
 from at_client.retries import PORTS
 
 _CLASS = urllib3.PoolManager
@@ -41,13 +48,21 @@ class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: igno
 
 def _make_pool_class(base: Any, urllib3_class: Any, timed_class: Any) -> Any:
     """Derive a pool class with our connections; with a recorder's, while it has replaced those of urllib3."""
-    choose = property(lambda _: timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls)
+    choose = property(
+        lambda _: (
+            timed_class if base.ConnectionCls is urllib3_class else base.ConnectionCls
+        )
+    )
     return type(f"Timed{base.__name__}", (base,), {"ConnectionCls": choose})
 
 
 POOL_CLASSES: dict[str, Any] = {
-    "http": _make_pool_class(urllib3.HTTPConnectionPool, HTTPConnection, TimedHTTPConnection),
-    "https": _make_pool_class(urllib3.HTTPSConnectionPool, HTTPSConnection, TimedHTTPSConnection),
+    "http": _make_pool_class(
+        urllib3.HTTPConnectionPool, HTTPConnection, TimedHTTPConnection
+    ),
+    "https": _make_pool_class(
+        urllib3.HTTPSConnectionPool, HTTPSConnection, TimedHTTPSConnection
+    ),
 }
 
 
@@ -69,12 +84,16 @@ class Route(NamedTuple):
     absolute: bool
     """Whether a proxy forwards the request, and may answer it itself (RFC 9112 section 3.2.2)."""
 
-    def urlopen(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    def urlopen(
+        self, method: str, url: str, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
         """Send a request; urllib3's way from a manager to a pool takes a tenth of a call."""
         target = url if self.absolute else url[len(self.origin) :]
         if target[:1] in ("", "?", "#"):
             target = f"/{target}"
-        return self.pool.urlopen(method, target, redirect=False, assert_same_host=False, **options)
+        return self.pool.urlopen(
+            method, target, redirect=False, assert_same_host=False, **options
+        )
 
 
 class PoolManager(urllib3.PoolManager):
@@ -89,7 +108,9 @@ class PoolManager(urllib3.PoolManager):
         self._configuration = configuration
         self._routes: dict[str, Route] = {}
 
-    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:  # type: ignore[override]  # urllib3 is narrower
+    def urlopen(
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> Any:  # type: ignore[override]  # urllib3 is narrower
         """Send a request to any URL: ours without redirects, somebody else's as urllib3 has it."""
         if redirect or _CLASS.urlopen is not _METHODS[1]:
             return super().urlopen(method, url, **options)
@@ -98,7 +119,11 @@ class PoolManager(urllib3.PoolManager):
     def is_patched(self) -> bool:
         """Return whether a test has put something in the place of urllib3's methods."""
         mine = self.__dict__
-        return "request" in mine or "urlopen" in mine or (_CLASS.request, _CLASS.urlopen) != _METHODS
+        return (
+            "request" in mine
+            or "urlopen" in mine
+            or (_CLASS.request, _CLASS.urlopen) != _METHODS
+        )
 
     def route_for(self, url: str) -> Route:
         """Return the route for an absolute `http` or `https` URL."""
@@ -134,10 +159,16 @@ class PoolManager(urllib3.PoolManager):
                 if connection is not None and connection.sock is not None:
                     os.close(connection.sock.detach())
 
-    def connection_from_host(self, host: Any, port: Any = None, scheme: Any = "http", pool_kwargs: Any = None) -> Any:
+    def connection_from_host(
+        self, host: Any, port: Any = None, scheme: Any = "http", pool_kwargs: Any = None
+    ) -> Any:
         """Return the pool for a host, with the TLS settings of the configuration."""
         if scheme == "https":
-            pool_kwargs = {**self._tls, **self.connection_pool_kw, **(pool_kwargs or {})}
+            pool_kwargs = {
+                **self._tls,
+                **self.connection_pool_kw,
+                **(pool_kwargs or {}),
+            }
         return super().connection_from_host(host, port, scheme, pool_kwargs)
 
     def _open_route(self, origin: str) -> Route:
@@ -151,7 +182,9 @@ class PoolManager(urllib3.PoolManager):
             pool = self.connection_from_host(literal, port, parts.scheme)
             return Route(origin, pool, Peer(f"{host}:{port}"), exposed, absolute=False)
         given = urlsplit(proxy)
-        user, password = (value and unquote(value) for value in (given.username, given.password))
+        user, password = (
+            value and unquote(value) for value in (given.username, given.password)
+        )
         bare = f"{given.scheme}://{given.netloc.rpartition('@')[2]}"
         options = self._tls if parts.scheme == "https" else {}
         headers: dict[str, HeaderValue] = {}
@@ -164,17 +197,26 @@ class PoolManager(urllib3.PoolManager):
                 headers["Proxy-Authorization"] = Secret(f"Basic {pair}")  # RFC 7617
             tls = self._tls["ssl_context"] if bare.startswith("https") else None
             options = {"ssl_context": tls, **options} if tls else options
-            manager = urllib3.ProxyManager(bare, proxy_headers=reveal_all(headers), proxy_ssl_context=tls)
+            manager = urllib3.ProxyManager(
+                bare, proxy_headers=reveal_all(headers), proxy_ssl_context=tls
+            )
             manager.pool_classes_by_scheme = POOL_CLASSES
-        pool = manager.connection_from_host(literal, port, parts.scheme, {**self.connection_pool_kw, **options})
+        pool = manager.connection_from_host(
+            literal, port, parts.scheme, {**self.connection_pool_kw, **options}
+        )
         secrets = pick_secrets((*headers.values(), seal(password)))
         absolute = parts.scheme == "http" and not bare.startswith("socks")
-        return Route(origin, pool, Peer(f"{host}:{port}", bare, secrets), exposed, absolute)
+        return Route(
+            origin, pool, Peer(f"{host}:{port}", bare, secrets), exposed, absolute
+        )
 
     @functools.cached_property
     def _tls(self) -> dict[str, Any]:
         wanted = self._configuration
-        names = {"assert_hostname": wanted.assert_hostname, "server_hostname": wanted.tls_server_name}
+        names = {
+            "assert_hostname": wanted.assert_hostname,
+            "server_hostname": wanted.tls_server_name,
+        }
         given = {name: value for name, value in names.items() if value is not None}
         return {"ssl_context": open_tls_context(wanted), **given}
 
@@ -182,32 +224,52 @@ class PoolManager(urllib3.PoolManager):
 def read_pool_options(configuration: Configuration) -> dict[str, Any]:
     """Return what urllib3 has settings of its own for."""
     context = configuration.ssl_context
-    verify = context.verify_mode if context else ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
-    options: dict[str, Any] = {"maxsize": configuration.connection_pool_maxsize, "cert_reqs": verify}
+    verify = (
+        context.verify_mode
+        if context
+        else ssl.CERT_REQUIRED
+        if configuration.verify_ssl
+        else ssl.CERT_NONE
+    )
+    options: dict[str, Any] = {
+        "maxsize": configuration.connection_pool_maxsize,
+        "cert_reqs": verify,
+    }
     if configuration.socket_options is not None:
         options["socket_options"] = configuration.socket_options
     return options
 
 
-def _open_socks_manager(url: str, user: str | None, password: str | None) -> urllib3.PoolManager:
+def _open_socks_manager(
+    url: str, user: str | None, password: str | None
+) -> urllib3.PoolManager:
     """Make a manager for a SOCKS proxy, whose connections keep a deadline but connect in their own way."""
     if importlib.util.find_spec("socks") is None:
-        raise ApiValueError("proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'")
+        raise ApiValueError(
+            "proxy: a socks proxy needs PySocks; pip install 'at-client[socks]'"
+        )
     from urllib3.contrib.socks import SOCKSProxyManager
 
     manager: Any = SOCKSProxyManager(url, username=user, password=password)
     classes = manager.pool_classes_by_scheme
     for scheme, pool in classes.items():
         timed = type("Timed", (TimedConnection, pool.ConnectionCls), {})
-        classes = {**classes, scheme: type(pool.__name__, (pool,), {"ConnectionCls": timed})}
+        classes = {
+            **classes,
+            scheme: type(pool.__name__, (pool,), {"ConnectionCls": timed}),
+        }
     manager.pool_classes_by_scheme = classes
     return manager  # type: ignore[no-any-return]  # urllib3 types the classes more narrowly than it uses them
 
 
-def choose_proxy(scheme: str, host: str, port: int, configuration: Configuration) -> str:
+def choose_proxy(
+    scheme: str, host: str, port: int, configuration: Configuration
+) -> str:
     """Return the URL of the proxy in front of a host: the configuration's, else the environment's; "" for none."""
     proxy, no_proxy = configuration.proxy, configuration.no_proxy
-    if proxy is None and not any(name.lower().endswith("_proxy") for name in os.environ):
+    if proxy is None and not any(
+        name.lower().endswith("_proxy") for name in os.environ
+    ):
         return ""
     import urllib.request as rules  # takes 10 ms
 
@@ -226,7 +288,9 @@ def is_in_network(host: str, no_proxy: str) -> bool:
     """Return whether a host is an address in one of the networks of a list, such as `10.0.0.0/8`."""
     for entry in no_proxy.split(","):
         with contextlib.suppress(ValueError):
-            if "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip(), strict=False):
+            if "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(
+                entry.strip(), strict=False
+            ):
                 return True
     return False
 
@@ -236,13 +300,24 @@ def open_tls_context(wanted: Configuration) -> ssl.SSLContext:
 
     Without CA settings OpenSSL's defaults are trusted, `SSL_CERT_FILE` and `SSL_CERT_DIR` included.
     """
-    ca_file, ca_data, cert_file, key_file = wanted.ssl_ca_cert, wanted.ca_cert_data, wanted.cert_file, wanted.key_file
+    ca_file, ca_data, cert_file, key_file = (
+        wanted.ssl_ca_cert,
+        wanted.ca_cert_data,
+        wanted.cert_file,
+        wanted.key_file,
+    )
     if wanted.ssl_context is not None:
-        if not wanted.verify_ssl or any(value is not None for value in (ca_file, ca_data, cert_file, key_file)):
-            raise ApiValueError("ssl_context replaces verify_ssl, ssl_ca_cert, ca_cert_data, cert_file and key_file")
+        if not wanted.verify_ssl or any(
+            value is not None for value in (ca_file, ca_data, cert_file, key_file)
+        ):
+            raise ApiValueError(
+                "ssl_context replaces verify_ssl, ssl_ca_cert, ca_cert_data, cert_file and key_file"
+            )
         return wanted.ssl_context
     if key_file is not None and cert_file is None:
-        raise ApiValueError("key_file needs cert_file, the certificate that the key belongs to")
+        raise ApiValueError(
+            "key_file needs cert_file, the certificate that the key belongs to"
+        )
     fault = f"{'ca_cert_data' if ca_file is None else f'ssl_ca_cert {ca_file!r}'} holds no usable CA certificate"
     try:
         context = create_urllib3_context()

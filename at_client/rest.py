@@ -18,7 +18,15 @@ from at_client.configuration import Configuration
 from at_client.connections import Clock
 from at_client.exceptions import ApiException, ApiValueError, OpenApiException
 from at_client.failures import PROXY_AUTHENTICATION, Failure, explain, refuse_by_proxy
-from at_client.headers import HeaderValue, check_headers, pick_secrets, pop_header, reveal, reveal_all, seal
+from at_client.headers import (
+    HeaderValue,
+    check_headers,
+    pick_secrets,
+    pop_header,
+    reveal,
+    reveal_all,
+    seal,
+)
 from at_client.pools import PoolManager, Route
 from at_client.serialization import check_method, list_items, write_body
 
@@ -58,7 +66,11 @@ class RESTClientObject:
         """Start the clock of one call, or return one that runs already; `None` is for `Configuration.timeout`."""
         if isinstance(timeout, Clock):
             return timeout
-        return Clock(self.configuration.timeout if timeout is None else check_timeout("_request_timeout", timeout))
+        return Clock(
+            self.configuration.timeout
+            if timeout is None
+            else check_timeout("_request_timeout", timeout)
+        )
 
     def request(
         self,
@@ -92,7 +104,9 @@ class RESTClientObject:
                 would be sent unencrypted.
         """
         clock = self.clock(_request_timeout)
-        request = make_request(check_method(method), url, check_headers(headers or {}), body, post_params)
+        request = make_request(
+            check_method(method), url, check_headers(headers or {}), body, post_params
+        )
         policy: urllib3.Retry | None = None
         attempts, redirects, reconnected = 1, 0, False
         while True:
@@ -102,17 +116,31 @@ class RESTClientObject:
             policy = policy or self._choose_policy()
             if isinstance(outcome, RESTResponse):
                 if outcome.status in retries.REDIRECT_STATUSES:
-                    request = request._replace(url=follow_redirect(request, outcome, redirects))
+                    request = request._replace(
+                        url=follow_redirect(request, outcome, redirects)
+                    )
                     redirects += 1
                     continue
-                retry_after = retries.parse_retry_after(outcome.getheader("Retry-After"), time.time())
-                step = retries.next_attempt(policy, request.method, outcome.response, retry_after)
-            elif outcome.stale and not reconnected and request.method in retries.IDEMPOTENT_METHODS:
+                retry_after = retries.parse_retry_after(
+                    outcome.getheader("Retry-After"), time.time()
+                )
+                step = retries.next_attempt(
+                    policy, request.method, outcome.response, retry_after
+                )
+            elif (
+                outcome.stale
+                and not reconnected
+                and request.method in retries.IDEMPOTENT_METHODS
+            ):
                 reconnected = True  # the one silent reconnect
                 continue
             else:
                 cause: Any = outcome.error.__cause__
-                step = retries.next_attempt(policy, request.method, cause) if outcome.lost else None
+                step = (
+                    retries.next_attempt(policy, request.method, cause)
+                    if outcome.lost
+                    else None
+                )
             if step is None or step[1] > clock.deadline - time.monotonic():
                 break
             if isinstance(outcome, RESTResponse):
@@ -129,41 +157,69 @@ class RESTClientObject:
     def _choose_policy(self) -> urllib3.Retry:
         """Return the user's own policy, or ours, which makes one attempt while the service seems to be down."""
         chosen = self.configuration.retries
-        return retries.Backoff(0 if self._service_down else chosen) if isinstance(chosen, int) else chosen
+        return (
+            retries.Backoff(0 if self._service_down else chosen)
+            if isinstance(chosen, int)
+            else chosen
+        )
 
-    def _attempt(self, request: Request, clock: Clock, attempts: int, preload: bool) -> RESTResponse | Failure:
+    def _attempt(
+        self, request: Request, clock: Clock, attempts: int, preload: bool
+    ) -> RESTResponse | Failure:
         """Send the request once."""
         started, method, url = time.monotonic(), request.method, request.url
         route = self._route(url)
         if route.exposed and request.secrets:
             self.check_secure(url)
-        options: dict[str, Any] = {"timeout": clock, "retries": _ONE_ATTEMPT, "preload_content": False}
+        options: dict[str, Any] = {
+            "timeout": clock,
+            "retries": _ONE_ATTEMPT,
+            "preload_content": False,
+        }
         response: Any = None
         end: object = None
         # The short way, unless our pool manager was replaced or mocked.
         ours = self.pool_manager is self._pools and not self._pools.is_patched()
-        send = route.urlopen if ours else functools.partial(self.pool_manager.request, redirect=False)
+        send = (
+            route.urlopen
+            if ours
+            else functools.partial(self.pool_manager.request, redirect=False)
+        )
         try:
-            response = send(method, url, body=reveal(request.body), headers=reveal_all(request.headers), **options)
+            response = send(
+                method,
+                url,
+                body=reveal(request.body),
+                headers=reveal_all(request.headers),
+                **options,
+            )
             status = end = response.status
             if status == PROXY_AUTHENTICATION and route.absolute:
                 return refuse_by_proxy(route.peer, PROXY_AUTHENTICATION)
             if route.peer.secrets:
                 request = request._replace(secrets=request.secrets + route.peer.secrets)
-            answer = RESTResponse(response, request, self.configuration.max_response_bytes)
+            answer = RESTResponse(
+                response, request, self.configuration.max_response_bytes
+            )
             if preload:
                 answer.read()
             else:
                 answer.explain = lambda error: (
-                    explain(error, route.peer, time.monotonic() - clock.start_connect()).error
+                    explain(
+                        error, route.peer, time.monotonic() - clock.start_connect()
+                    ).error
                 )
             response = None
             return answer
         except BaseException as error:  # noqa: BLE001  # the table has a place for every one
             end = type(error).__name__
-            if isinstance(error, OpenApiException) or not isinstance(error, Exception):  # Ctrl-C
+            if isinstance(error, OpenApiException) or not isinstance(
+                error, Exception
+            ):  # Ctrl-C
                 raise error.with_traceback(None) from error.__cause__
-            failure = explain(error, route.peer, time.monotonic() - clock.start_connect(), attempts)
+            failure = explain(
+                error, route.peer, time.monotonic() - clock.start_connect(), attempts
+            )
             end = type(failure.error).__name__
             if failure.lost:
                 self._pools.forget(route.origin)
@@ -179,7 +235,9 @@ class RESTClientObject:
         exposed = self._route(url).exposed
         if exposed and not self.configuration.allow_insecure_http:
             reason = f"credentials would be sent unencrypted to {exposed}"
-            raise ApiValueError(f"host: {reason}; use https, or allow_insecure_http=True if the network is safe")
+            raise ApiValueError(
+                f"host: {reason}; use https, or allow_insecure_http=True if the network is safe"
+            )
 
     def _route(self, url: str) -> Route:
         """Return the route for a URL, in the current process."""
@@ -188,26 +246,34 @@ class RESTClientObject:
             self._inherited.append(self._pools)
             self._pools.abandon()
             fresh = PoolManager(self.configuration)
-            self.pool_manager = fresh if self.pool_manager is self._pools else self.pool_manager
+            self.pool_manager = (
+                fresh if self.pool_manager is self._pools else self.pool_manager
+            )
             self._pools, self._pid = fresh, os.getpid()
         return self._pools.route_for(url)
 
     def _log(self, request: Request, end: object, started: float) -> None:
         """Write one line about an attempt: method, path, status or error, milliseconds."""
         spent = (time.monotonic() - started) * 1000.0
-        line = f"{request.method} {urlsplit(request.url).path or '/'} {end} {spent:.1f} ms"
+        line = (
+            f"{request.method} {urlsplit(request.url).path or '/'} {end} {spent:.1f} ms"
+        )
         logger.debug("%s", line)
         if self.configuration.debug:
             sys.stderr.write(f"at_client: {line}\n")
 
 
-def make_request(method: str, url: str, headers: dict[str, HeaderValue], body: Any, post_params: Any) -> Request:
+def make_request(
+    method: str, url: str, headers: dict[str, HeaderValue], body: Any, post_params: Any
+) -> Request:
     """Write the body as the `Content-Type` header says, and pick out what is secret."""
     secrets = pick_secrets(headers.values())
     if body is not None or post_params:
         content_type = reveal(pop_header(headers, "Content-Type"))
         body, headers["Content-Type"] = write_body(body, post_params, content_type)
-        hidden = pick_secrets(value for _, value in list_items("post_params", post_params))
+        hidden = pick_secrets(
+            value for _, value in list_items("post_params", post_params)
+        )
         body = seal(body) if hidden else body
         secrets += hidden
     return Request(method, url, headers, body, secrets)
@@ -216,9 +282,14 @@ def make_request(method: str, url: str, headers: dict[str, HeaderValue], body: A
 def follow_redirect(request: Request, response: RESTResponse, redirects: int) -> str:
     """Return the URL that a redirect leads to, after `redirects` others, or raise the error for it."""
     response.close()
-    target, fault = retries.resolve_redirect(request.method, request.url, response.getheader("Location"), redirects)
+    target, fault = retries.resolve_redirect(
+        request.method, request.url, response.getheader("Location"), redirects
+    )
     if fault:
         shown = redact_response(response)
         advice = "Check Configuration.host (AT_CLIENT_HOST)."
-        raise ApiException(http_resp=shown, message=f"{shown.status} from {shown.source}: {fault}. {advice}")
+        raise ApiException(
+            http_resp=shown,
+            message=f"{shown.status} from {shown.source}: {fault}. {advice}",
+        )
     return target

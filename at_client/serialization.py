@@ -55,7 +55,9 @@ def sanitize(field: str, value: Any, write: Callable[[Any], Any] = _reduce) -> A
     try:
         return write(value)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ApiTypeError(f"{field} cannot be written as JSON: {type(value).__name__}") from error
+        raise ApiTypeError(
+            f"{field} cannot be written as JSON: {type(value).__name__}"
+        ) from error
 
 
 def write_text(field: str, value: Any) -> str:
@@ -67,11 +69,15 @@ def _write(value: Any) -> str:
     value = _reduce(value)
     if isinstance(value, bool | dict | list | tuple):
         value = json.dumps(value, ensure_ascii=False)
-    data = value if isinstance(value, bytes) else str(value).encode()  # half a surrogate pair is no character
+    data = (
+        value if isinstance(value, bytes) else str(value).encode()
+    )  # half a surrogate pair is no character
     return data.decode()
 
 
-def write_items(params: Params | None, collection_formats: Formats = None) -> Iterator[tuple[str, list[str], str]]:
+def write_items(
+    params: Params | None, collection_formats: Formats = None
+) -> Iterator[tuple[str, list[str], str]]:
     """Write each parameter as its name, the items of its value, and what joins them; `None` has no items.
 
     Examples:
@@ -80,10 +86,18 @@ def write_items(params: Params | None, collection_formats: Formats = None) -> It
     """
     for name, value in list_items("parameters", params):
         several = isinstance(value, list | tuple | set | frozenset)
-        style = str((collection_formats or {}).get(name, "multi")) if several else "multi"
+        style = (
+            str((collection_formats or {}).get(name, "multi")) if several else "multi"
+        )
         if style not in DELIMITERS:
-            raise ApiValueError(f"collection format of {name} must be {', '.join(DELIMITERS)}; not {style!r}")
-        items = [write_text(name, item) for item in (value if several else [value]) if item is not None]
+            raise ApiValueError(
+                f"collection format of {name} must be {', '.join(DELIMITERS)}; not {style!r}"
+            )
+        items = [
+            write_text(name, item)
+            for item in (value if several else [value])
+            if item is not None
+        ]
         yield name, items, DELIMITERS[style]
 
 
@@ -96,17 +110,28 @@ def list_items(field: str, params: Any) -> list[tuple[str, Any]]:
         for name, _ in items:
             name.encode()  # half a surrogate pair is no character
     except (AttributeError, TypeError, ValueError):
-        raise ApiTypeError(f"{field} must be a mapping or pairs, with names that are text") from None
+        raise ApiTypeError(
+            f"{field} must be a mapping or pairs, with names that are text"
+        ) from None
     return items
 
 
-def join_lists(params: dict[str, Any], collection_formats: Mapping[str, str]) -> dict[str, Any]:
+def join_lists(
+    params: dict[str, Any], collection_formats: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the lists that have a collection format; without a name to repeat, `multi` is `csv`."""
-    lists = {name: value for name, value in params.items() if name in collection_formats}
-    return params | {name: (mark or ",").join(items) for name, items, mark in write_items(lists, collection_formats)}
+    lists = {
+        name: value for name, value in params.items() if name in collection_formats
+    }
+    return params | {
+        name: (mark or ",").join(items)
+        for name, items, mark in write_items(lists, collection_formats)
+    }
 
 
-def write_path(template: Any, params: Params | None, collection_formats: Formats = None) -> str:
+def write_path(
+    template: Any, params: Params | None, collection_formats: Formats = None
+) -> str:
     """Fill the placeholders of a path, percent-encoding whatever could mean something else (RFC 3986 section 2).
 
     Raises:
@@ -117,16 +142,28 @@ def write_path(template: Any, params: Params | None, collection_formats: Formats
         >>> write_path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
-    if not isinstance(template, str) or template[:1] != "/" or "?" in template or "#" in template:
-        raise ApiValueError("resource_path must be a str that starts with a slash, without a query or a fragment")
+    if (
+        not isinstance(template, str)
+        or template[:1] != "/"
+        or "?" in template
+        or "#" in template
+    ):
+        raise ApiValueError(
+            "resource_path must be a str that starts with a slash, without a query or a fragment"
+        )
     if "{" not in template:
         return template
-    values = {name: (mark or ",").join(items) for name, items, mark in write_items(params, collection_formats)}
+    values = {
+        name: (mark or ",").join(items)
+        for name, items, mark in write_items(params, collection_formats)
+    }
 
     def fill(placeholder: re.Match[str]) -> str:
         value = values.get(placeholder[1], "")
         if value in ("", ".", ".."):
-            raise ApiValueError(f"path parameter {placeholder[1]} must be given, and not be empty, '.' or '..'")
+            raise ApiValueError(
+                f"path parameter {placeholder[1]} must be given, and not be empty, '.' or '..'"
+            )
         return quote(value, safe="")
 
     return re.sub(r"\{([^{}]*)\}", fill, template)
@@ -134,7 +171,11 @@ def write_path(template: Any, params: Params | None, collection_formats: Formats
 
 def check_method(method: Any) -> str:
     """Return a method in capitals (RFC 9110 section 9.1)."""
-    if not isinstance(method, str) or not method.isascii() or not method.replace("-", "").isalnum():
+    if (
+        not isinstance(method, str)
+        or not method.isascii()
+        or not method.replace("-", "").isalnum()
+    ):
         raise ApiValueError("method must be a single word, such as GET")
     return method.upper()
 
@@ -154,7 +195,9 @@ def write_query(params: Params | None, collection_formats: Formats = None) -> st
     return "&".join(pairs)
 
 
-def write_body(body: Any, post_params: Params | None, content_type: str | None) -> tuple[bytes | str, str]:
+def write_body(
+    body: Any, post_params: Params | None, content_type: str | None
+) -> tuple[bytes | str, str]:
     """Write the body of a request that has one, and return it with its content type.
 
     Args:
@@ -169,21 +212,34 @@ def write_body(body: Any, post_params: Params | None, content_type: str | None) 
     """
     if post_params:
         if body is not None:
-            raise ApiValueError("body and post_params exclude each other; give one of them")
+            raise ApiValueError(
+                "body and post_params exclude each other; give one of them"
+            )
         if (content_type or "").startswith(MULTIPART):
             fields = list_items("post_params", post_params)
-            parts = [(name, value if isinstance(value, tuple) else write_text(name, value)) for name, value in fields]
+            parts = [
+                (name, value if isinstance(value, tuple) else write_text(name, value))
+                for name, value in fields
+            ]
             return urllib3.encode_multipart_formdata(parts)
         if content_type not in (None, FORM):
-            raise ApiValueError(f"a form is sent as {FORM} or {MULTIPART}, not as {content_type}")
-        return urlencode([(name, items) for name, items, _ in write_items(post_params)], doseq=True), FORM
+            raise ApiValueError(
+                f"a form is sent as {FORM} or {MULTIPART}, not as {content_type}"
+            )
+        return urlencode(
+            [(name, items) for name, items, _ in write_items(post_params)], doseq=True
+        ), FORM
     if isinstance(body, bytes):
         return body, content_type or BYTES
     if content_type is None or is_json(content_type):
-        return sanitize("body", body, lambda raw: to_json(_reduce(raw), inf_nan_mode="constants")), content_type or JSON
+        return sanitize(
+            "body", body, lambda raw: to_json(_reduce(raw), inf_nan_mode="constants")
+        ), content_type or JSON
     if isinstance(body, str):
         return write_text("body", body).encode(), content_type
-    raise ApiValueError(f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes")
+    raise ApiValueError(
+        f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes"
+    )
 
 
 def read_files(files: Any) -> list[tuple[str, tuple[str, bytes, str]]]:
@@ -195,16 +251,23 @@ def read_files(files: Any) -> list[tuple[str, tuple[str, bytes, str]]]:
     fields = []
     for field, value in list_items("files", files):
         for file in value if isinstance(value, list) else [value]:
-            name, data = file if isinstance(file, tuple) and len(file) == 2 else (field, file)
+            name, data = (
+                file if isinstance(file, tuple) and len(file) == 2 else (field, file)
+            )
             if isinstance(data, str | os.PathLike):
                 path = Path(check_file(field, data))
                 name, data = path.name, path.read_bytes()
             if not isinstance(name, str) or not isinstance(data, bytes):
-                raise ApiTypeError(f"{field} must be a path, bytes, (file name, bytes), or a list of these")
+                raise ApiTypeError(
+                    f"{field} must be a path, bytes, (file name, bytes), or a list of these"
+                )
             fields.append((field, (name, data, mimetypes.guess_type(name)[0] or BYTES)))
     return fields
 
 
 def is_json(content_type: str | None) -> bool:
     """Return whether a media type is JSON, by name or by suffix (RFC 6839 section 3.1)."""
-    return re.match(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)", content_type or "") is not None
+    return (
+        re.match(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)", content_type or "")
+        is not None
+    )

@@ -21,10 +21,15 @@ PAGE = processes.HOME / "docs" / "performance.md"
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        "python -m benchmarks", description="Measure the client against its peers, side by side."
+        "python -m benchmarks",
+        description="Measure the client against its peers, side by side.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none for all")
-    parser.add_argument("--quick", action="store_true", help="show that everything works, in seconds")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none for all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="show that everything works, in seconds"
+    )
     parser.add_argument(
         "--write",
         nargs="?",
@@ -47,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if unknown := sorted(set(arguments.names) - set(NAMES)):
-        parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(NAMES)}")
+        parser.error(
+            f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(NAMES)}"
+        )
     generated = arguments.generated.resolve() if arguments.generated else None
     processes.keep_bytecode()
     with server.running() as url:

@@ -31,5 +31,7 @@ def run(contest: Contest) -> Table:
         by_name = {contender.name: contender for contender in started}
         for contender in started:  # connections are made, caches filled
             contender.measure("calls", calls=calls)
-        figures = rounds(names, turns, lambda name: by_name[name].measure("calls", calls=calls))
+        figures = rounds(
+            names, turns, lambda name: by_name[name].measure("calls", calls=calls)
+        )
     return costs("One call", "µs", figures, contest.absent())

@@ -102,7 +102,9 @@ def contenders(contest: Contest, names: Sequence[str]) -> Iterator[list[Contende
         ]
 
 
-def rounds(names: Sequence[str], count: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
+def rounds(
+    names: Sequence[str], count: int, measure: Callable[[str], float]
+) -> dict[str, list[float]]:
     """Measure every contender once a round, beginning with another one each time.
 
     Returns:
@@ -118,10 +120,15 @@ def rounds(names: Sequence[str], count: int, measure: Callable[[str], float]) ->
 
 def ratio(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> float:
     """Compare two contenders: the median over the rounds of one's figure over the other's."""
-    return statistics.median(mine / theirs for mine, theirs in zip(figures[name], figures[other], strict=True))
+    return statistics.median(
+        mine / theirs
+        for mine, theirs in zip(figures[name], figures[other], strict=True)
+    )
 
 
-def ratio_text(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> str:
+def ratio_text(
+    figures: dict[str, list[float]], name: str, other: str = YARDSTICK
+) -> str:
     """Write a ratio for a table; a dash if the other one did not take part."""
     return f"{ratio(figures, name, other):.2f}" if other in figures else "-"
 
@@ -129,7 +136,13 @@ def ratio_text(figures: dict[str, list[float]], name: str, other: str = YARDSTIC
 def costs(what: str, unit: str, figures: dict[str, list[float]], note: str) -> Table:
     """Lay out what something costs each contender, beside the two that all are compared with."""
     return Table(
-        (what, f"best, {unit}", f"median, {unit}", "to urllib3 by hand", "to openapi-generator"),
+        (
+            what,
+            f"best, {unit}",
+            f"median, {unit}",
+            "to urllib3 by hand",
+            "to openapi-generator",
+        ),
         [
             (
                 PEERS[name].title,

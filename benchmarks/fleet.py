@@ -60,7 +60,11 @@ def simulate(clients: int, interval: float, share: float, *, flag: bool) -> Load
         while now < OUTAGE_SECONDS:
             sent, succeeded, now = _call(now, 0 if flag and down else RETRIES, share)
             down = not succeeded
-            calls, requests, successes = calls + 1, requests + sent, successes + succeeded
+            calls, requests, successes = (
+                calls + 1,
+                requests + sent,
+                successes + succeeded,
+            )
             due += interval
             now = max(now, due)
     return Load(calls, requests, successes)
@@ -86,12 +90,17 @@ def run(contest: Contest) -> Table:
     for outage, share in OUTAGES.items():
         for interval in INTERVALS:
             clients = interval * (1 if contest.quick else CALLS_A_SECOND)
-            loads = [simulate(clients, interval, share, flag=flag) for flag in (False, True)]
+            loads = [
+                simulate(clients, interval, share, flag=flag) for flag in (False, True)
+            ]
             rows.append(
                 (
                     f"{interval} s, {outage}",
                     *(f"{load.requests / load.calls:.2f}" for load in loads),
-                    *(f"{load.successes / load.calls:.0%}".replace("%", " %") for load in loads),
+                    *(
+                        f"{load.successes / load.calls:.0%}".replace("%", " %")
+                        for load in loads
+                    ),
                 )
             )
     return Table(

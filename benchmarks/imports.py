@@ -71,7 +71,11 @@ def cost(contest: Contest, name: str) -> Cost:
 def run(contest: Contest) -> Table:
     """Run every statement in turns."""
     turns = 1 if contest.quick else 25
-    names = [name for name in STATEMENTS if name != GENERATED or contest.generated is not None]
+    names = [
+        name
+        for name in STATEMENTS
+        if name != GENERATED or contest.generated is not None
+    ]
     last: dict[str, Cost] = {}
 
     def measure(name: str) -> float:
@@ -80,10 +84,18 @@ def run(contest: Contest) -> Table:
 
     figures = rounds(names, turns, measure)
     return Table(
-        ("In a fresh process", "CPU, ms", "modules", "of these", "to openapi-generator"),
+        (
+            "In a fresh process",
+            "CPU, ms",
+            "modules",
+            "of these",
+            "to openapi-generator",
+        ),
         [
             (
-                "`import` of the client by openapi-generator" if name == GENERATED else name,
+                "`import` of the client by openapi-generator"
+                if name == GENERATED
+                else name,
                 f"{statistics.median(figures[name]):.1f}",
                 str(last[name].modules),
                 ", ".join(last[name].heavy) or "-",

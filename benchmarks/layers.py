@@ -93,6 +93,13 @@ def run(contest: Contest) -> Table:
             for contender in started:
                 costs[contender.name].update(contender.measure("layers", calls=calls))
     shown = [*LAYERS, SYSTEM]
-    rows = [(layer, *(f"{costs[name][layer] / turns:.0f}" for name in names)) for layer in shown]
+    rows = [
+        (layer, *(f"{costs[name][layer] / turns:.0f}" for name in names))
+        for layer in shown
+    ]
     rows.append(("all", *(f"{costs[name].total() / turns:.0f}" for name in names)))
-    return Table(("µs of one call", *(PEERS[name].title for name in names)), rows, contest.absent(*NAMES))
+    return Table(
+        ("µs of one call", *(PEERS[name].title for name in names)),
+        rows,
+        contest.absent(*NAMES),
+    )

@@ -20,12 +20,18 @@ NAMES = ("urllib3", "at_client", "generated")
 KIB = 1024
 
 
-def measure(call: Callable[[], object], calls: int, warm_up: int) -> tuple[float, float]:
+def measure(
+    call: Callable[[], object], calls: int, warm_up: int
+) -> tuple[float, float]:
     """Return by how many KiB the process has grown over the calls: as the system sees it, as Python does."""
-    return _growth(call, calls, warm_up, resident), _growth(call, calls, warm_up, allocated)
+    return _growth(call, calls, warm_up, resident), _growth(
+        call, calls, warm_up, allocated
+    )
 
 
-def _growth(call: Callable[[], object], calls: int, warm_up: int, size: Callable[[], int]) -> float:
+def _growth(
+    call: Callable[[], object], calls: int, warm_up: int, size: Callable[[], int]
+) -> float:
     if size is allocated:
         tracemalloc.start()
     for _ in range(warm_up):
@@ -58,9 +64,15 @@ def run(contest: Contest) -> Table:
     calls, warm_up = (20, 5) if contest.quick else (10_000, 1_000)
     names = contest.present(*NAMES)
     with contenders(contest, names) as started:
-        growth = {contender.name: contender.measure("memory", calls=calls, warm_up=warm_up) for contender in started}
+        growth = {
+            contender.name: contender.measure("memory", calls=calls, warm_up=warm_up)
+            for contender in started
+        }
     return Table(
         (f"After {calls:,} calls", "process, KiB", "Python objects, KiB"),
-        [(PEERS[name].title, *(f"{grown:+,.0f}" for grown in growth[name])) for name in names],
+        [
+            (PEERS[name].title, *(f"{grown:+,.0f}" for grown in growth[name]))
+            for name in names
+        ],
         contest.absent(*NAMES),
     )

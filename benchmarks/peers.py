@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 PATH = "/api/v1/credits"
 TOKEN = "made-up-token"  # noqa: S105  # any will do
 COOKIE = "made-up-cookie"
-HEADERS = {"Accept": "application/json", "Authorization": f"Bearer {TOKEN}", "Cookie": f"auth_token={COOKIE}"}
+HEADERS = {
+    "Accept": "application/json",
+    "Authorization": f"Bearer {TOKEN}",
+    "Cookie": f"auth_token={COOKIE}",
+}
 THREADS = 32
 """Connections that a pool must keep, for the benchmark with threads."""
 
@@ -120,7 +124,9 @@ class Peer(NamedTuple):
 
 
 PEERS = {
-    "http.client": Peer("`http.client` and `json`, no model", http_client, "http.client"),
+    "http.client": Peer(
+        "`http.client` and `json`, no model", http_client, "http.client"
+    ),
     "urllib3": Peer("urllib3 and pydantic by hand", urllib3_by_hand, "urllib3"),
     "at_client": Peer("**at_client**", at_client, "at_client"),
     "generated": Peer("openapi-generator", at_client, "at_client"),

@@ -25,7 +25,9 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
 
 
-def started(*arguments: str, ahead: Path | None = None, **options: Any) -> subprocess.Popen[str]:
+def started(
+    *arguments: str, ahead: Path | None = None, **options: Any
+) -> subprocess.Popen[str]:
     """Start another Python that finds `benchmarks` where this one did.
 
     Args:

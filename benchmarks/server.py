@@ -68,7 +68,9 @@ async def serve() -> None:
 @contextlib.contextmanager
 def running() -> Iterator[str]:
     """Run the server in a process of its own; gives its URL."""
-    with processes.started("-m", "benchmarks.server", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with processes.started(
+        "-m", "benchmarks.server", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
 

@@ -26,7 +26,10 @@ def markdown(table: Table) -> str:
     """Write a table in Markdown, columns aligned: words to the left, figures to the right."""
     lines = [table.head, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * width if place == 0 else "-" * (width - 1) + ":" for place, width in enumerate(widths)]
+    rule = [
+        "-" * width if place == 0 else "-" * (width - 1) + ":"
+        for place, width in enumerate(widths)
+    ]
     written = [
         " | ".join(
             cell.ljust(width) if place == 0 else cell.rjust(width)
@@ -39,7 +42,9 @@ def markdown(table: Table) -> str:
 
 def circumstances() -> str:
     """Say on which machine, with which versions and when this runs, in one line."""
-    versions = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
+    versions = [
+        f"{name} {version}" for name in LIBRARIES if (version := _version(name))
+    ]
     today = dt.datetime.now(dt.timezone.utc).date()
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}; "
@@ -73,5 +78,9 @@ def _version(name: str) -> str:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    named = re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else None
+    named = (
+        re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE)
+        if info.exists()
+        else None
+    )
     return named[1].strip() if named else platform.processor() or platform.machine()

@@ -44,9 +44,18 @@ def run(contest: Contest) -> Table:
         by_name = {contender.name: contender for contender in started}
         for contender in started:
             contender.measure("threads", calls=calls)
-        figures = rounds(names, turns, lambda name: by_name[name].measure("threads", calls=calls))
+        figures = rounds(
+            names, turns, lambda name: by_name[name].measure("threads", calls=calls)
+        )
     return Table(
         ("One client", "calls a second", "to urllib3 by hand"),
-        [(PEERS[name].title, f"{statistics.median(figures[name]):,.0f}", ratio_text(figures, name)) for name in names],
+        [
+            (
+                PEERS[name].title,
+                f"{statistics.median(figures[name]):,.0f}",
+                ratio_text(figures, name),
+            )
+            for name in names
+        ],
         contest.absent(*NAMES),
     )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.register_assert_rewrite("support")  # so that its checks hold under `python -O`, too
+pytest.register_assert_rewrite(
+    "support"
+)  # so that its checks hold under `python -O`, too
 
 from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.proxy import HttpProxy, http_proxy
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away every variable that would change where a call goes or whom it trusts."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-    others = ("ACCESS_TOKEN", "AT_CLIENT_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    others = (
+        "ACCESS_TOKEN",
+        "AT_CLIENT_HOST",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SSLKEYLOGFILE",
+    )
     for name in (*proxies, *map(str.upper, proxies), *others):
         monkeypatch.delenv(name, raising=False)
 
@@ -89,7 +97,9 @@ def open_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
 @pytest.fixture(scope="session")
 def locked_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
     """A real HTTP proxy that wants `PROXY_USER` and `PROXY_PASSWORD`."""
-    with http_proxy(tmp_path_factory.mktemp("locked-proxy"), PROXY_USER, PROXY_PASSWORD) as proxy:
+    with http_proxy(
+        tmp_path_factory.mktemp("locked-proxy"), PROXY_USER, PROXY_PASSWORD
+    ) as proxy:
         yield proxy
 
 
@@ -147,7 +157,9 @@ def project() -> Path:
 
 
 @pytest.fixture
-def endings(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Endings:
+def endings(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> Endings:
     """Play faults and check how calls end, with everything that is logged and printed."""
     from support.ending import Endings
 

@@ -49,7 +49,12 @@ def test_langchain(api: CreditsApi) -> None:
     assert tool.name == "get_credits"
     assert "credits" in tool.description
     assert tool.invoke({}).remaining == 750
-    call = {"type": "tool_call", "id": "1", "name": "get_credits", "args": {"timeout": 5}}
+    call = {
+        "type": "tool_call",
+        "id": "1",
+        "name": "get_credits",
+        "args": {"timeout": 5},
+    }
     assert "remaining=750" in tool.invoke(call).content
     assert asyncio.run(tool.ainvoke({})).remaining == 750
 
@@ -76,7 +81,9 @@ def test_pydantic_ai(api: CreditsApi) -> None:
     tool = pydantic_ai.Tool(api.get_credits)
     check_schema(tool.function_schema.json_schema)
     agent = pydantic_ai.Agent(pydantic_ai_test.TestModel(), tools=[tool])
-    assert '"remaining_credits":750' in agent.run_sync("How many credits are left?").output
+    assert (
+        '"remaining_credits":750' in agent.run_sync("How many credits are left?").output
+    )
 
 
 def test_a_failed_call_is_raised(service: Service, make_api: MakeApi) -> None:
@@ -89,7 +96,9 @@ def test_a_failed_call_is_raised(service: Service, make_api: MakeApi) -> None:
 
 
 @pytest.mark.usefixtures("event_loop")
-def test_every_block_runs(service: Service, monkeypatch: MonkeyPatch, capsys: CapSys) -> None:
+def test_every_block_runs(
+    service: Service, monkeypatch: MonkeyPatch, capsys: CapSys
+) -> None:
     """Every Python block of the page runs alone and prints what it shows; the server waits for nobody."""
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("AT_CLIENT_HOST", service.url)

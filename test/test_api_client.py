@@ -9,7 +9,14 @@ from unittest import mock
 
 import pytest
 
-from at_client import ApiClient, ApiTypeError, ApiValueError, Configuration, CreditResponse, CreditsApi
+from at_client import (
+    ApiClient,
+    ApiTypeError,
+    ApiValueError,
+    Configuration,
+    CreditResponse,
+    CreditsApi,
+)
 from at_client.exceptions import NotFoundException
 from at_client.headers import Secret
 from support.ending import good_call
@@ -31,16 +38,31 @@ def offline(make_client: MakeClient) -> ApiClient:
 def test_a_request_has_five_parts(offline: ApiClient) -> None:
     """Method, URL, headers, body and form fields, as generated code unpacks them; secrets are wrapped."""
     method, url, headers, body, fields = offline.param_serialize(
-        "post", "/v1/{id}", {"id": "a/b"}, {"q": [1, 2]}, {"X-One": 1}, {"when": None}, auth_settings=OAUTH
+        "post",
+        "/v1/{id}",
+        {"id": "a/b"},
+        {"q": [1, 2]},
+        {"X-One": 1},
+        {"when": None},
+        auth_settings=OAUTH,
     )
     assert (method, url) == ("POST", f"{OFFLINE}/v1/a%2Fb?q=1&q=2")
-    assert headers == {"User-Agent": "at-client/1.0.0", "X-One": 1, "Authorization": f"Bearer {TOKEN}"}
+    assert headers == {
+        "User-Agent": "at-client/1.0.0",
+        "X-One": 1,
+        "Authorization": f"Bearer {TOKEN}",
+    }
     assert isinstance(headers["Authorization"], Secret)
     assert (body, fields) == ({"when": None}, [])
 
 
-@pytest.mark.parametrize("way", [lambda made: pickle.loads(pickle.dumps(made)), copy.deepcopy])  # noqa: S301  # our own bytes
-def test_a_request_with_a_source_can_be_stored(wire: Wire, make_client: MakeClient, way: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize(
+    "way",
+    [lambda made: pickle.loads(pickle.dumps(made)), copy.deepcopy],  # noqa: S301
+)  # our own bytes
+def test_a_request_with_a_source_can_be_stored(
+    wire: Wire, make_client: MakeClient, way: Callable[[Any], Any]
+) -> None:
     """The source is asked when the request is sent, by the client that sends it."""
     client = make_client(wire.url, access_token=lambda: TOKEN)
     request = way(client.param_serialize("GET", "/api/v1/credits", auth_settings=OAUTH))
@@ -48,7 +70,9 @@ def test_a_request_with_a_source_can_be_stored(wire: Wire, make_client: MakeClie
     assert f"Authorization: Bearer {TOKEN}".encode() in wire.requests[0]
 
 
-def test_a_spied_manager_keeps_to_the_proxy(wire: Wire, make_client: MakeClient) -> None:
+def test_a_spied_manager_keeps_to_the_proxy(
+    wire: Wire, make_client: MakeClient
+) -> None:
     """Whatever looks at the requests of the manager changes nothing about their way."""
     client = make_client("http://127.0.0.2:9", proxy=wire.url)
     manager = client.rest_client.pool_manager
@@ -58,7 +82,9 @@ def test_a_spied_manager_keeps_to_the_proxy(wire: Wire, make_client: MakeClient)
     assert wire.requests[0].startswith(b"GET http://127.0.0.2:9/api/v1/credits ")
 
 
-def test_the_pool_manager_serves_other_urls(wire: Wire, make_client: MakeClient) -> None:
+def test_the_pool_manager_serves_other_urls(
+    wire: Wire, make_client: MakeClient
+) -> None:
     """It is urllib3's, redirects included."""
     manager = make_client(wire.url).rest_client.pool_manager
     wire.play(reply(answer(b"", 302, headers=[("Location", "/elsewhere")])))
@@ -73,8 +99,16 @@ def test_any_object_plays_a_response(offline: ApiClient) -> None:
     unread.read.side_effect = lambda: setattr(unread, "data", CREDITS_BODY)
     read = mock.Mock(status=200, reason="OK", data=CREDITS_BODY.decode(), headers={})
     for made in (unread, read):
-        assert offline.response_deserialize(made, {"200": CreditResponse}).data.remaining == 750
-    old = SimpleNamespace(status=404, reason="gone", data=b'{"detail": "x"}', getheaders=lambda: {"A": "b"})
+        assert (
+            offline.response_deserialize(made, {"200": CreditResponse}).data.remaining
+            == 750
+        )
+    old = SimpleNamespace(
+        status=404,
+        reason="gone",
+        data=b'{"detail": "x"}',
+        getheaders=lambda: {"A": "b"},
+    )
     with pytest.raises(NotFoundException) as caught:
         offline.response_deserialize(old)
     assert (caught.value.headers, caught.value.reason) == ({"A": "b"}, "gone")
@@ -84,7 +118,10 @@ def test_small_steps_of_generated_code(offline: ApiClient) -> None:
     """A client writes models as the wire has them, and shows its configuration."""
     models = [CreditResponse.from_dict(CREDITS)]
     assert offline.sanitize_for_serialization({"c": models}) == {"c": [CREDITS]}
-    assert repr(offline) == f"ApiClient(Configuration(host='{OFFLINE}', access_token=Secret('***')))"
+    assert (
+        repr(offline)
+        == f"ApiClient(Configuration(host='{OFFLINE}', access_token=Secret('***')))"
+    )
 
 
 def test_wrong_steps_are_refused(wire: Wire, make_client: MakeClient) -> None:
@@ -95,13 +132,25 @@ def test_wrong_steps_are_refused(wire: Wire, make_client: MakeClient) -> None:
         (lambda: write(5, "/"), ApiValueError, "method"),  # type: ignore[arg-type]
         (lambda: write("GET", "credits"), ApiValueError, "path"),
         (lambda: write("GET", "/", _host="nowhere"), ApiValueError, "_host"),
-        (lambda: write("GET", "/", _host="http://x.example", _request_auth=BY_QUERY), ApiValueError, "x.example"),
+        (
+            lambda: write("GET", "/", _host="http://x.example", _request_auth=BY_QUERY),
+            ApiValueError,
+            "x.example",
+        ),
         (lambda: write("GET", "/", _request_auth=[1]), ApiTypeError, "_request_auth"),  # type: ignore[arg-type]
         (lambda: send("GET", "ftp://x"), ApiValueError, "url"),
         (lambda: send("GET", 5), ApiTypeError, "url"),  # type: ignore[arg-type]
         (lambda: send("GET", wire.url, {"X-Key": "tök"}), ApiValueError, "X-Key"),
-        (lambda: ApiClient(OFFLINE), ApiTypeError, "configuration must be a Configuration"),  # type: ignore[arg-type]
-        (lambda: CreditsApi(Configuration()), ApiTypeError, "api_client must be an ApiClient"),  # type: ignore[arg-type]
+        (
+            lambda: ApiClient(OFFLINE),
+            ApiTypeError,
+            "configuration must be a Configuration",
+        ),  # type: ignore[arg-type]
+        (
+            lambda: CreditsApi(Configuration()),
+            ApiTypeError,
+            "api_client must be an ApiClient",
+        ),  # type: ignore[arg-type]
     ):
         with pytest.raises(error, match=says):
             use()

@@ -48,7 +48,9 @@ def home(tmp_path: Path, monkeypatch: MonkeyPatch) -> Path:
 def run(home: Path, *arguments: str) -> str:
     """Run the command briefly, and give what it prints."""
     command = [sys.executable, "-m", "benchmarks", "--quick", *arguments]
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(
+        command, cwd=home, capture_output=True, text=True, check=False, timeout=55
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -73,7 +75,11 @@ def test_contenders_stand_side_by_side(name: str, home: Path) -> None:
     """Each contender has a row with its ratios, our client among them; who is missing is named."""
     shown = run(home, name, "--generated", contender(home))
     table = {row[0]: row[1:] for row in rows(shown)}
-    others = {"`http.client` and `json`, no model", "urllib3 and pydantic by hand", "openapi-generator"}
+    others = {
+        "`http.client` and `json`, no model",
+        "urllib3 and pydantic by hand",
+        "openapi-generator",
+    }
     assert {"**at_client**", *others} <= set(table)
     assert table["urllib3 and pydantic by hand"][2] == "1.00"
     assert table["openapi-generator"][3] == "1.00"
@@ -86,14 +92,20 @@ def test_contenders_stand_side_by_side(name: str, home: Path) -> None:
 def test_one_client_by_itself(name: str, home: Path) -> None:
     """Those that look into a client compare it with the call by hand; without a generated one it is left out."""
     shown = run(home, name)
-    assert {"urllib3 and pydantic by hand", "**at_client**"} <= {cell for row in rows(shown) for cell in row}
+    assert {"urllib3 and pydantic by hand", "**at_client**"} <= {
+        cell for row in rows(shown) for cell in row
+    }
     assert "Not installed, so left out: generated." in shown
 
 
 def test_what_is_imported(home: Path) -> None:
     """The package and the help of the command line load neither of the big libraries."""
     table = {row[0]: row[1:] for row in rows(run(home, "imports"))}
-    for light in ("`import at_client`", "`python -m at_client --version`", "`python -m at_client --help`"):
+    for light in (
+        "`import at_client`",
+        "`python -m at_client --version`",
+        "`python -m at_client --help`",
+    ):
         assert table[light][2] == "-"
     assert table["`at_client.Configuration()`"][2] == "urllib3"
     assert table["`at_client.CreditsApi`"][2] == "pydantic, urllib3"
@@ -108,13 +120,19 @@ def test_tables_go_between_their_markers(home: Path) -> None:
     assert text.startswith("before\n<!-- threads -->\n\n| One client ")
     assert text.endswith("\n\n<!-- /threads -->\nafter\n")
     assert "old" not in text
-    assert {"urllib3 and pydantic by hand", "**at_client**"} <= {cell for row in rows(text) for cell in row}
-    assert re.search(r"cores, \w+ .*; \w+ 3\.\d+\.\d+, urllib3 \d.*, pydantic \d.*; 20\d\d-", text)
+    assert {"urllib3 and pydantic by hand", "**at_client**"} <= {
+        cell for row in rows(text) for cell in row
+    }
+    assert re.search(
+        r"cores, \w+ .*; \w+ 3\.\d+\.\d+, urllib3 \d.*, pydantic \d.*; 20\d\d-", text
+    )
 
 
 def test_unknown_names_are_refused(home: Path) -> None:
     """A benchmark that does not exist is wrong usage."""
-    with pytest.raises(AssertionError, match="there is no benchmark cals; choose from calls, "):
+    with pytest.raises(
+        AssertionError, match="there is no benchmark cals; choose from calls, "
+    ):
         run(home, "cals")
 
 
@@ -122,23 +140,31 @@ def test_page_has_every_table() -> None:
     """The page about performance has a filled place for each benchmark."""
     text = PAGE.read_text(encoding="utf-8")
     for name in NAMES:
-        assert re.search(rf"<!-- {name} -->\n\n\| .*\n\n<!-- /{name} -->", text, re.DOTALL), name
+        assert re.search(
+            rf"<!-- {name} -->\n\n\| .*\n\n<!-- /{name} -->", text, re.DOTALL
+        ), name
 
 
 @pytest.fixture
 def fleet(home: Path, monkeypatch: MonkeyPatch) -> Any:
     """The simulation, in this very process."""
     monkeypatch.syspath_prepend(str(home))
-    monkeypatch.setattr(sys, "modules", {**sys.modules})  # and out of the way afterwards
+    monkeypatch.setattr(
+        sys, "modules", {**sys.modules}
+    )  # and out of the way afterwards
     return importlib.import_module("benchmarks.fleet")
 
 
 def test_fleet_on_the_page(fleet: Any) -> None:
     """The figures of the simulation are the ones on the page: they depend on nothing but our own rules."""
-    contest = importlib.import_module("benchmarks.contest").Contest("", quick=False, generated=None)
+    contest = importlib.import_module("benchmarks.contest").Contest(
+        "", quick=False, generated=None
+    )
     table = fleet.run(contest)
     shown = importlib.import_module("benchmarks.tables").markdown(table)
-    assert f"<!-- fleet -->\n\n{shown}\n\n<!-- /fleet -->" in PAGE.read_text(encoding="utf-8")
+    assert f"<!-- fleet -->\n\n{shown}\n\n<!-- /fleet -->" in PAGE.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_fleet_that_always_retries(fleet: Any) -> None:

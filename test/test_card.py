@@ -27,9 +27,17 @@ def test_a_card_shows_what_the_service_said() -> None:
     """What remains, a labelled bar, plan and reset are shown, and what the service did not say is not."""
     card = parse(250, plan_tier="pro", reset_date="2026-12-01")
     used = "250 of 1,000 used (25 %)"
-    assert "".join(card.itertext()) == f"Agent Toolkit credits, pro plan750 left{used}Resets 2026-12-01"
-    assert [bar.get("aria-label") for bar in card.iter() if bar.get("role") == "img"] == [used]
-    assert "".join(parse(0).itertext()) == "Agent Toolkit credits1,000 left0 of 1,000 used (0 %)"
+    assert (
+        "".join(card.itertext())
+        == f"Agent Toolkit credits, pro plan750 left{used}Resets 2026-12-01"
+    )
+    assert [
+        bar.get("aria-label") for bar in card.iter() if bar.get("role") == "img"
+    ] == [used]
+    assert (
+        "".join(parse(0).itertext())
+        == "Agent Toolkit credits1,000 left0 of 1,000 used (0 %)"
+    )
 
 
 @pytest.mark.parametrize("field", ["plan_tier", "reset_date"])
@@ -42,7 +50,16 @@ def test_what_the_service_wrote_is_escaped(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "colour"), [(0, GREEN), (749, GREEN), (750, YELLOW), (899, YELLOW), (900, RED), (999, RED), (1200, RED)]
+    ("used", "colour"),
+    [
+        (0, GREEN),
+        (749, GREEN),
+        (750, YELLOW),
+        (899, YELLOW),
+        (900, RED),
+        (999, RED),
+        (1200, RED),
+    ],
 )
 def test_the_colour_says_how_much_is_used(used: int, colour: str) -> None:
     """Green, yellow, red, at the parts where the terminal's bar changes too; the text says the same."""
@@ -50,7 +67,9 @@ def test_the_colour_says_how_much_is_used(used: int, colour: str) -> None:
     assert f"({min(used // 10, 100)} %)" in make(used)
 
 
-@pytest.mark.parametrize(("paper", "ink"), [("#ffffff", "#000000"), ("#111111", "#dddddd")])
+@pytest.mark.parametrize(
+    ("paper", "ink"), [("#ffffff", "#000000"), ("#111111", "#dddddd")]
+)
 def test_a_browser_draws_the_bar(tmp_path: Path, paper: str, ink: str) -> None:
     """Of the bar's width, the used part is painted; light and dark pages keep their own background."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -58,16 +77,29 @@ def test_a_browser_draws_the_bar(tmp_path: Path, paper: str, ink: str) -> None:
         pytest.skip("no Chromium here; on Debian: apt-get install chromium")
     page, shot = tmp_path / "card.html", tmp_path / "shot.png"
     style = f"margin:0;background:{paper};color:{ink}"
-    page.write_text(f'<!doctype html><meta charset="utf-8"><body style="{style}">{make(250)}')
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><body style="{style}">{make(250)}'
+    )
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars --disable-sync"
     flags += " --disable-background-networking --disable-component-update --window-size=480,200"
-    command = [chromium, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}"]
-    subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=50)
+    command = [
+        chromium,
+        *flags.split(),
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--screenshot={shot}",
+    ]
+    subprocess.run(
+        [*command, page.as_uri()], check=True, capture_output=True, timeout=50
+    )
     with Image.open(shot) as drawn:
         picture = drawn.convert("RGB")
     rows = [picture.crop((0, y, 480, y + 1)).getcolors(480) for y in range(200)]
-    painted = [dict(map(reversed, row or ())).get(ImageColor.getrgb(GREEN), 0) for row in rows]
+    painted = [
+        dict(map(reversed, row or ())).get(ImageColor.getrgb(GREEN), 0) for row in rows
+    ]
     # Of 26em of 16 px a quarter, without the frame of the bar.
     assert 95 <= max(painted) <= 104
-    assert 6 <= sum(count > 90 for count in painted) <= 12, "the bar is about half a line high"
+    assert 6 <= sum(count > 90 for count in painted) <= 12, (
+        "the bar is about half a line high"
+    )
     assert picture.getpixel((478, 198)) == ImageColor.getrgb(paper)

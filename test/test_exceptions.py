@@ -48,7 +48,11 @@ STATUSES: dict[type[ApiException], list[int]] = {
 }
 """The statuses that a class stands for."""
 
-PUBLIC = [kind for name, kind in vars(exceptions).items() if name[0] != "_" and isinstance(kind, type)]
+PUBLIC = [
+    kind
+    for name, kind in vars(exceptions).items()
+    if name[0] != "_" and isinstance(kind, type)
+]
 KINDS = [kind for kind in PUBLIC if issubclass(kind, OpenApiException)]
 
 
@@ -75,9 +79,14 @@ LIST = [
 
 def test_the_tree_is_the_published_one() -> None:
     """Every class stands where the docstring of the module draws it."""
-    found = {kind.__name__: [each.__name__ for each in kind.__mro__ if each in KINDS] for kind in KINDS}
+    found = {
+        kind.__name__: [each.__name__ for each in kind.__mro__ if each in KINDS]
+        for kind in KINDS
+    }
     line: list[str] = []
-    for indent, name in re.findall(r"^([ │├└─]*)(\w+)(?:$|  | \()", exceptions.__doc__ or "", re.MULTILINE):
+    for indent, name in re.findall(
+        r"^([ │├└─]*)(\w+)(?:$|  | \()", exceptions.__doc__ or "", re.MULTILINE
+    ):
         line[len(indent) // 4 :] = [name]
         assert found.pop(name) == line[::-1]
     assert found == {}
@@ -95,11 +104,17 @@ def test_the_class_for_a_status(kind: type[ApiException]) -> None:
         assert (type(caught.value), caught.value.status) == (kind, status)
 
 
-SET_TOKEN = "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired."
-OTHER_ACCOUNT = "The access token does not allow this; use one from an account that has permission."
+SET_TOKEN = (
+    "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired."
+)
+OTHER_ACCOUNT = (
+    "The access token does not allow this; use one from an account that has permission."
+)
 SERVICE = "The service failed; try again later."
 RIGHT_HOST = "Check AT_CLIENT_HOST or Configuration.host, its path prefix included."
-LOOK_AGAIN = "The account was changed in the meantime; check its current state, then try again."
+LOOK_AGAIN = (
+    "The account was changed in the meantime; check its current state, then try again."
+)
 
 ROWS: list[tuple[OpenApiException, str]] = [
     # Arguments and settings.
@@ -113,7 +128,10 @@ ROWS: list[tuple[OpenApiException, str]] = [
     # No response.
     (ApiException(), "The call failed"),
     (ApiException(status=None, reason=""), "The call failed"),
-    (ApiException(reason="api.example.com:443: refused."), "api.example.com:443: refused."),
+    (
+        ApiException(reason="api.example.com:443: refused."),
+        "api.example.com:443: refused.",
+    ),
     (ApiTimeoutException(reason="too late."), "too late."),
     (ServiceException(500, message="All of it."), "All of it."),
     # A status alone says what to do; the reason of one made by hand is shown.
@@ -123,34 +141,77 @@ ROWS: list[tuple[OpenApiException, str]] = [
     (ForbiddenException(403), f"403 Forbidden. {OTHER_ACCOUNT}"),
     (NotFoundException(404), f"404 Not Found. {RIGHT_HOST}"),
     (ConflictException(409), f"409 Conflict. {LOOK_AGAIN}"),
-    (UnprocessableEntityException(422), f"422 {HTTPStatus(422).phrase}. Correct the parameter that it names."),
+    (
+        UnprocessableEntityException(422),
+        f"422 {HTTPStatus(422).phrase}. Correct the parameter that it names.",
+    ),
     (TooManyRequestsException(429), "429 Too Many Requests. Call less often."),
     (ServiceException(599), f"599. {SERVICE}"),
     (ApiException(418), "418 I'm a Teapot"),
     (ApiException(799), "799"),
     (ApiException(400, "Whatever it is"), "400 Whatever it is"),
     # How long to wait.
-    (ApiException(425, retry_after=1.5), "425 Too Early. The service asks you to wait 1.5 s."),
-    (ServiceException(599, retry_after=0.0), f"599. {SERVICE} The service asks you to wait 0 s."),
-    # Who answered, and what it said; the reason phrase is the registered one, whatever the server wrote.
-    (BadRequestException(http_resp=Answer(400, "Odd", source=SOURCE)), f"400 Bad Request from {SOURCE}"),
     (
-        UnauthorizedException(http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)),
+        ApiException(425, retry_after=1.5),
+        "425 Too Early. The service asks you to wait 1.5 s.",
+    ),
+    (
+        ServiceException(599, retry_after=0.0),
+        f"599. {SERVICE} The service asks you to wait 0 s.",
+    ),
+    # Who answered, and what it said; the reason phrase is the registered one, whatever the server wrote.
+    (
+        BadRequestException(http_resp=Answer(400, "Odd", source=SOURCE)),
+        f"400 Bad Request from {SOURCE}",
+    ),
+    (
+        UnauthorizedException(
+            http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)
+        ),
         f"401 Unauthorized from {SOURCE}: Not you. {SET_TOKEN}",
     ),
-    (ForbiddenException(403, body=detail("No.")), f"403 Forbidden: No. {OTHER_ACCOUNT}"),
-    (BadRequestException(400, body=detail(LIST)), "400 Bad Request: cookie.auth_token: Too long"),
-    (BadRequestException(400, body=detail(LIST[1:])), "400 Bad Request: query.0: Other"),
-    (ServiceException(502, body="<html><TITLE>502\nBad</TITLE>"), f"502 Bad Gateway: 502 Bad. {SERVICE}"),
+    (
+        ForbiddenException(403, body=detail("No.")),
+        f"403 Forbidden: No. {OTHER_ACCOUNT}",
+    ),
+    (
+        BadRequestException(400, body=detail(LIST)),
+        "400 Bad Request: cookie.auth_token: Too long",
+    ),
+    (
+        BadRequestException(400, body=detail(LIST[1:])),
+        "400 Bad Request: query.0: Other",
+    ),
+    (
+        ServiceException(502, body="<html><TITLE>502\nBad</TITLE>"),
+        f"502 Bad Gateway: 502 Bad. {SERVICE}",
+    ),
     # One line, whatever it is.
     (BadRequestException(400, body=detail(" a\r\n\tb  c. ")), "400 Bad Request: a b c"),
-    (BadRequestException(400, body=detail("a\x00\x1b[31mb")), "400 Bad Request: a [31mb"),
+    (
+        BadRequestException(400, body=detail("a\x00\x1b[31mb")),
+        "400 Bad Request: a [31mb",
+    ),
     (BadRequestException(400, body=detail("Größe")), "400 Bad Request: Größe"),
     (BadRequestException(400, body=detail("x" * 300)), f"400 Bad Request: {'x' * 300}"),
-    (BadRequestException(400, body=detail("x" * 301)), f"400 Bad Request: {'x' * 300}…"),
+    (
+        BadRequestException(400, body=detail("x" * 301)),
+        f"400 Bad Request: {'x' * 300}…",
+    ),
 ]
-SILENT = ["", "<html>Bad</html>", "{}", "[]", "7", "null", "[" * 200_000, '{"detail": 1' + "0" * 5000 + "}"]
-SILENT += map(detail, (None, "", 7, [], ["text"], [{"loc": 7, "msg": "x"}], [{"msg": "x"}]))
+SILENT = [
+    "",
+    "<html>Bad</html>",
+    "{}",
+    "[]",
+    "7",
+    "null",
+    "[" * 200_000,
+    '{"detail": 1' + "0" * 5000 + "}",
+]
+SILENT += map(
+    detail, (None, "", 7, [], ["text"], [{"loc": 7, "msg": "x"}], [{"msg": "x"}])
+)
 
 
 @pytest.mark.parametrize(("error", "says"), ROWS, ids=[says[:40] for _, says in ROWS])
@@ -168,9 +229,17 @@ def test_a_body_that_says_nothing(body: str) -> None:
 def test_an_argument_error_keeps_its_parts() -> None:
     """What the generator's classes carry is there to be read."""
     error = ApiTypeError("wrong", ["a"], (int, str), key_type=True)
-    assert (error.path_to_item, error.valid_classes, error.key_type) == (["a"], (int, str), True)
+    assert (error.path_to_item, error.valid_classes, error.key_type) == (
+        ["a"],
+        (int, str),
+        True,
+    )
     error = ApiTypeError("wrong")
-    assert (error.path_to_item, error.valid_classes, error.key_type) == (None, None, None)
+    assert (error.path_to_item, error.valid_classes, error.key_type) == (
+        None,
+        None,
+        None,
+    )
     assert ApiKeyError("wrong", ["a", 0]).path_to_item == ["a", 0]
 
 
@@ -179,24 +248,53 @@ def test_a_failed_call_keeps_its_parts() -> None:
     response = Answer(429, "Slow", {"Server": "x"}, b'{"a": "\xc3\xa4\xff"}', SOURCE)
     with pytest.raises(TooManyRequestsException, match=SOURCE) as caught:
         ApiException.from_response(http_resp=response)
-    parts = {"status": 429, "reason": "Slow", "headers": {"Server": "x"}, "body": '{"a": "ä\ufffd"}'}
+    parts = {
+        "status": 429,
+        "reason": "Slow",
+        "headers": {"Server": "x"},
+        "body": '{"a": "ä\ufffd"}',
+    }
     assert vars(caught.value) == {**parts, "data": None, "retry_after": None}
-    given = {"status": 0, "reason": "", "headers": {}, "body": "", "data": 7, "retry_after": 3.0}
+    given = {
+        "status": 0,
+        "reason": "",
+        "headers": {},
+        "body": "",
+        "data": 7,
+        "retry_after": 3.0,
+    }
     assert vars(ApiException(http_resp=response, **given)) == given
     assert vars(ApiException()) == {**dict.fromkeys(given), "status": 0}
     assert ApiException(http_resp=Answer(204)).body is None
 
 
 HEADERS = urllib3.HTTPHeaderDict([("Retry-After", "3"), ("X-Two", "a"), ("X-Two", "b")])
-PARTS: dict[str, Any] = {"body": detail("x"), "data": ErrorResponse(detail="x"), "headers": HEADERS}
+PARTS: dict[str, Any] = {
+    "body": detail("x"),
+    "data": ErrorResponse(detail="x"),
+    "headers": HEADERS,
+}
 ALL = [
     OpenApiException("plain"),
     ApiTypeError("wrong", ["a", 0], (int,), key_type=False),
-    *(kind("wrong", ["a", 0]) for kind in (ApiValueError, ApiKeyError, ApiAttributeError)),
-    *(kind(statuses[-1], "R", retry_after=3.0, **PARTS) for kind, statuses in STATUSES.items()),
-    ApiException(422, data=HTTPValidationError(detail="x"), message="Words of our own."),
-    *(kind(reason="refused.") for kind in (ApiConnectionException, ApiTimeoutException)),
-    ApiDecodeException(http_resp=Answer(200, "OK", HEADERS, b"<html>", SOURCE), message="HTML."),
+    *(
+        kind("wrong", ["a", 0])
+        for kind in (ApiValueError, ApiKeyError, ApiAttributeError)
+    ),
+    *(
+        kind(statuses[-1], "R", retry_after=3.0, **PARTS)
+        for kind, statuses in STATUSES.items()
+    ),
+    ApiException(
+        422, data=HTTPValidationError(detail="x"), message="Words of our own."
+    ),
+    *(
+        kind(reason="refused.")
+        for kind in (ApiConnectionException, ApiTimeoutException)
+    ),
+    ApiDecodeException(
+        http_resp=Answer(200, "OK", HEADERS, b"<html>", SOURCE), message="HTML."
+    ),
 ]
 
 
@@ -210,5 +308,9 @@ def test_every_error_pickles_whole(error: OpenApiException) -> None:
     for twin in (*twins, copy.copy(error), copy.deepcopy(error)):
         assert type(twin) is type(error)
         assert twin is not error
-        assert (str(twin), repr(twin), twin.args) == (str(error), repr(error), error.args)
+        assert (str(twin), repr(twin), twin.args) == (
+            str(error),
+            repr(error),
+            error.args,
+        )
         assert vars(twin) == vars(error)

@@ -65,35 +65,92 @@ PLAIN = f"the port does not speak TLS, perhaps plain http. {PORT}"
 TLS = "TLS failed: {}. Check the certificates and the TLS versions of both sides."
 HTTP = "no valid HTTP response."
 CERTIFICATE = "the TLS certificate was rejected: {}. "
-ISSUER = CERTIFICATE + "If you trust its issuer, set Configuration.ssl_ca_cert (or SSL_CERT_FILE) to its CA."
+ISSUER = (
+    CERTIFICATE
+    + "If you trust its issuer, set Configuration.ssl_ca_cert (or SSL_CERT_FILE) to its CA."
+)
 HOST = CERTIFICATE + "Check Configuration.host (AT_CLIENT_HOST)."
-CLOCK = CERTIFICATE + "Check this machine's clock; if it is right, the service needs a new certificate."
+CLOCK = (
+    CERTIFICATE
+    + "Check this machine's clock; if it is right, the service needs a new certificate."
+)
 EXPIRED = "certificate has expired"
-OF_POOLS = (lower.PoolError, lower.EmptyPoolError, lower.MaxRetryError, lower.HostChangedError)
-UNNAMED = (lower.TimeoutStateError, lower.ResponseError, queue.Empty, MemoryError, lower.InsecureRequestWarning)
+OF_POOLS = (
+    lower.PoolError,
+    lower.EmptyPoolError,
+    lower.MaxRetryError,
+    lower.HostChangedError,
+)
+UNNAMED = (
+    lower.TimeoutStateError,
+    lower.ResponseError,
+    queue.Empty,
+    MemoryError,
+    lower.InsecureRequestWarning,
+)
 
 FINAL: list[tuple[str, list[BaseException]]] = [
     (ISSUER.format("self-signed certificate"), [untrusted("self-signed certificate")]),
     (HOST.format(MISMATCH), [lower.SSLError(untrusted(f"{MISMATCH}."))]),
     (HOST.format("IP address mismatch"), [untrusted("IP address mismatch")]),
-    (HOST.format("hostname 'a' doesn't match"), each(CertificateError, says="hostname 'a' doesn't match")),
-    (CLOCK.format(EXPIRED), [lower.MaxRetryError(POOL, "/", lower.SSLError(untrusted(EXPIRED)))]),
-    (CLOCK.format("certificate is not yet valid"), [untrusted("certificate is not yet valid")]),
-    (PLAIN, [lower.SSLError(tls(reason)) for reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")]),
+    (
+        HOST.format("hostname 'a' doesn't match"),
+        each(CertificateError, says="hostname 'a' doesn't match"),
+    ),
+    (
+        CLOCK.format(EXPIRED),
+        [lower.MaxRetryError(POOL, "/", lower.SSLError(untrusted(EXPIRED)))],
+    ),
+    (
+        CLOCK.format("certificate is not yet valid"),
+        [untrusted("certificate is not yet valid")],
+    ),
+    (
+        PLAIN,
+        [
+            lower.SSLError(tls(reason))
+            for reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
+        ],
+    ),
     (TLS.format("NO_CIPHERS"), [lower.SSLError(tls("NO_CIPHERS"))]),
     (TLS.format("[SSL: None] words (_ssl.c:1000)"), [tls(None)]),
     (TLS.format("SSLError"), each(ssl.SSLError, lower.SSLError)),
     (TLS.format("syscall"), [ssl.SSLSyscallError(5, "syscall")]),
     (f"the port speaks TLS. {PORT}", each(NotHTTPError, says="the port speaks TLS")),
     (f"{HTTP[:-1]}: odd.", each(http.client.HTTPException, says="odd")),
-    (f"{HTTP[:-1]}: odd.", [lower.ProtocolError("x", http.client.HTTPException("odd"))]),
-    (HTTP, each(http.client.BadStatusLine, http.client.LineTooLong, http.client.InvalidURL)),
+    (
+        f"{HTTP[:-1]}: odd.",
+        [lower.ProtocolError("x", http.client.HTTPException("odd"))],
+    ),
+    (
+        HTTP,
+        each(
+            http.client.BadStatusLine, http.client.LineTooLong, http.client.InvalidURL
+        ),
+    ),
     (HTTP, each(http.client.UnknownProtocol, http.client.CannotSendRequest)),
     (HTTP, each(lower.InvalidHeader, lower.ResponseNotChunked, lower.ProtocolError)),
-    (HTTP, each(lower.DecodeError, lower.BodyNotHttplibCompatible, lower.LocationParseError, ValueError)),
-    (HTTP, [lower.HeaderParsingError([], "hidden"), UnicodeDecodeError("utf-8", b"x", 0, 1, "hidden")]),
+    (
+        HTTP,
+        each(
+            lower.DecodeError,
+            lower.BodyNotHttplibCompatible,
+            lower.LocationParseError,
+            ValueError,
+        ),
+    ),
+    (
+        HTTP,
+        [
+            lower.HeaderParsingError([], "hidden"),
+            UnicodeDecodeError("utf-8", b"x", 0, 1, "hidden"),
+        ],
+    ),
     *((f"the request failed ({kind.__name__}).", each(kind)) for kind in UNNAMED),
-    *((f"the request failed ({kind.__name__}).", [kind(POOL, "/")]) for kind in OF_POOLS),
+    *(
+        (f"the request failed ({kind.__name__}).", [kind(POOL, "/")])
+        for kind in OF_POOLS
+    ),
 ]
 """What no other attempt can mend: a sentence, and the errors that it is said of."""
 
@@ -101,26 +158,60 @@ SERVICE = "Check the service, and whether the proxy is allowed to reach it."
 CLOSED = "the connection was closed before the response was complete. Check the service and anything in between."
 IN_TLS = "the connection was closed during TLS."
 NAME = "could not resolve the host name (Name or service not known). Check its spelling and the network."
-NO_CONNECTION = "could not connect ({}). Check that the service is running and reachable."
+NO_CONNECTION = (
+    "could not connect ({}). Check that the service is running and reachable."
+)
 LATE = "; the call took 1.5 s. Check the service, or allow more with timeout."
 NO_RESPONSE = f"no complete response in time{LATE}"
 
 LOST: list[tuple[str, list[BaseException]]] = [
     (IN_TLS, [*(kind(8, "EOF") for kind in (ssl.SSLEOFError, ssl.SSLZeroReturnError))]),
     (IN_TLS, [lower.SSLError(ssl.SSLEOFError(8, "EOF"))]),
-    (NAME, [UNKNOWN_HOST, by(lower.NameResolutionError("x", CONNECTION, UNKNOWN_HOST), UNKNOWN_HOST)]),
-    (NO_CONNECTION.format("Connection refused"), [by(lower.NewConnectionError(CONNECTION, "x"), REFUSED)]),
-    (NO_CONNECTION.format("NewConnectionError"), [lower.NewConnectionError(CONNECTION, "odd")]),
+    (
+        NAME,
+        [
+            UNKNOWN_HOST,
+            by(lower.NameResolutionError("x", CONNECTION, UNKNOWN_HOST), UNKNOWN_HOST),
+        ],
+    ),
+    (
+        NO_CONNECTION.format("Connection refused"),
+        [by(lower.NewConnectionError(CONNECTION, "x"), REFUSED)],
+    ),
+    (
+        NO_CONNECTION.format("NewConnectionError"),
+        [lower.NewConnectionError(CONNECTION, "odd")],
+    ),
     (f"could not connect in time{LATE}", [lower.ConnectTimeoutError(CONNECTION, "x")]),
-    (NO_RESPONSE, [*each(lower.TimeoutError, TimeoutError), lower.ReadTimeoutError(POOL, "/", "x")]),
+    (
+        NO_RESPONSE,
+        [
+            *each(lower.TimeoutError, TimeoutError),
+            lower.ReadTimeoutError(POOL, "/", "x"),
+        ],
+    ),
     (NO_RESPONSE, [lower.ProtocolError("x", TimeoutError("timed out"))]),
-    (CLOSED, [RESET, ConnectionAbortedError(), BrokenPipeError(), lower.ProtocolError("Connection aborted.", RESET)]),
+    (
+        CLOSED,
+        [
+            RESET,
+            ConnectionAbortedError(),
+            BrokenPipeError(),
+            lower.ProtocolError("Connection aborted.", RESET),
+        ],
+    ),
     (CLOSED, each(http.client.RemoteDisconnected, StaleConnectionError)),
-    (CLOSED, [http.client.IncompleteRead(b"x", 7), lower.InvalidChunkLength(RESPONSE, b"x")]),
+    (
+        CLOSED,
+        [http.client.IncompleteRead(b"x", 7), lower.InvalidChunkLength(RESPONSE, b"x")],
+    ),
     (CLOSED, [CUT_SHORT, by(lower.ProtocolError("Connection broken"), CUT_SHORT)]),
     ("the client was closed during the call.", [lower.ClosedPoolError(POOL, "x")]),
     ("the connection failed (No route).", [OSError(errno.ENETUNREACH, "No route")]),
-    ("the connection failed (Too many files).", [lower.ProtocolError("x", OSError(errno.EMFILE, "Too many files"))]),
+    (
+        "the connection failed (Too many files).",
+        [lower.ProtocolError("x", OSError(errno.EMFILE, "Too many files"))],
+    ),
     ("the connection failed (OSError).", each(OSError)),
 ]
 """What another attempt may mend."""
@@ -129,11 +220,20 @@ LOST: list[tuple[str, list[BaseException]]] = [
 PROXY = "the proxy http://proxy:3128: "
 THROUGH = "api.example.com:443 through the proxy http://proxy:3128: "
 TUNNEL = "Tunnel connection failed: "
-LOGIN = PROXY + "it wants a user name and a password ({}). Put them into Configuration.proxy."
-DENIED = PROXY + "it refused the tunnel ({}). Check Configuration.proxy, and what it allows."
+LOGIN = (
+    PROXY
+    + "it wants a user name and a password ({}). Put them into Configuration.proxy."
+)
+DENIED = (
+    PROXY + "it refused the tunnel ({}). Check Configuration.proxy, and what it allows."
+)
 UNREACHED = PROXY + f"it could not reach api.example.com:443 ({{}}). {SERVICE}"
-LOCKED = by(lower.ProxyError("Cannot connect to proxy.", OSError("x")), OSError(f"{TUNNEL}407"))
-SILENT = by(lower.NewConnectionError(CONNECTION, "x"), socks.GeneralProxyError("No answer"))
+LOCKED = by(
+    lower.ProxyError("Cannot connect to proxy.", OSError("x")), OSError(f"{TUNNEL}407")
+)
+SILENT = by(
+    lower.NewConnectionError(CONNECTION, "x"), socks.GeneralProxyError("No answer")
+)
 
 PROXIED: list[tuple[BaseException, bool, str]] = [
     (OSError(f"{TUNNEL}407 Wants a login"), False, LOGIN.format("407 Wants a login")),
@@ -152,23 +252,40 @@ PROXIED: list[tuple[BaseException, bool, str]] = [
 """The proxy is named where it failed, and both sides where nobody can tell."""
 
 ROWS = [
-    *((PEER, error, False, f"{PEER.address}: {says}") for says, errors in FINAL for error in errors),
-    *((PEER, error, True, f"{PEER.address}: {says}") for says, errors in LOST for error in errors),
+    *(
+        (PEER, error, False, f"{PEER.address}: {says}")
+        for says, errors in FINAL
+        for error in errors
+    ),
+    *(
+        (PEER, error, True, f"{PEER.address}: {says}")
+        for says, errors in LOST
+        for error in errors
+    ),
     *((BEHIND, *row) for row in PROXIED),
 ]
 
 
-@pytest.mark.parametrize(("peer", "error", "lost", "says"), ROWS, ids=lambda cell: type(cell).__name__)
-def test_what_becomes_of_an_error(peer: Peer, error: BaseException, lost: bool, says: str) -> None:
+@pytest.mark.parametrize(
+    ("peer", "error", "lost", "says"), ROWS, ids=lambda cell: type(cell).__name__
+)
+def test_what_becomes_of_an_error(
+    peer: Peer, error: BaseException, lost: bool, says: str
+) -> None:
     """Class, whether another attempt may help, and one line that says what happened and what to do."""
     found = explain(error, peer, 1.5)
     ours = found.error
-    assert type(ours) is (ApiTimeoutException if says.endswith(LATE) else ApiConnectionException)
+    assert type(ours) is (
+        ApiTimeoutException if says.endswith(LATE) else ApiConnectionException
+    )
     assert str(ours) == ours.reason == says
     assert (ours.status, ours.__cause__) == (0, error)
     assert (found.lost, found.stale) == (lost, isinstance(error, StaleConnectionError))
     assert str(pickle.loads(pickle.dumps(ours))) == str(ours)  # noqa: S301  # our own bytes
-    assert str(explain(error, peer, 1.5, 3).error) == f"{str(ours)[:-1]} (after 3 attempts)."
+    assert (
+        str(explain(error, peer, 1.5, 3).error)
+        == f"{str(ours)[:-1]} (after 3 attempts)."
+    )
 
 
 def test_a_cause_holds_neither_connections_nor_frames_nor_the_peers_bytes() -> None:
@@ -191,14 +308,22 @@ CATCH_ALL = {Exception, OSError, ValueError}
 def below(module: Any) -> list[type[BaseException]]:
     """List the exceptions that a module defines."""
     kinds = [kind for kind in vars(module).values() if inspect.isclass(kind)]
-    return [k for k in kinds if issubclass(k, BaseException) and k.__module__ == module.__name__]
+    return [
+        k
+        for k in kinds
+        if issubclass(k, BaseException) and k.__module__ == module.__name__
+    ]
 
 
-@pytest.mark.parametrize("kind", below(lower) + below(http.client), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", below(lower) + below(http.client), ids=lambda kind: kind.__name__
+)
 def test_no_exception_from_below_is_missed(kind: type[BaseException]) -> None:
     """When urllib3 or `http.client` grows an exception, this fails until the table has a place for it."""
     named = {name for rule in RULES for name in rule.types if name not in CATCH_ALL}
-    if kind is lower.HTTPError:  # the base alone: whoever derives from it has to be named
+    if (
+        kind is lower.HTTPError
+    ):  # the base alone: whoever derives from it has to be named
         assert kind not in named
     else:
         assert any(issubclass(kind, name) for name in named)
@@ -206,10 +331,15 @@ def test_no_exception_from_below_is_missed(kind: type[BaseException]) -> None:
 
 def test_no_rule_is_hidden_behind_an_earlier_one() -> None:
     """For every type that the table names, its own rule is the first to fit."""
-    as_values = {lower.LocationValueError, lower.ProxySchemeUnsupported}  # ValueErrors, too, and read as those
+    as_values = {
+        lower.LocationValueError,
+        lower.ProxySchemeUnsupported,
+    }  # ValueErrors, too, and read as those
     for rule in RULES:
         for kind in set(rule.types) - as_values:
-            assert next(other for other in RULES if issubclass(kind, other.types)) is rule, kind
+            assert (
+                next(other for other in RULES if issubclass(kind, other.types)) is rule
+            ), kind
 
 
 @pytest.mark.parametrize("kind", below(lower), ids=lambda kind: kind.__name__)

@@ -60,20 +60,27 @@ some = settings(
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 credit_like = st.fixed_dictionaries(
     {},
     optional={
-        name: st.sampled_from([value, None, 0, -1, "x", 1.5, True]) | json_values for name, value in CREDITS.items()
+        name: st.sampled_from([value, None, 0, -1, "x", 1.5, True]) | json_values
+        for name, value in CREDITS.items()
     },
 )
 
 
 @some
-@given(body=st.binary(max_size=300), status=st.sampled_from([200, 200, 201, 400, 422, 500, 503]))
+@given(
+    body=st.binary(max_size=300),
+    status=st.sampled_from([200, 200, 201, 400, 422, 500, 503]),
+)
 def test_any_bytes_as_a_body(stage: Stage, body: bytes, status: int) -> None:
     """No body breaks out of the client."""
     ended = stage.play(answer(body, status))
@@ -81,7 +88,9 @@ def test_any_bytes_as_a_body(stage: Stage, body: bytes, status: int) -> None:
 
 
 @some
-@given(value=json_values | credit_like, status=st.sampled_from([200, 200, 400, 422, 500]))
+@given(
+    value=json_values | credit_like, status=st.sampled_from([200, 200, 400, 422, 500])
+)
 def test_any_json_as_a_body(stage: Stage, value: object, status: int) -> None:
     """JSON of any shape is a model or an error with the right status, NaN included."""
     ended = stage.play(answer(json.dumps(value).encode(), status))
@@ -97,19 +106,32 @@ def test_any_bytes_as_headers(stage: Stage, lines: list[bytes]) -> None:
 
 
 HEADERS_THAT_MATTER = (
-    *("Content-Length", "Transfer-Encoding", "Content-Encoding", "Content-Type", "Connection"),
+    *(
+        "Content-Length",
+        "Transfer-Encoding",
+        "Content-Encoding",
+        "Content-Type",
+        "Connection",
+    ),
     *("Location", "Set-Cookie", "Retry-After", "WWW-Authenticate"),
 )
-field_values = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40)
+field_values = st.text(
+    st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40
+)
 telling_values = st.sampled_from(["chunked", "gzip", "0", "close", "/x", "identity"])
 
 
 @some
 @given(
-    headers=st.lists(st.tuples(st.sampled_from(HEADERS_THAT_MATTER), telling_values | field_values), max_size=4),
+    headers=st.lists(
+        st.tuples(st.sampled_from(HEADERS_THAT_MATTER), telling_values | field_values),
+        max_size=4,
+    ),
     status=st.sampled_from([200, 204, 302, 401, 429, 500]),
 )
-def test_any_value_in_a_header_that_matters(stage: Stage, headers: list[tuple[str, str]], status: int) -> None:
+def test_any_value_in_a_header_that_matters(
+    stage: Stage, headers: list[tuple[str, str]], status: int
+) -> None:
     """Headers that steer the reading may say anything."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
     stage.play(b"HTTP/1.1 %d X\r\n%s\r\n%s" % (status, lines, CREDITS_BODY), CLOSE)
@@ -125,13 +147,18 @@ def test_any_bytes_as_an_answer(stage: Stage, raw: bytes) -> None:
 WHOLE_ANSWERS = {
     "by length": answer(),
     "in chunks": chunked(CREDITS_BODY[:7], CREDITS_BODY[7:]),
-    "packed": answer(gzip.compress(CREDITS_BODY), headers=[("Content-Encoding", "gzip")]),
+    "packed": answer(
+        gzip.compress(CREDITS_BODY), headers=[("Content-Encoding", "gzip")]
+    ),
     "after another": b"HTTP/1.1 103 X\r\n\r\n" + answer(),
 }
 
 
 @some
-@given(which=st.sampled_from(list(WHOLE_ANSWERS)), cuts=st.lists(st.integers(1, 300), max_size=8, unique=True))
+@given(
+    which=st.sampled_from(list(WHOLE_ANSWERS)),
+    cuts=st.lists(st.integers(1, 300), max_size=8, unique=True),
+)
 def test_any_split_into_packets(stage: Stage, which: str, cuts: list[int]) -> None:
     """Where packets end is nobody's business."""
     data = WHOLE_ANSWERS[which]
@@ -141,7 +168,9 @@ def test_any_split_into_packets(stage: Stage, which: str, cuts: list[int]) -> No
 
 @some
 @given(which=st.sampled_from(list(WHOLE_ANSWERS)), kept=st.integers(1, 400))
-def test_any_part_of_an_answer_is_no_answer(stage: Stage, which: str, kept: int) -> None:
+def test_any_part_of_an_answer_is_no_answer(
+    stage: Stage, which: str, kept: int
+) -> None:
     """Cut off anywhere, a response is an error; only the whole one is a model."""
     data = WHOLE_ANSWERS[which]
     ended = stage.play(data[:kept], CLOSE)

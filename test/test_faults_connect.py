@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from urllib3.util import connection
 
-from at_client import ApiClient, ApiConnectionException, ApiValueError, Configuration, CreditsApi, OpenApiException
+from at_client import (
+    ApiClient,
+    ApiConnectionException,
+    ApiValueError,
+    Configuration,
+    CreditsApi,
+    OpenApiException,
+)
 from support.ending import Endings, Fault, good_call, nothing_changed
 from support.facts import TOKEN, secrets_in
 from support.leaks import nothing_left
@@ -26,7 +33,9 @@ pytestmark = pytest.mark.usefixtures("short_waits")
         ("https://nowhere.invalid", ("nowhere.invalid", "443")),
     ],
 )
-def test_a_host_that_cannot_be_reached_is_named(endings: Endings, wire: Wire, host: str, says: tuple[str, ...]) -> None:
+def test_a_host_that_cannot_be_reached_is_named(
+    endings: Endings, wire: Wire, host: str, says: tuple[str, ...]
+) -> None:
     """Refused, or not found: three attempts, then an error that says where; the client serves another host at once."""
     with (
         nothing_left(),
@@ -36,7 +45,9 @@ def test_a_host_that_cannot_be_reached_is_named(endings: Endings, wire: Wire, ho
     ):
         client.configuration.host = host.format(port=port)
         where = tuple(text.format(port=port) for text in says)
-        error = endings.of(CreditsApi(client), Fault((), ApiConnectionException, where, timeout=20.0))
+        error = endings.of(
+            CreditsApi(client), Fault((), ApiConnectionException, where, timeout=20.0)
+        )
         assert (error.status, endings.attempts_logged) == (0, 3)
         assert error.__cause__ is not None
         client.configuration.host = wire.url
@@ -45,10 +56,18 @@ def test_a_host_that_cannot_be_reached_is_named(endings: Endings, wire: Wire, ho
 
 @pytest.mark.parametrize(
     "number",
-    [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE],
+    [
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EMFILE,
+    ],
     ids=errno.errorcode.get,
 )
-def test_what_the_system_says_is_our_error(endings: Endings, monkeypatch: MonkeyPatch, wire: Wire, number: int) -> None:
+def test_what_the_system_says_is_our_error(
+    endings: Endings, monkeypatch: MonkeyPatch, wire: Wire, number: int
+) -> None:
     """Unreachable, or no descriptor left: tried again, then an error that names host and port."""
 
     def fail(*_: object) -> None:
@@ -57,13 +76,18 @@ def test_what_the_system_says_is_our_error(endings: Endings, monkeypatch: Monkey
     with nothing_left(), ApiClient(Configuration(wire.url, TOKEN)) as client:
         with monkeypatch.context() as broken:
             broken.setattr(socket.socket, "connect", fail)
-            endings.of(CreditsApi(client), Fault((), ApiConnectionException, (f"127.0.0.1:{wire.port}",)))
+            endings.of(
+                CreditsApi(client),
+                Fault((), ApiConnectionException, (f"127.0.0.1:{wire.port}",)),
+            )
         assert good_call(CreditsApi(client))
     assert (endings.attempts_logged, wire.connections) == (4, 1)
 
 
 @pytest.mark.parametrize("label", ["a..b.invalid", "x" * 64 + ".invalid"])
-def test_a_name_that_no_host_can_have_is_our_error(label: str, make_api: MakeApi) -> None:
+def test_a_name_that_no_host_can_have_is_our_error(
+    label: str, make_api: MakeApi
+) -> None:
     """An empty label, or one over 63 characters, never comes out as a UnicodeError."""
     with pytest.raises((ApiValueError, ApiConnectionException)):
         make_api(f"https://{label}", retries=0).get_credits()
@@ -72,12 +96,20 @@ def test_a_name_that_no_host_can_have_is_our_error(label: str, make_api: MakeApi
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        *(("host", f"http://{host}example.com", "allow_insecure_http") for host in ("", "localhost.", "127.0.0.1.")),
-        *((file, "/nowhere/me.pem", f"{file}.*/nowhere/me.pem") for file in ("ssl_ca_cert", "cert_file", "key_file")),
+        *(
+            ("host", f"http://{host}example.com", "allow_insecure_http")
+            for host in ("", "localhost.", "127.0.0.1.")
+        ),
+        *(
+            (file, "/nowhere/me.pem", f"{file}.*/nowhere/me.pem")
+            for file in ("ssl_ca_cert", "cert_file", "key_file")
+        ),
         ("ssl_ca_cert", __file__, "ssl_ca_cert.*test_faults_connect"),
     ],
 )
-def test_a_wrong_setting_is_told(monkeypatch: MonkeyPatch, make_api: MakeApi, name: str, value: str, says: str) -> None:
+def test_a_wrong_setting_is_told(
+    monkeypatch: MonkeyPatch, make_api: MakeApi, name: str, value: str, says: str
+) -> None:
     """Plain http to a name, or a file that is none, is an ApiValueError that names it, and nothing is sent."""
 
     def never(*_: object, **__: object) -> None:
@@ -90,8 +122,14 @@ def test_a_wrong_setting_is_told(monkeypatch: MonkeyPatch, make_api: MakeApi, na
     assert secrets_in(str(caught.value), repr(caught.value)) == []
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), b"1"], ids=repr)
-def test_a_timeout_that_is_none_is_refused(value: Any, make_api: MakeApi, wire: Wire) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), b"1"],
+    ids=repr,
+)
+def test_a_timeout_that_is_none_is_refused(
+    value: Any, make_api: MakeApi, wire: Wire
+) -> None:
     """Zero, negatives, NaN, booleans and strings are no time; nothing is sent."""
     api = make_api(wire.url)
     with pytest.raises(OpenApiException, match="timeout") as caught:
@@ -103,7 +141,9 @@ def test_a_timeout_that_is_none_is_refused(value: Any, make_api: MakeApi, wire: 
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNSPEC])
-def test_the_lookup_is_that_of_urllib3(monkeypatch: MonkeyPatch, make_api: MakeApi, wire: Wire, family: int) -> None:
+def test_the_lookup_is_that_of_urllib3(
+    monkeypatch: MonkeyPatch, make_api: MakeApi, wire: Wire, family: int
+) -> None:
     """Who has put something in its place, to pin a name or to avoid IPv6, is asked as before."""
     asked: list[tuple[Any, ...]] = []
     real = socket.getaddrinfo
@@ -114,5 +154,7 @@ def test_the_lookup_is_that_of_urllib3(monkeypatch: MonkeyPatch, make_api: MakeA
 
     monkeypatch.setattr(socket, "getaddrinfo", pinned)
     monkeypatch.setattr(connection, "allowed_gai_family", lambda: family)
-    assert make_api(f"http://pinned.localhost:{wire.port}").get_credits().remaining == 750
+    assert (
+        make_api(f"http://pinned.localhost:{wire.port}").get_credits().remaining == 750
+    )
     assert asked == [("pinned.localhost", wire.port, family, socket.SOCK_STREAM)]

@@ -46,11 +46,20 @@ BUSY = {
 @pytest.mark.parametrize("busy", BUSY)
 def test_ctrl_c_ends_a_call_at_once(make_client: MakeClient, busy: str) -> None:
     """KeyboardInterrupt comes out as itself, within a moment; the next call is good."""
-    with nothing_left(), nothing_changed(), Wire() as wire, deaf_port() as deaf, make_client(wire.url) as client:
+    with (
+        nothing_left(),
+        nothing_changed(),
+        Wire() as wire,
+        deaf_port() as deaf,
+        make_client(wire.url) as client,
+    ):
         api = CreditsApi(client)
         assert good_call(api)
         wire.play(*BUSY[busy])
-        hosts = {"connecting": f"http://127.0.0.1:{deaf}", "shaking hands": f"https://127.0.0.1:{wire.port}"}
+        hosts = {
+            "connecting": f"http://127.0.0.1:{deaf}",
+            "shaking hands": f"https://127.0.0.1:{wire.port}",
+        }
         client.configuration.host = hosts.get(busy, wire.url)
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
@@ -61,7 +70,9 @@ def test_ctrl_c_ends_a_call_at_once(make_client: MakeClient, busy: str) -> None:
         assert good_call(api)
 
 
-def test_an_interrupted_answer_is_not_the_next_ones(make_api: MakeApi, wire: Wire) -> None:
+def test_an_interrupted_answer_is_not_the_next_ones(
+    make_api: MakeApi, wire: Wire
+) -> None:
     """What is left of the response that was being read never reaches another call."""
     other = answer(b'{"total_credits": 1, "used_credits": 1, "remaining_credits": 0}')
     wire.play(reply(Drip(other, every=0.01)))

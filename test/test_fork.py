@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from at_client import ApiClient, Configuration, CreditsApi, PasswordGrant, UnauthorizedException
+from at_client import (
+    ApiClient,
+    Configuration,
+    CreditsApi,
+    PasswordGrant,
+    UnauthorizedException,
+)
 from support.ending import good_call
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.leaks import open_descriptors
@@ -23,7 +29,9 @@ from support.tls import Authority
 from support.wire import Wait, Wire, answer, reply
 
 # Python 3.12 warns of what these tests do on purpose: forking while threads run.
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded.*fork:DeprecationWarning"
+)
 
 
 def in_child(work: Callable[[], object]) -> Any:
@@ -54,11 +62,17 @@ def count_sockets() -> int:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_child_connects_anew(make_api: MakeApi, make_wire: MakeWire, authority: Authority, scheme: str) -> None:
+def test_a_child_connects_anew(
+    make_api: MakeApi, make_wire: MakeWire, authority: Authority, scheme: str
+) -> None:
     """After a fork both go on: the child keeps, uses and closes none of its parent's connections."""
-    wire = make_wire(tls=authority.server_context("127.0.0.1") if scheme == "https" else None)
+    wire = make_wire(
+        tls=authority.server_context("127.0.0.1") if scheme == "https" else None
+    )
     api = make_api(wire.url, ssl_ca_cert=authority.ca_file)
-    assert in_child(lambda: good_call(api)), "a client that was never used fails in a child"
+    assert in_child(lambda: good_call(api)), (
+        "a client that was never used fails in a child"
+    )
     assert good_call(api)
 
     def call_twice() -> bool:
@@ -72,7 +86,9 @@ def test_a_child_connects_anew(make_api: MakeApi, make_wire: MakeWire, authority
     assert wire.connections == 3, "the parent has lost its connection"
 
 
-def test_parent_and_child_never_see_each_others_answers(make_api: MakeApi, wire: Wire) -> None:
+def test_parent_and_child_never_see_each_others_answers(
+    make_api: MakeApi, wire: Wire
+) -> None:
     """Both call at once, after the fork, with the connection that one of them had before."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -83,7 +99,9 @@ def test_parent_and_child_never_see_each_others_answers(make_api: MakeApi, wire:
         assert sorted(mine.result() + theirs) == list(range(40))
 
 
-def test_a_fork_in_the_middle_of_a_call_harms_neither(make_api: MakeApi, wire: Wire) -> None:
+def test_a_fork_in_the_middle_of_a_call_harms_neither(
+    make_api: MakeApi, wire: Wire
+) -> None:
     """The child calls while the parent's answer is on its way; if it waited for the parent's locks, it would hang."""
     api = make_api(wire.url)
     wire.play(reply(Wait(0.5), balance(1)), reply(balance(2)))
@@ -112,10 +130,14 @@ def test_a_fork_at_any_moment_harms_neither(make_api: MakeApi, wire: Wire) -> No
             assert [in_child(lambda: good_call(api)) for _ in range(8)] == [True] * 8
         finally:
             done.set()
-        assert all(len(caller.result()) > 2 and all(caller.result()) for caller in callers)
+        assert all(
+            len(caller.result()) > 2 and all(caller.result()) for caller in callers
+        )
 
 
-def test_a_grant_that_is_fetching_is_free_in_a_child(make_api: MakeApi, service: Service) -> None:
+def test_a_grant_that_is_fetching_is_free_in_a_child(
+    make_api: MakeApi, service: Service
+) -> None:
     """A lock that a thread of the parent holds during the fork would stay held in the child for ever."""
     parent, fetching, forked = os.getpid(), threading.Event(), threading.Event()
 
@@ -125,7 +147,11 @@ def test_a_grant_that_is_fetching_is_free_in_a_child(make_api: MakeApi, service:
             forked.wait(20)
         return PASSWORD
 
-    api = make_api(service.url, access_token=PasswordGrant("api/v1/auth/token", USER, password), timeout=5.0)
+    api = make_api(
+        service.url,
+        access_token=PasswordGrant("api/v1/auth/token", USER, password),
+        timeout=5.0,
+    )
     with ThreadPoolExecutor() as threads:
         mine = threads.submit(remaining, api)
         assert fetching.wait(5)
@@ -138,7 +164,9 @@ def test_clients_work_in_spawned_processes(service: Service, make_api: MakeApi) 
     """A used CreditsApi is sent to spawned workers as it is; answers and errors come back whole."""
     api = make_api(service.url)
     assert good_call(api)
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        2, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
         assert list(pool.map(remaining, [api] * 6)) == [750] * 6
         response = pool.submit(response_of, api).result()
         assert (response.status_code, response.data.total) == (200, 1000)

@@ -15,18 +15,28 @@ from support.pages import PROJECT, tables
 from ways.worker import ways
 
 SCRIPTS = "\n".join(way.script for way in ways() if way.verdict != "differs")
-ROWS = [(row[0], row[1]) for table in tables(PROJECT / "docs" / "coming-from-generated.md") for row in table[1:]]
+ROWS = [
+    (row[0], row[1])
+    for table in tables(PROJECT / "docs" / "coming-from-generated.md")
+    for row in table[1:]
+]
 STAYING = [name for name, verdict in ROWS if not verdict.startswith("left out: ")]
-MODULES = {re.sub(r"^(at_client(?:\.[a-z_]+(?=\.))*).*", r"\1", name) for name in STAYING}
+MODULES = {
+    re.sub(r"^(at_client(?:\.[a-z_]+(?=\.))*).*", r"\1", name) for name in STAYING
+}
 
 
 @pytest.fixture(scope="module")
 def made() -> dict[type, set[str]]:
     """What is made along with instances: class -> names of attributes."""
     with Sandbox() as sandbox:
-        configuration = at_client.Configuration(host=sandbox.url, access_token=sandbox.token)
+        configuration = at_client.Configuration(
+            host=sandbox.url, access_token=sandbox.token
+        )
         with at_client.ApiClient(configuration) as client:
-            response = client.call_api(*client.param_serialize("GET", "/api/v1/credits"))
+            response = client.call_api(
+                *client.param_serialize("GET", "/api/v1/credits")
+            )
             parts = (at_client.CreditsApi(client), client, client.rest_client, response)
             return {type(part): set(vars(part)) for part in parts}
 
@@ -36,7 +46,9 @@ def resolve(name: str, made: dict[type, set[str]]) -> Any:
     found: Any = importlib.import_module("at_client")
     for part in name.split(".")[1:]:
         if inspect.isclass(found) and not hasattr(found, part):
-            declared = {name for base in found.__mro__ for name in inspect.get_annotations(base)}
+            declared = {
+                name for base in found.__mro__ for name in inspect.get_annotations(base)
+            }
             if part in declared | made.get(found, set()):
                 return None  # an attribute of instances alone
         found = getattr(found, part)
@@ -45,7 +57,11 @@ def resolve(name: str, made: dict[type, set[str]]) -> Any:
 
 def parameters(callable_: Any) -> list[str]:
     """Name the parameters of a callable, less the instance or class that it is bound to."""
-    return [name for name in inspect.signature(callable_).parameters if name not in {"self", "cls"}]
+    return [
+        name
+        for name in inspect.signature(callable_).parameters
+        if name not in {"self", "cls"}
+    ]
 
 
 @pytest.mark.parametrize(("written", "verdict"), ROWS, ids=[name for name, _ in ROWS])
@@ -76,7 +92,9 @@ def test_verdict(written: str, verdict: str, made: dict[type, set[str]]) -> None
             assert parameters(found)[: len(wanted)] == wanted
 
 
-@pytest.mark.parametrize("name", [name.partition("(")[0] for name in STAYING if "(" in name])
+@pytest.mark.parametrize(
+    "name", [name.partition("(")[0] for name in STAYING if "(" in name]
+)
 def test_a_name_that_stays_is_tried(name: str) -> None:
     """Whatever can be called is called in a way of use that works, on both clients, so it is more than a name."""
     assert re.search(rf"\b{name.rpartition('.')[2]}\b", SCRIPTS)
@@ -86,4 +104,6 @@ def test_a_name_that_stays_is_tried(name: str) -> None:
 def test_modules_are_attributes(name: str) -> None:
     """After a bare `import at_client`, each module that generated code imports from is there to be used."""
     program = f"import at_client; assert {name}.__name__ == {name!r}"
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], check=True, timeout=60
+    )

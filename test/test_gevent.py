@@ -30,7 +30,9 @@ def run(host: str, authority: Authority, program: str) -> str:
     pytest.importorskip("gevent", reason="gevent is not installed for this Python")
     start = START.format(host=host, token=TOKEN, ca_file=authority.ca_file)
     command = [sys.executable, "-c", start + program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

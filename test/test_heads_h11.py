@@ -27,7 +27,9 @@ class Reading(NamedTuple):
     closes: bool
 
 
-def read(data: bytes, method: str = "GET", *, must_close: bool = False) -> Reading | None:
+def read(
+    data: bytes, method: str = "GET", *, must_close: bool = False
+) -> Reading | None:
     """Read a response with a client, which has a second to close the connection if it must; `None` if it is refused."""
 
     def serve() -> bool:
@@ -38,14 +40,19 @@ def read(data: bytes, method: str = "GET", *, must_close: bool = False) -> Readi
             connection.shutdown(socket.SHUT_WR)
             return bool(select.select([connection], [], [], must_close)[0])
 
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        ThreadPoolExecutor(1) as thread,
+    ):
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with ApiClient(Configuration(url, retries=0)) as client:
             closed = thread.submit(serve)
             try:
                 response = client.call_api(method, url, _preload_content=False)
             except ApiException as error:
-                return reject() if error.status else None  # a redirect is another matter
+                return (
+                    reject() if error.status else None
+                )  # a redirect is another matter
             try:
                 body = response.read()
             except (ApiException, urllib3.exceptions.HTTPError):
@@ -85,7 +92,11 @@ class Difference(NamedTuple):
 
 
 ONLY_WE_READ = [
-    Difference("a tab is a blank, behind the status, too", rb"(?m)^HTTP/1\.\d \d{3}\t", b"HTTP/1.1 200\tOK\r\n\r\n"),
+    Difference(
+        "a tab is a blank, behind the status, too",
+        rb"(?m)^HTTP/1\.\d \d{3}\t",
+        b"HTTP/1.1 200\tOK\r\n\r\n",
+    ),
     Difference(
         "a control character in a reason or a value that frames nothing misleads nobody, unless it is NUL, CR or LF",
         rb"(?im)^(?!content-length:|transfer-encoding:)[^\n]*[\x0b\x0c]",
@@ -109,9 +120,15 @@ ONLY_H11_READS = [
         rb"(?ims)(^content-length:.*^transfer-encoding:|^transfer-encoding:.*^content-length:)",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     ),
-    Difference("we speak HTTP/1, and no other version looks like it", rb"(?m)^HTTP/[^1]", b"HTTP/2.0 200 OK\r\n\r\n"),
     Difference(
-        "a hundred header lines are enough", rb"(.*\n){102}", b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 101 + b"\r\n"
+        "we speak HTTP/1, and no other version looks like it",
+        rb"(?m)^HTTP/[^1]",
+        b"HTTP/2.0 200 OK\r\n\r\n",
+    ),
+    Difference(
+        "a hundred header lines are enough",
+        rb"(.*\n){102}",
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 101 + b"\r\n",
     ),
 ]
 
@@ -126,13 +143,50 @@ HEADS = [
     b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
 ]
 FRAGMENTS = [
-    *(b"\r", b"\n", b"\r\n", b"\r\r\n", b"\r\n\r\n", b" ", b"\t", b"\r\n folded", b"\r\n\tfolded"),
+    *(
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\r\r\n",
+        b"\r\n\r\n",
+        b" ",
+        b"\t",
+        b"\r\n folded",
+        b"\r\n\tfolded",
+    ),
     *(b"\x00", b"\x0b", b"\x0c", b"\x1c", b"\x7f", b"\x85", b"\xa0", b"\xe4", b"\xff"),
-    *(b":", b",", b";", b"+", b"-", b"_", b"0", b"5", b"00", b"0x", b"1", b"x", b"close"),
-    *(b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2", b"100", b"101", b"304", b"Content-Length", b"chunked"),
+    *(
+        b":",
+        b",",
+        b";",
+        b"+",
+        b"-",
+        b"_",
+        b"0",
+        b"5",
+        b"00",
+        b"0x",
+        b"1",
+        b"x",
+        b"close",
+    ),
+    *(
+        b"HTTP/1.1",
+        b"HTTP/1.0",
+        b"HTTP/2",
+        b"100",
+        b"101",
+        b"304",
+        b"Content-Length",
+        b"chunked",
+    ),
     *(b"Content-Length: 5\r\n", b"Content-Length: 6\r\n", b"content-length: 5, 5\r\n"),
     *(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n"),
-    *(b"Transfer-Encoding: identity\r\n", b"Connection: close\r\n", b"Connection: keep-alive\r\n"),
+    *(
+        b"Transfer-Encoding: identity\r\n",
+        b"Connection: close\r\n",
+        b"Connection: keep-alive\r\n",
+    ),
 ]
 
 
@@ -156,13 +210,17 @@ def mutated_heads(draw: Callable[..., bytes]) -> bytes:
 def test_we_read_heads_as_h11_does(head: bytes, method: str) -> None:
     """One status and one body for both, and no connection kept that h11 would end; or a listed difference."""
     theirs = read_with_h11(head + BODY, method)
-    asked_to_keep = b"HTTP/1.0" in head and b"keep-alive" in head  # h11 does not do that
+    asked_to_keep = (
+        b"HTTP/1.0" in head and b"keep-alive" in head
+    )  # h11 does not do that
     must_close = theirs is not None and theirs.closes and not asked_to_keep
     ours = read(head + BODY, method, must_close=must_close)
     if ours is None or theirs is None:
         listed = ONLY_H11_READS if ours is None else ONLY_WE_READ
         known = any(re.search(difference.pattern, head) for difference in listed)
-        assert ours == theirs or known, "one reads it, one does not, and no difference is listed"
+        assert ours == theirs or known, (
+            "one reads it, one does not, and no difference is listed"
+        )
         return
     assert ours.status == theirs.status
     if theirs.body is None and b"chunked" in head.lower():
@@ -171,9 +229,19 @@ def test_we_read_heads_as_h11_does(head: bytes, method: str) -> None:
     assert ours.closes or not must_close
 
 
-@pytest.mark.parametrize("difference", ONLY_WE_READ + ONLY_H11_READS, ids=lambda difference: difference.reason)
+@pytest.mark.parametrize(
+    "difference",
+    ONLY_WE_READ + ONLY_H11_READS,
+    ids=lambda difference: difference.reason,
+)
 def test_a_difference_is_what_its_list_says(difference: Difference) -> None:
     """Each has an example that one of the two reads and the other refuses."""
     assert re.search(difference.pattern, difference.example)
-    ours, theirs = read(difference.example + BODY), read_with_h11(difference.example + BODY)
-    assert (ours is None, theirs is None) == (difference in ONLY_H11_READS, difference in ONLY_WE_READ)
+    ours, theirs = (
+        read(difference.example + BODY),
+        read_with_h11(difference.example + BODY),
+    )
+    assert (ours is None, theirs is None) == (
+        difference in ONLY_H11_READS,
+        difference in ONLY_WE_READ,
+    )

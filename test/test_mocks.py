@@ -52,7 +52,8 @@ def test_pook_answers() -> None:
 
 
 @pytest.mark.filterwarnings(
-    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning"
+    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
+    "ignore:unclosed:ResourceWarning",
 )
 def test_mocket_answers() -> None:
     """Its sockets stand in for the real ones, TLS included, and answer one call of a client after the other."""
@@ -86,7 +87,10 @@ def test_a_patched_function_answers(target: str, *, preload: bool) -> None:
     made = urllib3.HTTPResponse(CREDITS_BODY, JSON, 200, preload_content=preload)
     with mock.patch(target, return_value=made) as patched:
         assert used(make_api()) == 250
-    assert "GET" in {*patched.call_args.args[:1], patched.call_args.kwargs.get("method")}
+    assert "GET" in {
+        *patched.call_args.args[:1],
+        patched.call_args.kwargs.get("method"),
+    }
     assert patched.call_args.kwargs["headers"]["Authorization"] == f"Bearer {TOKEN}"
 
 
@@ -100,7 +104,10 @@ def test_a_patched_function_answers_with_a_mock() -> None:
 def test_a_patched_function_raises() -> None:
     """An error that the patch raises arrives, as urllib3's own or as the cause of ours."""
     expected = (urllib3.exceptions.HTTPError, at_client.ApiException)
-    with mock.patch(URLOPEN, side_effect=urllib3.exceptions.ProtocolError("lost")), pytest.raises(expected):
+    with (
+        mock.patch(URLOPEN, side_effect=urllib3.exceptions.ProtocolError("lost")),
+        pytest.raises(expected),
+    ):
         used(make_api())
 
 
@@ -108,17 +115,24 @@ def test_a_patched_function_raises() -> None:
 
 RECORDED = {
     "plain": (answer(), 250),
-    "compressed": (answer(gzip.compress(CREDITS_BODY), headers=[("Content-Encoding", "gzip")]), 250),
+    "compressed": (
+        answer(gzip.compress(CREDITS_BODY), headers=[("Content-Encoding", "gzip")]),
+        250,
+    ),
     "an error": (answer(NO.encode(), 403), (403, NO)),
 }
 
 
 @pytest.mark.parametrize("decode", [True, False])
 @pytest.mark.parametrize(("sent", "seen"), RECORDED.values(), ids=RECORDED)
-def test_vcrpy_replays_what_it_recorded(wire: Wire, tmp_path: Path, sent: bytes, seen: object, *, decode: bool) -> None:
+def test_vcrpy_replays_what_it_recorded(
+    wire: Wire, tmp_path: Path, sent: bytes, seen: object, *, decode: bool
+) -> None:
     """The second run asks nobody, and sees what the first one saw, whether vcrpy decodes bodies or not."""
     wire.play(reply(sent))
-    recorder = vcr.VCR(decode_compressed_response=decode, filter_headers=["authorization"])
+    recorder = vcr.VCR(
+        decode_compressed_response=decode, filter_headers=["authorization"]
+    )
     for _ in range(2):
         with recorder.use_cassette(tmp_path / "credits.yaml") as tape:
             assert used(make_api(wire.url)) == seen
@@ -126,7 +140,9 @@ def test_vcrpy_replays_what_it_recorded(wire: Wire, tmp_path: Path, sent: bytes,
     assert TOKEN not in (tmp_path / "credits.yaml").read_text()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # vcrpy 8 leaves a socket open
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # vcrpy 8 leaves a socket open
 def test_a_client_outlives_its_cassettes(wire: Wire, tmp_path: Path) -> None:
     """One client goes from the network into a cassette, into a second one, and out again."""
     api = make_api(wire.url)

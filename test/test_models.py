@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from at_client import ApiValueError, CreditResponse, ErrorResponse, HTTPValidationError, ValidationError
+from at_client import (
+    ApiValueError,
+    CreditResponse,
+    ErrorResponse,
+    HTTPValidationError,
+    ValidationError,
+)
 from at_client.models.base import ApiModel
 from support.facts import CREDITS, TOKEN
 
@@ -45,7 +51,11 @@ def test_a_field_is_read_and_written_by_its_wire_name(wire: str) -> None:
     for name in (wire, attribute):
         model = read({**rest, name: value})
         assert getattr(model, attribute) == getattr(model, wire) == value
-        for written in (model.to_dict(), model.model_dump(), json.loads(model.model_dump_json())):
+        for written in (
+            model.to_dict(),
+            model.model_dump(),
+            json.loads(model.model_dump_json()),
+        ):
             assert written == {**CREDITS, wire: value}
 
 
@@ -63,11 +73,28 @@ def test_an_optional_field_may_be_absent_or_null(wire: str) -> None:
 def test_whole_numbers(wire: str) -> None:
     """A number without a fraction is whole, however it is written; anything else is refused by name."""
     for value in (0, 1000, -5, 1000.0, -0.0, 2**53, 10**30):
-        for model in (credit_response(**{wire: value}), CreditResponse.from_json(json.dumps({**LEAST, wire: value}))):
+        for model in (
+            credit_response(**{wire: value}),
+            CreditResponse.from_json(json.dumps({**LEAST, wire: value})),
+        ):
             assert getattr(model, wire) == value
             assert type(getattr(model, wire)) is int
-    for wrong in (12.5, -0.1, "1000", "", True, [], [1], {}, float("nan"), float("inf"), b"1"):
-        with pytest.raises(pydantic.ValidationError, match="should be a whole number") as caught:
+    for wrong in (
+        12.5,
+        -0.1,
+        "1000",
+        "",
+        True,
+        [],
+        [1],
+        {},
+        float("nan"),
+        float("inf"),
+        b"1",
+    ):
+        with pytest.raises(
+            pydantic.ValidationError, match="should be a whole number"
+        ) as caught:
             credit_response(**{wire: wrong})
         assert faults(caught) == {wire}
 
@@ -95,7 +122,9 @@ def test_the_wire_names_can_be_read_and_assigned() -> None:
 
 def test_a_copy_can_change_fields_by_either_name() -> None:
     """`model_copy(update=...)` knows the wire names, which take precedence where both come, and the attributes."""
-    model = credit_response(total=5).model_copy(update={"used_credits": 5, "remaining": 1}, deep=True)
+    model = credit_response(total=5).model_copy(
+        update={"used_credits": 5, "remaining": 1}, deep=True
+    )
     assert (model.total, model.used, model.remaining) == (1000, 5, 1)
     assert model.model_copy() == model
 
@@ -106,7 +135,11 @@ def test_what_is_written_belongs_to_the_caller() -> None:
     written = model.to_dict()
     written["errors"]["a"].append("more")
     written["later"]["c"].append("more")
-    assert model.to_dict() == {"detail": "x", "errors": {"a": ["b"]}, "later": {"c": ["d"]}}
+    assert model.to_dict() == {
+        "detail": "x",
+        "errors": {"a": ["b"]},
+        "later": {"c": ["d"]},
+    }
 
 
 def test_json_has_no_nan() -> None:
@@ -115,17 +148,30 @@ def test_json_has_no_nan() -> None:
     assert json.loads(text, parse_constant=pytest.fail)["odd"] is None
 
 
-LATER = {"overdraft": 5, "team": {"name": "ä", "ids": [1, None]}, "to_dict": 1, "": None}
+LATER = {
+    "overdraft": 5,
+    "team": {"name": "ä", "ids": [1, None]},
+    "to_dict": 1,
+    "": None,
+}
 """Fields that the service might add; none takes a method's place."""
 
 
 @pytest.mark.parametrize(
     "model",
     [
-        *(credit_response(**fields) for fields in ({}, CREDITS, LATER, {"period": None})),
-        *(ErrorResponse(detail="x"), ErrorResponse(detail="x", code=None, errors={"a": ["b", "c"]})),
+        *(
+            credit_response(**fields)
+            for fields in ({}, CREDITS, LATER, {"period": None})
+        ),
+        *(
+            ErrorResponse(detail="x"),
+            ErrorResponse(detail="x", code=None, errors={"a": ["b", "c"]}),
+        ),
         *(HTTPValidationError(), HTTPValidationError(detail="One sentence")),
-        HTTPValidationError(detail=[ValidationError(loc=["query", 0], msg="m", type="t")]),
+        HTTPValidationError(
+            detail=[ValidationError(loc=["query", 0], msg="m", type="t")]
+        ),
         ValidationError(loc=[], msg="m", type="t", input={"a": 1}, ctx={"limit": 3}),
     ],
     ids=lambda model: type(model).__name__,
@@ -150,7 +196,11 @@ def test_a_way_to_a_parameter_is_read_as_in_generated_clients() -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_nothing_makes_no_model(kind: type[ApiModel]) -> None:
     """Null is `None`, as in generated clients; anything else but an object is an error of pydantic's."""
-    assert [kind.from_dict(None), kind.from_json("null"), kind.from_json(b" null\n")] == [None] * 3
+    assert [
+        kind.from_dict(None),
+        kind.from_json("null"),
+        kind.from_json(b" null\n"),
+    ] == [None] * 3
     for text in ("", "[", "[]", '"x"', "7", "{}}", b"\xff"):
         with pytest.raises(pydantic.ValidationError):
             kind.from_json(text)
@@ -164,7 +214,10 @@ HALF_PAST_TEN = FIRST.replace(hour=10, minute=30)
     ("reset_date", "moment"),
     [
         *((None, None), ("", None), ("2026-12-01", FIRST), ("1 December 2026", FIRST)),
-        *((f"2026-12-01T10:30:00{zone}", HALF_PAST_TEN) for zone in ("", "Z", "+00:00")),
+        *(
+            (f"2026-12-01T10:30:00{zone}", HALF_PAST_TEN)
+            for zone in ("", "Z", "+00:00")
+        ),
         ("2026-12-01T10:30:00.25Z", HALF_PAST_TEN.replace(microsecond=250_000)),
         ("2026-12-01T12:30:00+02:00", HALF_PAST_TEN),
         ("2026-12-01 02:30 -0800", HALF_PAST_TEN),
@@ -172,14 +225,23 @@ HALF_PAST_TEN = FIRST.replace(hour=10, minute=30)
         ("Tue, 01 Dec 2026 10:30:00 GMT", HALF_PAST_TEN),
     ],
 )
-def test_when_the_credits_are_reset(reset_date: str | None, moment: dt.datetime | None) -> None:
+def test_when_the_credits_are_reset(
+    reset_date: str | None, moment: dt.datetime | None
+) -> None:
     """`resets_at` is aware: an offset is kept, without one it is UTC."""
     found = credit_response(reset_date=reset_date).resets_at
     assert found == moment
     assert found is None or found.utcoffset() is not None
 
 
-NO_DATES = ["soon", " ", "2026-13-01", "9" * 400, "2026-12-01T25:00", "2026-12-01T10:00+99:99"]
+NO_DATES = [
+    "soon",
+    " ",
+    "2026-13-01",
+    "9" * 400,
+    "2026-12-01T25:00",
+    "2026-12-01T10:00+99:99",
+]
 NO_DATES += [f"2026-12-01 00:00 {zone}" for zone in ("EST", "CET", "JST", "XYZ")]
 
 
@@ -208,8 +270,21 @@ def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
 @pytest.mark.parametrize(
     ("used", "total", "fraction"),
     [
-        *((0, 1000, 0.0), (250, 1000, 0.25), (1, 3, 1 / 3), (1000, 1000, 1.0), (1500, 1000, 1.0)),
-        *((0, 0, 0.0), (5, 0, 1.0), (-5, 1000, 0.0), (-5, -10, 0.0), (5, -10, 1.0), (10**399, 10**400, 0.1)),
+        *(
+            (0, 1000, 0.0),
+            (250, 1000, 0.25),
+            (1, 3, 1 / 3),
+            (1000, 1000, 1.0),
+            (1500, 1000, 1.0),
+        ),
+        *(
+            (0, 0, 0.0),
+            (5, 0, 1.0),
+            (-5, 1000, 0.0),
+            (-5, -10, 0.0),
+            (5, -10, 1.0),
+            (10**399, 10**400, 0.1),
+        ),
     ],
 )
 def test_the_fraction_that_is_used(used: int, total: int, fraction: float) -> None:
@@ -225,8 +300,14 @@ SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
 WHOLE = st.integers() | st.integers(-(2**53), 2**53).map(float)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 SIMPLE = {"string": st.text(), "integer": WHOLE, "null": st.none()}
@@ -242,12 +323,16 @@ def matching(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if kind == "array":
         return st.lists(matching(schema["items"]), max_size=3)
     if kind == "object" and "properties" not in schema:
-        return st.dictionaries(st.text(), matching(schema.get("additionalProperties", {})))
+        return st.dictionaries(
+            st.text(), matching(schema.get("additionalProperties", {}))
+        )
     if kind == "object":
         named = {name: matching(part) for name, part in schema["properties"].items()}
         needed = {name: named[name] for name in schema.get("required", ())}
         optional = {name: part for name, part in named.items() if name not in needed}
-        others = st.dictionaries(st.text().filter(lambda name: name not in named), JSON, max_size=2)
+        others = st.dictionaries(
+            st.text().filter(lambda name: name not in named), JSON, max_size=2
+        )
         known = st.fixed_dictionaries(needed, optional=optional)
         return st.tuples(others, known).map(lambda parts: {**parts[0], **parts[1]})
     return SIMPLE[kind] if kind else JSON
@@ -255,7 +340,9 @@ def matching(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", MODELS)
 @given(data=st.data())
-def test_whatever_satisfies_the_schema_parses(data: st.DataObject, kind: type[ApiModel]) -> None:
+def test_whatever_satisfies_the_schema_parses(
+    data: st.DataObject, kind: type[ApiModel]
+) -> None:
     """A body that openapi.json allows makes a model, keeps every field, and comes round."""
     body = data.draw(matching(SCHEMAS[kind.__name__]))
     model = kind.from_dict(body)

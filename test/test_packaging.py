@@ -43,7 +43,9 @@ def rooms_used(path: Path) -> set[str]:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     known = {room(file) for file in FILES}
     found.discard("at_client.__version__")  # it is there before any room is
-    inner = [f"{name}.".split(".")[1] for name in found if name.split(".")[0] == "at_client"]
+    inner = [
+        f"{name}.".split(".")[1] for name in found if name.split(".")[0] == "at_client"
+    ]
     return {part if part in known else "__init__" for part in inner}
 
 
@@ -73,8 +75,14 @@ def test_modules_say_what_they_are_for() -> None:
 def test_exports_are_sorted_and_complete() -> None:
     """`__all__` is in order and has every exception; each name can be had, and no other."""
     assert list(at_client.__all__) == sorted(at_client.__all__)
-    kinds = [kind for kind in vars(at_client.exceptions).values() if isinstance(kind, type)]
-    raised = {kind.__name__ for kind in kinds if issubclass(kind, Exception) and kind.__name__[0] != "_"}
+    kinds = [
+        kind for kind in vars(at_client.exceptions).values() if isinstance(kind, type)
+    ]
+    raised = {
+        kind.__name__
+        for kind in kinds
+        if issubclass(kind, Exception) and kind.__name__[0] != "_"
+    }
     assert raised <= set(at_client.__all__) <= set(dir(at_client))
     assert all(getattr(at_client, name) is not None for name in at_client.__all__)
     assert set(at_client.models.__all__) <= set(dir(at_client.models))
@@ -85,13 +93,21 @@ def test_exports_are_sorted_and_complete() -> None:
 def test_bare_import_is_light() -> None:
     """`import at_client` loads none of the libraries that a call needs, and warns of nothing."""
     program = "import sys, at_client; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60, capture_output=True)
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
     assert not {b"urllib3", b"pydantic", b"dateutil"} & set(loaded.stdout.split())
 
 
 def test_run_time_dependencies() -> None:
     """A client needs four libraries, and a fifth only for SOCKS proxies."""
-    needs = [(re.split("[<>]", line)[0].lower(), "extra" in line) for line in metadata.requires("at-client") or []]
+    needs = [
+        (re.split("[<>]", line)[0].lower(), "extra" in line)
+        for line in metadata.requires("at-client") or []
+    ]
     ours = {"urllib3", "pydantic", "python-dateutil", "typing-extensions"}
     assert set(needs) == {(name, False) for name in ours} | {("pysocks", True)}
 
@@ -100,7 +116,10 @@ def test_the_distribution_says_what_is_in_it() -> None:
     """Its version, type annotations (PEP 561), and the command and the pytest plugin, which can be loaded."""
     assert metadata.version("at-client") == at_client.__version__
     assert (PACKAGE / "py.typed").is_file()
-    announced = {(entry.group, entry.name): entry.value for entry in metadata.distribution("at-client").entry_points}
+    announced = {
+        (entry.group, entry.name): entry.value
+        for entry in metadata.distribution("at-client").entry_points
+    }
     assert announced == {
         ("console_scripts", "at-client"): "at_client.cli:main",
         ("pytest11", "at_client"): "at_client.pytest_plugin",
@@ -109,7 +128,9 @@ def test_the_distribution_says_what_is_in_it() -> None:
     importlib.import_module("at_client.pytest_plugin")
 
 
-@pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="a checkout may be installed editable")
+@pytest.mark.skipif(
+    "TOX_ENV_NAME" not in os.environ, reason="a checkout may be installed editable"
+)
 def test_the_installed_package_is_tested() -> None:
     """Under tox, what the tests import is the wheel, not the source tree."""
     assert "site-packages" in PACKAGE.parts

@@ -26,10 +26,25 @@ def run_pytest(tmp_path: Path) -> Run:
         for number, code in enumerate(files):
             (tmp_path / f"test_{number}.py").write_text(code, encoding="utf-8")
         # Under `python -O`, pytest warns that asserts outside test modules do nothing.
-        options = ["-p", "at_client.pytest_plugin", "-W", "error", "-W", "ignore::pytest.PytestConfigWarning", "-v"]
+        options = [
+            "-p",
+            "at_client.pytest_plugin",
+            "-W",
+            "error",
+            "-W",
+            "ignore::pytest.PytestConfigWarning",
+            "-v",
+        ]
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [sys.executable, "-m", "pytest", *options]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return re.findall(r"^(test_\d+\.py::\w+)\S* PASSED", done.stdout, re.MULTILINE)
 
@@ -42,7 +57,9 @@ def test_pytest_finds_the_plugin() -> None:
     assert found.load() is pytest_plugin
     fixture = inspect.unwrap(pytest_plugin.at_sandbox)
     assert typing.get_type_hints(fixture) == {"return": Iterator[Sandbox]}
-    assert (fixture.__doc__ or "").startswith("Yield the credits API, running on a loopback port")
+    assert (fixture.__doc__ or "").startswith(
+        "Yield the credits API, running on a loopback port"
+    )
 
 
 def test_fixture_is_a_new_sandbox_each_time(run_pytest: Run) -> None:

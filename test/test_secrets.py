@@ -24,7 +24,14 @@ from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.utils import event_from_exception
 from tblib.pickling_support import pickle_exception, pickle_traceback
 
-from at_client import ApiClient, ApiException, Configuration, CreditsApi, OpenApiException, PasswordGrant
+from at_client import (
+    ApiClient,
+    ApiException,
+    Configuration,
+    CreditsApi,
+    OpenApiException,
+    PasswordGrant,
+)
 from support.ending import good_call, nothing_changed
 from support.facts import COOKIE, CREDITS, PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.makers import CapLog, CapSys
@@ -46,7 +53,15 @@ PROXY_HEADER = "PROXYHEADER-SECRET-f05b12"
 ISSUED = ("TOKEN-SECRET-issued-", "REFRESH-SECRET-")
 
 SENT = {TOKEN, COOKIE, CLIENT_COOKIE, CLIENT_HEADER, CALL_HEADER}
-SECRETS = {*SENT, CALL_AUTH, PASSWORD, CLIENT_SECRET, PROXY_PASSWORD, PROXY_HEADER, *ISSUED}
+SECRETS = {
+    *SENT,
+    CALL_AUTH,
+    PASSWORD,
+    CLIENT_SECRET,
+    PROXY_PASSWORD,
+    PROXY_HEADER,
+    *ISSUED,
+}
 
 BASIC = base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
 
@@ -73,7 +88,9 @@ def walk(thing: object) -> str:
     while waiting:
         each = waiting.pop()
         # The idle connections of a manager hold what they last wrote and read.
-        if id(each) in seen or isinstance(each, type | ModuleType | urllib3.PoolManager):
+        if id(each) in seen or isinstance(
+            each, type | ModuleType | urllib3.PoolManager
+        ):
             continue
         seen[id(each)] = each
         if isinstance(each, dict):
@@ -104,8 +121,16 @@ def in_sentry(error: BaseException) -> str:
 
 def in_rich(error: BaseException) -> str:
     """Return what rich prints of a traceback with the locals of its frames."""
-    options: dict[str, Any] = {"show_locals": True, "locals_max_string": None, "locals_max_length": None}
-    return repr(rich.traceback.Traceback.extract(type(error), error, error.__traceback__, **options))
+    options: dict[str, Any] = {
+        "show_locals": True,
+        "locals_max_string": None,
+        "locals_max_length": None,
+    }
+    return repr(
+        rich.traceback.Traceback.extract(
+            type(error), error, error.__traceback__, **options
+        )
+    )
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -144,7 +169,10 @@ def places_of(error: BaseException) -> Places:
         "pickle": pickle.dumps(error),
         "pickle of an old protocol": pickle.dumps(error, 0),
         "pickle with its causes": pickle_with_causes(error),
-        **{f"cause {type(cause).__name__}": f"{cause} {cause!r}" for cause in causes(error)},
+        **{
+            f"cause {type(cause).__name__}": f"{cause} {cause!r}"
+            for cause in causes(error)
+        },
     }
 
 
@@ -173,7 +201,9 @@ def nothing_written(caplog: CapLog, capfd: CapSys) -> Iterator[None]:
     with nothing_changed():
         yield
     printed = capfd.readouterr()
-    assert leaks({"log": caplog.text, "stdout": printed.out, "stderr": printed.err}) == []
+    assert (
+        leaks({"log": caplog.text, "stdout": printed.out, "stderr": printed.err}) == []
+    )
 
 
 def test_the_walk_finds_what_is_there() -> None:
@@ -196,24 +226,48 @@ def test_the_walk_finds_what_is_there() -> None:
 
 def armed(host: str, **settings: Any) -> ApiClient:
     """Make a client that holds every secret that a client can hold."""
-    settings = {"access_token": TOKEN, "debug": True, "retries": 1, "timeout": 5.0, **settings}
-    client = ApiClient(Configuration(host, **settings), "X-Api-Key", CLIENT_HEADER, f"jar={CLIENT_COOKIE}")
+    settings = {
+        "access_token": TOKEN,
+        "debug": True,
+        "retries": 1,
+        "timeout": 5.0,
+        **settings,
+    }
+    client = ApiClient(
+        Configuration(host, **settings),
+        "X-Api-Key",
+        CLIENT_HEADER,
+        f"jar={CLIENT_COOKIE}",
+    )
     client.set_default_header("X-Session-Id", CLIENT_HEADER)
     return client
 
 
 def fetch(api: CreditsApi) -> Any:
     """Call with every secret that a call can have."""
-    return api.get_credits_api_v1_credits_get_with_http_info(auth_token=COOKIE, _headers={"X-Auth-Token": CALL_HEADER})
+    return api.get_credits_api_v1_credits_get_with_http_info(
+        auth_token=COOKIE, _headers={"X-Auth-Token": CALL_HEADER}
+    )
 
 
 def fetch_with_auth(api: CreditsApi) -> Any:
     """Call with credentials of the call's own."""
-    return api.get_credits(_request_auth={"type": "oauth2", "in": "header", "key": "X-Any", "value": CALL_AUTH})
+    return api.get_credits(
+        _request_auth={
+            "type": "oauth2",
+            "in": "header",
+            "key": "X-Any",
+            "value": CALL_AUTH,
+        }
+    )
 
 
 def check_failure(
-    host: str, match: str | None = None, use: Callable[..., Any] = fetch, unknown: Collection[str] = (), **settings: Any
+    host: str,
+    match: str | None = None,
+    use: Callable[..., Any] = fetch,
+    unknown: Collection[str] = (),
+    **settings: Any,
 ) -> None:
     """Make a call that must fail, and check that nothing shows of it, nor of the client afterwards."""
     with armed(host, **settings) as client:
@@ -234,19 +288,24 @@ def test_nothing_shows_of_a_call_that_succeeds(wire: Wire, capfd: CapSys) -> Non
         assert leaks({"response": walk(fetch(api)), **places_of_client(api)}) == []
         fetch_with_auth(api)
         assert leaks(places_of_client(api)) == []
-        assert (client.configuration.access_token, client.cookie) == (TOKEN, f"jar={CLIENT_COOKIE}"), (
-            "who asks gets them"
-        )
+        assert (client.configuration.access_token, client.cookie) == (
+            TOKEN,
+            f"jar={CLIENT_COOKIE}",
+        ), "who asks gets them"
     printed = capfd.readouterr().err
     assert printed.count("at_client: GET /api/v1/credits 200 ") == 2
     assert leaks({"stderr": printed}) == []
     sent = b"".join(wire.requests).decode()
-    assert all(secret in sent for secret in SENT), "the secrets have to be there to be hidden"
+    assert all(secret in sent for secret in SENT), (
+        "the secrets have to be there to be hidden"
+    )
 
 
 def test_nothing_shows_of_a_grant(service: Service) -> None:
     """Password, client secret, access token and refresh token, before, with and after each."""
-    grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD, None, "me", CLIENT_SECRET)
+    grant = PasswordGrant(
+        "api/v1/auth/token", USER, PASSWORD, None, "me", CLIENT_SECRET
+    )
     assert leaks({"grant": walk(grant)}) == []
     with armed(service.url, access_token=grant) as client:
         api = CreditsApi(client)
@@ -257,9 +316,14 @@ def test_nothing_shows_of_a_grant(service: Service) -> None:
     assert service.memory.grants == ["password", "refresh_token"]
 
 
-def test_nothing_shows_of_a_proxy(locked_proxy: HttpProxy, either_service: Service, authority: Authority) -> None:
+def test_nothing_shows_of_a_proxy(
+    locked_proxy: HttpProxy, either_service: Service, authority: Authority
+) -> None:
     """The password in the proxy's URL and the headers for the proxy, after calls through it."""
-    proxy = {"proxy": locked_proxy.url(PROXY_USER, PROXY_PASSWORD), "proxy_headers": {"X-Proxy-Token": PROXY_HEADER}}
+    proxy = {
+        "proxy": locked_proxy.url(PROXY_USER, PROXY_PASSWORD),
+        "proxy_headers": {"X-Proxy-Token": PROXY_HEADER},
+    }
     with armed(either_service.url, ssl_ca_cert=authority.ca_file, **proxy) as client:
         api = CreditsApi(client)
         fetch(api)
@@ -291,35 +355,61 @@ HEADERS = {"X-Auth-Token": CALL_HEADER}
 
 WRONG: dict[str, Callable[[], object]] = {
     "access_token": lambda: Configuration(access_token=f"{TOKEN}\n"),
-    "access_token later": lambda: setattr(Configuration(), "access_token", f"{TOKEN}\n"),
-    "access_token by position": lambda: Configuration("https://api.example.com", f"{TOKEN}\n"),
-    "access_token of from_env": lambda: Configuration.from_env(access_token=f"{TOKEN}\n"),
+    "access_token later": lambda: setattr(
+        Configuration(), "access_token", f"{TOKEN}\n"
+    ),
+    "access_token by position": lambda: Configuration(
+        "https://api.example.com", f"{TOKEN}\n"
+    ),
+    "access_token of from_env": lambda: Configuration.from_env(
+        access_token=f"{TOKEN}\n"
+    ),
     "another setting": lambda: Configuration(access_token=TOKEN, timeout=-1),
-    "another setting of from_env": lambda: Configuration.from_env(access_token=TOKEN, timeout=-1),
+    "another setting of from_env": lambda: Configuration.from_env(
+        access_token=TOKEN, timeout=-1
+    ),
     "a misspelt setting": lambda: setattr(Configuration(), "acess_token", TOKEN),
     "proxy, scheme": lambda: configure_proxy("@proxy.example", "ftp"),
     "proxy, port": lambda: configure_proxy("@proxy.example:99999"),
     "proxy, host": lambda: configure_proxy("@proxy..example"),
     "proxy, blank": lambda: configure_proxy(" @proxy.example"),
-    "proxy_headers": lambda: Configuration(proxy_headers={"X-Token": f"{PROXY_HEADER}\n"}),
-    "proxy_headers, name": lambda: Configuration(proxy_headers={"X Token": PROXY_HEADER}),
+    "proxy_headers": lambda: Configuration(
+        proxy_headers={"X-Token": f"{PROXY_HEADER}\n"}
+    ),
+    "proxy_headers, name": lambda: Configuration(
+        proxy_headers={"X Token": PROXY_HEADER}
+    ),
     "default header": lambda: ApiClient(None, "X-Api-Key", f"{CLIENT_HEADER}\n"),
     "default header, name": lambda: ApiClient(None, "X Key", CLIENT_HEADER),
-    "default header later": lambda: ApiClient().set_default_header("X-Key", f"{CLIENT_HEADER}\n"),
+    "default header later": lambda: ApiClient().set_default_header(
+        "X-Key", f"{CLIENT_HEADER}\n"
+    ),
     "cookie of the client": lambda: ApiClient(cookie=f"jar={CLIENT_COOKIE}\n"),
     "auth_token": lambda: call(auth_token=f"{COOKIE}\n"),
     "header of the call": lambda: call(_headers={"X-Auth-Token": f"{CALL_HEADER}\n"}),
-    "_request_auth": lambda: call(_request_auth={"in": "header", "key": "X-Key", "value": f"{CALL_AUTH}\n"}),
-    "_request_auth, place": lambda: call(_request_auth={"in": "body", "key": "X-Key", "value": CALL_AUTH}),
+    "_request_auth": lambda: call(
+        _request_auth={"in": "header", "key": "X-Key", "value": f"{CALL_AUTH}\n"}
+    ),
+    "_request_auth, place": lambda: call(
+        _request_auth={"in": "body", "key": "X-Key", "value": CALL_AUTH}
+    ),
     "_host_index": lambda: call(auth_token=COOKIE, _headers=HEADERS, _host_index=1),
-    "_request_timeout": lambda: call(auth_token=COOKIE, _headers=HEADERS, _request_timeout=-1),
+    "_request_timeout": lambda: call(
+        auth_token=COOKIE, _headers=HEADERS, _request_timeout=-1
+    ),
     "plain http": lambda: fetch_armed("http://x.example"),
     "what a source gives": lambda: fetch_armed(access_token=lambda: f"{TOKEN}\n"),
     "client_secret": lambda: PasswordGrant("t", USER, PASSWORD, client_secret=5),  # type: ignore[arg-type]  # wrong
     "username": lambda: PasswordGrant("t", "", PASSWORD, client_secret=CLIENT_SECRET),
-    "token_url": lambda: fetch_armed(access_token=PasswordGrant("http://y.example", USER, PASSWORD)),
-    "ACCESS_TOKEN": lambda: set_variable("ACCESS_TOKEN", f"{TOKEN}\n", Configuration.from_env),
-    "HTTPS_PROXY": lambda: set_variable("HTTPS_PROXY", f"ftp://u:{PROXY_PASSWORD}@proxy.example", fetch_armed),
+    "token_url": lambda: fetch_armed(
+        access_token=PasswordGrant("http://y.example", USER, PASSWORD)
+    ),
+    "ACCESS_TOKEN": lambda: set_variable(
+        "ACCESS_TOKEN", f"{TOKEN}\n", Configuration.from_env
+    ),
+    "HTTPS_PROXY": lambda: set_variable(
+        "HTTPS_PROXY", f"ftp://u:{PROXY_PASSWORD}@proxy.example", fetch_armed
+    ),
 }
 
 
@@ -338,17 +428,29 @@ HTML = "text/html"
 
 
 def echo(
-    text: str, status: int = 200, content_type: str = "application/json", *, echoed: str = ECHO, **headers: str
+    text: str,
+    status: int = 200,
+    content_type: str = "application/json",
+    *,
+    echoed: str = ECHO,
+    **headers: str,
 ) -> Step:
     """Answer with a text, and with headers that show secrets as well."""
     lines = [("X-Echo", echoed), ("Set-Cookie", f"auth_token={echoed}")]
     lines += [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return reply(answer(text.encode(), status, content_type=content_type, headers=lines))
+    return reply(
+        answer(text.encode(), status, content_type=content_type, headers=lines)
+    )
 
 
 DETAIL = json.dumps({"detail": ECHO})
 CONTEXT = {"headers": {"authorization": f"Bearer {TOKEN}", "cookie": ECHO}}
-INPUT = {"loc": ["cookie", "auth_token"], "msg": f"{COOKIE} is too long", "type": "too_long", "input": COOKIE}
+INPUT = {
+    "loc": ["cookie", "auth_token"],
+    "msg": f"{COOKIE} is too long",
+    "type": "too_long",
+    "input": COOKIE,
+}
 VALIDATION = json.dumps({"detail": [{**INPUT, "ctx": CONTEXT}]})
 
 FAULTS: dict[str, Step] = {
@@ -363,9 +465,13 @@ FAULTS: dict[str, Step] = {
     "an odd coding": echo(ECHO, content_encoding=TOKEN),
     "a redirect elsewhere": echo("", 302, location=f"https://y.example/?t={TOKEN}"),
     "a redirect nowhere": echo("", 302, location=f"mailto:{TOKEN}"),
-    "a status line that echoes": reply(f"HTTP/1.1 400 {TOKEN}\r\nContent-Length: 0\r\n\r\n".encode()),
+    "a status line that echoes": reply(
+        f"HTTP/1.1 400 {TOKEN}\r\nContent-Length: 0\r\n\r\n".encode()
+    ),
     "no HTTP": reply(f"{ECHO}\r\n\r\n".encode(), CLOSE),
-    "a broken header": reply(f"HTTP/1.1 200 OK\r\nBroken {ECHO}\r\n\r\n".encode(), CLOSE),
+    "a broken header": reply(
+        f"HTTP/1.1 200 OK\r\nBroken {ECHO}\r\n\r\n".encode(), CLOSE
+    ),
     "closed": reply(CLOSE),
     "cut off": reply(answer(ECHO.encode(), length=999), CLOSE),
     "silence": reply(SILENCE),
@@ -373,37 +479,51 @@ FAULTS: dict[str, Step] = {
 
 HOSTS = ["http://127.0.0.1:9", "https://x.example"]
 
-uses = pytest.mark.parametrize("use", [fetch, fetch_with_auth], ids=["token", "_request_auth"])
+uses = pytest.mark.parametrize(
+    "use", [fetch, fetch_with_auth], ids=["token", "_request_auth"]
+)
 
 
 @uses
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_shows_of_a_call_that_fails(wire: Wire, name: str, use: Callable[[CreditsApi], Any]) -> None:
+def test_nothing_shows_of_a_call_that_fails(
+    wire: Wire, name: str, use: Callable[[CreditsApi], Any]
+) -> None:
     """Whatever the service answers, even with our own secrets in it."""
     wire.play(otherwise=FAULTS[name])
     # What this call did not send cannot be known to be a secret.
     unsent = {CALL_AUTH} if use is fetch else {TOKEN, COOKIE, CALL_HEADER}
-    check_failure(wire.url, use=use, unknown=unsent, timeout=0.2 if name == "silence" else 5.0)
+    check_failure(
+        wire.url, use=use, unknown=unsent, timeout=0.2 if name == "silence" else 5.0
+    )
 
 
 @uses
-def test_nothing_shows_of_a_refused_connection(use: Callable[[CreditsApi], Any]) -> None:
+def test_nothing_shows_of_a_refused_connection(
+    use: Callable[[CreditsApi], Any],
+) -> None:
     """Nobody listens there, or where the proxy should be, which is named without what stands before its host."""
     with refusing_port() as port:
         check_failure(f"http://127.0.0.1:{port}", use=use)
         proxy = f"http://{PROXY_USER}:{PROXY_PASSWORD}@127.0.0.1:{port}"
         for host in HOSTS:
-            check_failure(host, f"^the proxy http://127.0.0.1:{port}: ", use, proxy=proxy)
+            check_failure(
+                host, f"^the proxy http://127.0.0.1:{port}: ", use, proxy=proxy
+            )
 
 
-def test_nothing_shows_of_a_tls_error(secure_wire: Wire, other_authority: Authority) -> None:
+def test_nothing_shows_of_a_tls_error(
+    secure_wire: Wire, other_authority: Authority
+) -> None:
     """A certificate that nobody vouches for."""
     check_failure(secure_wire.url, "certificate", ssl_ca_cert=other_authority.ca_file)
 
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("status", [403, 407, 502, None])
-def test_nothing_shows_of_a_proxy_that_refuses(wire: Wire, host: str, status: int | None) -> None:
+def test_nothing_shows_of_a_proxy_that_refuses(
+    wire: Wire, host: str, status: int | None
+) -> None:
     """It wants another password, forbids, breaks, or closes, and echoes what it got."""
     text = f"{PROXY_PASSWORD} {PROXY_HEADER} {ECHO}".encode()
     wire.play(otherwise=reply(CLOSE) if status is None else reply(answer(text, status)))
@@ -416,13 +536,19 @@ GRANT_ECHO = f"{PASSWORD} {CLIENT_SECRET} {urllib.parse.quote(PASSWORD)}"
 echo_grant = functools.partial(echo, echoed=GRANT_ECHO)
 
 GRANT_FAULTS: dict[str, Step] = {
-    "refused": echo_grant(json.dumps({"error": "invalid_grant", "error_description": GRANT_ECHO}), 400),
+    "refused": echo_grant(
+        json.dumps({"error": "invalid_grant", "error_description": GRANT_ECHO}), 400
+    ),
     "401": echo_grant(json.dumps({"detail": GRANT_ECHO}), 401),
     "422": echo_grant(json.dumps({"detail": [{"input": GRANT_ECHO}]}), 422),
     "500": echo_grant(GRANT_ECHO, 500),
     "a page": echo_grant(GRANT_ECHO),
-    "half a token": echo_grant(json.dumps({"access_token": f"{ISSUED[0]}1", "expires_in": "x"})),
-    "a token that cannot be sent": echo_grant(json.dumps({"access_token": f"{ISSUED[0]}\n"})),
+    "half a token": echo_grant(
+        json.dumps({"access_token": f"{ISSUED[0]}1", "expires_in": "x"})
+    ),
+    "a token that cannot be sent": echo_grant(
+        json.dumps({"access_token": f"{ISSUED[0]}\n"})
+    ),
     "a redirect": echo_grant("", 307, location=f"https://y.example/{PASSWORD}"),
     "no HTTP": reply(f"{GRANT_ECHO}\r\n\r\n".encode(), CLOSE),
     "closed": reply(CLOSE),
@@ -442,6 +568,10 @@ def test_nothing_shows_of_a_refused_refresh(service: Service) -> None:
     grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
     with armed(service.url, access_token=grant) as client:
         assert good_call(CreditsApi(client))
-    for known in (service.memory.tokens, service.memory.cookies, service.memory.refresh_tokens):
+    for known in (
+        service.memory.tokens,
+        service.memory.cookies,
+        service.memory.refresh_tokens,
+    ):
         known.clear()
     check_failure(service.url, access_token=grant)

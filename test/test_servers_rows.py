@@ -13,7 +13,18 @@ from support.facts import PROXY_PASSWORD, PROXY_USER
 from support.makers import CapSys, MakeApi, MakeWire, MonkeyPatch
 from support.proxy import needs_asserts, socks_proxy
 from support.tls import Authority
-from support.wire import CLOSE, RESET, SILENCE, End, Step, Wait, Wire, answer, refusing_port, reply
+from support.wire import (
+    CLOSE,
+    RESET,
+    SILENCE,
+    End,
+    Step,
+    Wait,
+    Wire,
+    answer,
+    refusing_port,
+    reply,
+)
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -50,7 +61,9 @@ class Forgetful(Wire):
 
 @pytest.mark.parametrize("count", [1, 2, 8])
 @pytest.mark.parametrize("retries", [0, 2])
-def test_of_dead_idle_connections_one_is_tried(make_api: MakeApi, count: int, retries: int) -> None:
+def test_of_dead_idle_connections_one_is_tried(
+    make_api: MakeApi, count: int, retries: int
+) -> None:
     """However many answer RST, a call costs one loss and opens one connection; the others are never tried."""
     with Forgetful(RESET) as server:
         api = make_api(server.url, retries=retries)
@@ -63,7 +76,9 @@ def test_of_dead_idle_connections_one_is_tried(make_api: MakeApi, count: int, re
 
 
 @pytest.mark.parametrize("retries", [0, 2])
-def test_of_swallowed_idle_connections_one_is_tried(make_api: MakeApi, retries: int) -> None:
+def test_of_swallowed_idle_connections_one_is_tried(
+    make_api: MakeApi, retries: int
+) -> None:
     """However many never answer, one attempt is lost; the next one, or the next call, opens a connection."""
     with Forgetful(SILENCE) as server:
         api = make_api(server.url, retries=retries, timeout=(1.0, 0.3))
@@ -80,7 +95,12 @@ def test_of_swallowed_idle_connections_one_is_tried(make_api: MakeApi, retries: 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_http_client_may_print_what_it_does(
-    make_wire: MakeWire, make_api: MakeApi, authority: Authority, monkeypatch: MonkeyPatch, capsys: CapSys, secure: bool
+    make_wire: MakeWire,
+    make_api: MakeApi,
+    authority: Authority,
+    monkeypatch: MonkeyPatch,
+    capsys: CapSys,
+    secure: bool,
 ) -> None:
     """`debuglevel`, which people set to look and generated clients set for the whole process, breaks no call."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
@@ -94,24 +114,45 @@ def test_http_client_may_print_what_it_does(
 @pytest.mark.parametrize(
     ("status", "says", "at_fault"),
     [
-        *((text, (text, "api.example.com:443"), False) for text in ("503 No way there", "500 Down", "502 Bad Gateway")),
+        *(
+            (text, (text, "api.example.com:443"), False)
+            for text in ("503 No way there", "500 Down", "502 Bad Gateway")
+        ),
         ("403 Not on my watch", ("403 Not on my watch",), True),
         ("407 Who are you?", ("407", "password"), True),
         (f"403 No {PROXY_USER}:{PROXY_PASSWORD}", ("403",), True),
     ],
 )
 def test_a_proxy_that_refuses_a_tunnel_is_quoted(
-    endings: Endings, make_api: MakeApi, wire: Wire, status: str, says: tuple[str, ...], *, at_fault: bool
+    endings: Endings,
+    make_api: MakeApi,
+    wire: Wire,
+    status: str,
+    says: tuple[str, ...],
+    *,
+    at_fault: bool,
 ) -> None:
     """In its own words; only where the proxy itself says no is its setting the thing to check."""
-    wire.play(otherwise=reply(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode(), CLOSE))
-    api = make_api("https://api.example.com", proxy=f"http://{LOGIN}127.0.0.1:{wire.port}", retries=0)
-    error = endings.of(api, Fault((), ApiConnectionException, (*says, f"127.0.0.1:{wire.port}")))
+    wire.play(
+        otherwise=reply(
+            f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode(), CLOSE
+        )
+    )
+    api = make_api(
+        "https://api.example.com",
+        proxy=f"http://{LOGIN}127.0.0.1:{wire.port}",
+        retries=0,
+    )
+    error = endings.of(
+        api, Fault((), ApiConnectionException, (*says, f"127.0.0.1:{wire.port}"))
+    )
     assert ("Configuration.proxy" in str(error)) is at_fault
 
 
 @needs_asserts
-def test_whoever_is_at_fault_behind_socks_is_named(endings: Endings, make_api: MakeApi) -> None:
+def test_whoever_is_at_fault_behind_socks_is_named(
+    endings: Endings, make_api: MakeApi
+) -> None:
     """With the reason: a proxy that is down, one that wants another password, and a target that refuses."""
     with (
         refusing_port() as port,
@@ -120,10 +161,18 @@ def test_whoever_is_at_fault_behind_socks_is_named(endings: Endings, make_api: M
     ):
         for proxy, says, at_fault in (
             (port, (f"proxy socks5h://127.0.0.1:{port}", "refused"), True),
-            (locked.port, (f"proxy socks5h://127.0.0.1:{locked.port}", "authentication"), True),
+            (
+                locked.port,
+                (f"proxy socks5h://127.0.0.1:{locked.port}", "authentication"),
+                True,
+            ),
             (ours.port, (f"127.0.0.1:{port}", "refused"), False),
         ):
-            api = make_api(f"http://127.0.0.1:{port}", proxy=f"socks5h://{LOGIN}127.0.0.1:{proxy}", retries=0)
+            api = make_api(
+                f"http://127.0.0.1:{port}",
+                proxy=f"socks5h://{LOGIN}127.0.0.1:{proxy}",
+                retries=0,
+            )
             error = endings.of(api, Fault((), ApiConnectionException, says))
             assert ("Configuration.proxy" in str(error)) is at_fault
             assert ("service" in str(error)) is not at_fault

@@ -61,7 +61,9 @@ def ask(port: int) -> bytes:
     ],
     ids=["bytes", "wait", "drip", "pieces"],
 )
-def test_a_step_plays_its_actions_in_order(wire: Wire, actions: tuple[Action, ...], expected: bytes) -> None:
+def test_a_step_plays_its_actions_in_order(
+    wire: Wire, actions: tuple[Action, ...], expected: bytes
+) -> None:
     """What is scripted is what a plain socket reads, and the request is on record."""
     wire.play(reply(*actions))
     assert ask(wire.port) == expected
@@ -110,7 +112,11 @@ def test_requests_share_a_connection_and_bodies_are_read_whole(wire: Wire) -> No
 
 def test_ports_that_refuse_and_ports_that_are_deaf() -> None:
     """One answers with a refusal at once, the other never answers."""
-    with refusing_port() as port, pytest.raises(ConnectionRefusedError), connected(port):
+    with (
+        refusing_port() as port,
+        pytest.raises(ConnectionRefusedError),
+        connected(port),
+    ):
         pass
     with deaf_port() as port, pytest.raises(TimeoutError), connected(port, timeout=0.2):
         pass
@@ -118,7 +124,11 @@ def test_ports_that_refuse_and_ports_that_are_deaf() -> None:
 
 def test_leaks_are_found() -> None:
     """The counter sees a socket and a thread that stay."""
-    with contextlib.ExitStack() as kept, pytest.raises(AssertionError, match="socket:"), nothing_left(within=0.05):
+    with (
+        contextlib.ExitStack() as kept,
+        pytest.raises(AssertionError, match="socket:"),
+        nothing_left(within=0.05),
+    ):
         kept.enter_context(socket.socket())
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait, name="lingering")
@@ -130,7 +140,12 @@ def test_leaks_are_found() -> None:
 
 def test_the_wire_leaves_nothing_when_it_stops_in_the_middle() -> None:
     """Stopping ends connections that drip, wait or say nothing, at once."""
-    for action in (Drip(b"x" * 1000, every=1), Wait(60), SILENCE, Endless(b"x" * 65536)):
+    for action in (
+        Drip(b"x" * 1000, every=1),
+        Wait(60),
+        SILENCE,
+        Endless(b"x" * 65536),
+    ):
         with nothing_left():
             with Wire() as wire:
                 wire.play(reply(action))
@@ -143,15 +158,21 @@ def test_the_wire_leaves_nothing_when_it_stops_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", HELLO, HELLO[:-2] + b"Content-Length: 9\r\n\r\n"], ids=["idle", "done", "midway"]
+    "sent",
+    [b"", HELLO, HELLO[:-2] + b"Content-Length: 9\r\n\r\n"],
+    ids=["idle", "done", "midway"],
 )
-def test_the_service_stops_whoever_is_connected(authority: Authority, sent: bytes) -> None:
+def test_the_service_stops_whoever_is_connected(
+    authority: Authority, sent: bytes
+) -> None:
     """A TLS client that stays, idle or in the middle of a request, does not hold it up."""
     context = ssl.create_default_context(cafile=authority.ca_file)
     with contextlib.ExitStack() as kept:
         with running_service(tls=authority.issue("localhost")) as service:
             plain = kept.enter_context(connected(int(service.url.rpartition(":")[2])))
-            kept.enter_context(context.wrap_socket(plain, server_hostname="localhost")).sendall(sent)
+            kept.enter_context(
+                context.wrap_socket(plain, server_hostname="localhost")
+            ).sendall(sent)
             time.sleep(0.05)
             began = time.monotonic()
         assert time.monotonic() - began < 0.9

@@ -22,11 +22,16 @@ from support.service import Service
 from support.wire import CLOSE, Wait, Wire, answer, reply
 
 
-def test_each_of_64_threads_gets_its_own_answer(service: Service, make_api: MakeApi, caplog: CapLog) -> None:
+def test_each_of_64_threads_gets_its_own_answer(
+    service: Service, make_api: MakeApi, caplog: CapLog
+) -> None:
     """Each call has an account of its own, so an answer that went astray would be seen; so would an error."""
     caplog.set_level(logging.WARNING)
     for number in range(0, 64, 2):
-        service.memory.cookies[f"cookie-{number}"] = {**CREDITS, "remaining_credits": number}
+        service.memory.cookies[f"cookie-{number}"] = {
+            **CREDITS,
+            "remaining_credits": number,
+        }
     api = make_api(service.url, access_token=None)
     start = threading.Barrier(64)
 
@@ -103,7 +108,9 @@ def test_a_hundred_clients_leave_nothing(wire: Wire) -> None:
         use_clients()
 
 
-def test_many_calls_on_one_client_leave_memory_flat(wire: Wire, make_api: MakeApi) -> None:
+def test_many_calls_on_one_client_leave_memory_flat(
+    wire: Wire, make_api: MakeApi
+) -> None:
     """A process that runs for weeks does not grow: a thousand calls cost nothing that stays."""
     api = make_api(wire.url)
     assert good_call(api)
@@ -137,7 +144,9 @@ api = CreditsApi(ApiClient(Configuration(sys.argv[1], "t0ken", debug=True)))
 print(api.get_credits().remaining)
 """
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, wire.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "750\n")
     (line,) = done.stderr.splitlines()  # the one line of debug=True
     assert "GET /api/v1/credits 200" in line

@@ -18,7 +18,9 @@ Outcomes = dict[str, dict[str, Any]]
 
 PAGE = PROJECT / "docs" / "coming-from-generated.md"
 WAYS = ways()
-SEEN: Outcomes = json.loads(Path(worker.__file__).with_name("seen.json").read_text(encoding="utf-8"))["ways"]
+SEEN: Outcomes = json.loads(
+    Path(worker.__file__).with_name("seen.json").read_text(encoding="utf-8")
+)["ways"]
 """How each way has ended on a client that the generator has made; written by `worker.py`."""
 
 
@@ -43,7 +45,10 @@ def test_a_way_ends_as_its_verdict_says(way: Way, ours: Outcomes) -> None:
         assert here == there
     else:
         assert here != there
-        assert (" | ".join(here.get("printed", [])), "raised" in here) == (way.ours, False)
+        assert (" | ".join(here.get("printed", [])), "raised" in here) == (
+            way.ours,
+            False,
+        )
 
 
 def test_what_was_seen_is_still_true() -> None:
@@ -53,12 +58,21 @@ def test_what_was_seen_is_still_true() -> None:
         assert run_ways(generated) == SEEN
 
 
-@pytest.mark.parametrize(("heading", "verdict"), [("What may surprise", "differs"), ("What is better", "better")])
+@pytest.mark.parametrize(
+    ("heading", "verdict"),
+    [("What may surprise", "differs"), ("What is better", "better")],
+)
 def test_the_page_announces_every_difference(heading: str, verdict: str) -> None:
     """Each point of the page is backed by a way of use, and each way that ends otherwise has its point."""
-    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = (
+        PAGE.read_text(encoding="utf-8")
+        .partition(f"\n## {heading}\n")[2]
+        .partition("\n## ")[0]
+    )
     points = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
-    assert sorted(points) == sorted({way.reason for way in WAYS if way.verdict == verdict})
+    assert sorted(points) == sorted(
+        {way.reason for way in WAYS if way.verdict == verdict}
+    )
 
 
 @pytest.mark.parametrize("page", [PAGE, PROJECT / "README.md"], ids=["page", "README"])
@@ -66,4 +80,6 @@ def test_the_figures_are_true(page: Path) -> None:
     """The pages say how many ways were tried, and how many of them work the same or better."""
     says = r"Of (\d+) ways of using a generated client that we tried, (\d+) work the same or better"
     working = [way for way in WAYS if way.verdict != "differs"]
-    assert re.findall(says, page.read_text(encoding="utf-8")) == [(str(len(WAYS)), str(len(working)))]
+    assert re.findall(says, page.read_text(encoding="utf-8")) == [
+        (str(len(WAYS)), str(len(working)))
+    ]

@@ -20,15 +20,22 @@ from at_client.rest import ApiException as RestApiException
 def a_call_gives_the_model(api: CreditsApi) -> None:
     """The return type follows from the operation."""
     assert_type(api.get_credits(), CreditResponse)
-    assert_type(api.get_credits(auth_token="cookie", _request_timeout=5), CreditResponse)
-    assert_type(api.get_credits_api_v1_credits_get(_request_timeout=(1, 2.5)), CreditResponse)
+    assert_type(
+        api.get_credits(auth_token="cookie", _request_timeout=5), CreditResponse
+    )
+    assert_type(
+        api.get_credits_api_v1_credits_get(_request_timeout=(1, 2.5)), CreditResponse
+    )
     info = api.get_credits_api_v1_credits_get_with_http_info()
     assert_type(info, ApiResponse[CreditResponse])
     assert_type(info.data, CreditResponse)
     assert_type(info.status_code, int)
     assert_type(info.raw_data, bytes)
     assert_type(info.headers["content-type"], str)
-    assert_type(api.get_credits_api_v1_credits_get_without_preload_content(), urllib3.BaseHTTPResponse)
+    assert_type(
+        api.get_credits_api_v1_credits_get_without_preload_content(),
+        urllib3.BaseHTTPResponse,
+    )
 
 
 def a_model_is_made_by_name() -> None:
@@ -60,7 +67,9 @@ def an_error_says_what_it_carries(error: RestApiException) -> ApiException:
 
 def settings_are_typed() -> Configuration:
     """A configuration takes what its documentation says, at once and later."""
-    configuration = Configuration(host="https://api.example.com", access_token="t", timeout=(1, 2))
+    configuration = Configuration(
+        host="https://api.example.com", access_token="t", timeout=(1, 2)
+    )
     configuration.timeout, configuration.access_token = 5, "another"
     configuration.access_token = lambda: "asked at every call"
     Configuration(misspelt=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # told at once
@@ -72,5 +81,7 @@ def any_endpoint_is_typed(configuration: Configuration) -> None:
     with ApiClient(configuration) as client:
         assert_type(client, ApiClient)
         request = client.param_serialize("GET", "/api/v1/credits")
-        answer = client.response_deserialize(client.call_api(*request), {"200": CreditResponse})
+        answer = client.response_deserialize(
+            client.call_api(*request), {"200": CreditResponse}
+        )
         assert_type(answer.status_code, int)

@@ -35,7 +35,9 @@ class CreditsApi:
         >>> from at_client import ApiClient, Configuration, CreditsApi
         >>> from at_client.sandbox import Sandbox
         >>> with Sandbox() as sandbox:
-        ...     configuration = Configuration(host=sandbox.url, access_token=sandbox.token)
+        ...     configuration = Configuration(
+        ...         host=sandbox.url, access_token=sandbox.token
+        ...     )
         ...     with ApiClient(configuration) as client:
         ...         credits = CreditsApi(client).get_credits()
         >>> credits.total == credits.used + credits.remaining
@@ -44,14 +46,19 @@ class CreditsApi:
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
         if api_client is not None and not hasattr(api_client, "call_api"):
-            raise ApiTypeError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
+            raise ApiTypeError(
+                f"api_client must be an ApiClient, not {type(api_client).__name__}"
+            )
         self.api_client = ApiClient.get_default() if api_client is None else api_client
 
     def __repr__(self) -> str:
         return f"CreditsApi({self.api_client!r})"
 
     def get_credits(
-        self, auth_token: str | None = None, timeout: float | tuple[float, float] | None = None, **_options: Any
+        self,
+        auth_token: str | None = None,
+        timeout: float | tuple[float, float] | None = None,
+        **_options: Any,
     ) -> CreditResponse:
         """Get the credits of the account: total, used and remaining.
 
@@ -65,7 +72,10 @@ class CreditsApi:
             ApiException: The call failed; see the class for how.
             ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
         """
-        auth_token, _options = seal(auth_token), seal({"_request_timeout": timeout, **_options})
+        auth_token, _options = (
+            seal(auth_token),
+            seal({"_request_timeout": timeout, **_options}),
+        )
         return self.get_credits_api_v1_credits_get(auth_token, **_options)
 
     def get_credits_api_v1_credits_get(
@@ -96,8 +106,17 @@ class CreditsApi:
             ApiException: The call failed; see the class for how.
             ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
         """
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
-        response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
+        auth_token, _request_auth, _headers = _seal(
+            auth_token, _request_auth, _content_type, _headers
+        )
+        response = self._call(
+            auth_token,
+            _request_timeout,
+            _request_auth,
+            _content_type,
+            _headers,
+            _host_index,
+        )
         return self.api_client.response_deserialize(response, _RESPONSES).data  # type: ignore[no-any-return]  # by the map
 
     def get_credits_api_v1_credits_get_with_http_info(
@@ -110,8 +129,17 @@ class CreditsApi:
         _host_index: int = 0,
     ) -> ApiResponse[CreditResponse]:
         """Like `get_credits_api_v1_credits_get`, but return an `ApiResponse` with status, headers and raw body."""
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
-        response = self._call(auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index)
+        auth_token, _request_auth, _headers = _seal(
+            auth_token, _request_auth, _content_type, _headers
+        )
+        response = self._call(
+            auth_token,
+            _request_timeout,
+            _request_auth,
+            _content_type,
+            _headers,
+            _host_index,
+        )
         return self.api_client.response_deserialize(response, _RESPONSES)
 
     def get_credits_api_v1_credits_get_without_preload_content(
@@ -128,17 +156,30 @@ class CreditsApi:
         The deadline still applies while you read it. Read it to the end or close it, so that its connection is
         returned to the pool.
         """
-        auth_token, _request_auth, _headers = _seal(auth_token, _request_auth, _content_type, _headers)
-        given = auth_token, _request_timeout, _request_auth, _content_type, _headers, _host_index
+        auth_token, _request_auth, _headers = _seal(
+            auth_token, _request_auth, _content_type, _headers
+        )
+        given = (
+            auth_token,
+            _request_timeout,
+            _request_auth,
+            _content_type,
+            _headers,
+            _host_index,
+        )
         return self._call(*given, _preload_content=False).response  # type: ignore[no-any-return]  # urllib3's
 
     def _call(self, *given: Any, **options: Any) -> RESTResponse:
         """Serialize the request and send it."""
         auth_token, timeout, request_auth, content_type, headers, host_index = given
-        cookies: Any = {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
+        cookies: Any = (
+            {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
+        )
         content_type = {} if content_type is None else {"Content-Type": content_type}
         if type(host_index) is not int or host_index != 0:
-            raise ApiValueError(f"_host_index must be 0, the only host; not {host_index!r}")
+            raise ApiValueError(
+                f"_host_index must be 0, the only host; not {host_index!r}"
+            )
         request = self.api_client.param_serialize(
             "GET",
             "/api/v1/credits",
@@ -150,15 +191,29 @@ class CreditsApi:
         return self.api_client.call_api(*request, _request_timeout=timeout, **options)
 
 
-def _seal(auth_token: Any, request_auth: Any, content_type: Any, headers: Any) -> tuple[Any, Any, Any]:
+def _seal(
+    auth_token: Any, request_auth: Any, content_type: Any, headers: Any
+) -> tuple[Any, Any, Any]:
     """Check what may be secret among the arguments, and wrap it: no frame of a failed call shows it."""
-    for value, (name, kinds, allowed) in zip((auth_token, request_auth, content_type, headers), _ALLOWED, strict=True):
+    for value, (name, kinds, allowed) in zip(
+        (auth_token, request_auth, content_type, headers), _ALLOWED, strict=True
+    ):
         if value is not None and not isinstance(value, kinds):
-            raise ApiTypeError(f"{name} must be {allowed} or None, not {type(value).__name__}")
-    return seal(auth_token), request_auth and seal(dict(request_auth)), check_headers(headers) if headers else {}
+            raise ApiTypeError(
+                f"{name} must be {allowed} or None, not {type(value).__name__}"
+            )
+    return (
+        seal(auth_token),
+        request_auth and seal(dict(request_auth)),
+        check_headers(headers) if headers else {},
+    )
 
 
 # Tools and agent frameworks read this signature; what starts with an underscore is not for them.
 _signature = inspect.signature(CreditsApi.get_credits)
-_shown = [parameter for name, parameter in _signature.parameters.items() if not name.startswith("_")]
+_shown = [
+    parameter
+    for name, parameter in _signature.parameters.items()
+    if not name.startswith("_")
+]
 CreditsApi.get_credits.__signature__ = _signature.replace(parameters=_shown)  # type: ignore[attr-defined]  # PEP 362

@@ -24,7 +24,14 @@ def _zone(name: str | None, offset: int | None) -> timezone:
 def _twin(field: str) -> int:
     """Return a property that is another name of a field, and an `int` for type checkers."""
     doc = f"The same as `{field}`, by its name on the wire."
-    return cast("int", property(attrgetter(field), lambda model, value: setattr(model, field, value), doc=doc))
+    return cast(
+        "int",
+        property(
+            attrgetter(field),
+            lambda model, value: setattr(model, field, value),
+            doc=doc,
+        ),
+    )
 
 
 class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
@@ -50,11 +57,19 @@ class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
     """
 
     # No plain alias: type checkers would then ask for `CreditResponse(total_credits=...)`.
-    total: WholeNumber = Field(validation_alias="total_credits", serialization_alias="total_credits")
-    used: WholeNumber = Field(validation_alias="used_credits", serialization_alias="used_credits")
-    remaining: WholeNumber = Field(validation_alias="remaining_credits", serialization_alias="remaining_credits")
+    total: WholeNumber = Field(
+        validation_alias="total_credits", serialization_alias="total_credits"
+    )
+    used: WholeNumber = Field(
+        validation_alias="used_credits", serialization_alias="used_credits"
+    )
+    remaining: WholeNumber = Field(
+        validation_alias="remaining_credits", serialization_alias="remaining_credits"
+    )
     free_credits: WholeNumber | None = None
-    purchased_credits: Annotated[WholeNumber, BeforeValidator(lambda value: 0 if value is None else value)] = 0
+    purchased_credits: Annotated[
+        WholeNumber, BeforeValidator(lambda value: 0 if value is None else value)
+    ] = 0
     period: str | None = None
     reset_date: str | None = None
     days_until_reset: WholeNumber | None = None
@@ -67,18 +82,32 @@ class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
     @property
     def used_fraction(self) -> float:
         """The used part of the total, 0.0 to 1.0; 1.0 if anything is used of a total of 0."""
-        return 0.0 if self.used <= 0 else 1.0 if self.used >= self.total else self.used / self.total
+        return (
+            0.0
+            if self.used <= 0
+            else 1.0
+            if self.used >= self.total
+            else self.used / self.total
+        )
 
     def _repr_html_(self) -> str:
         """Return the card that Jupyter shows, in the notebook's colours: what is left, and a bar of what is used."""
         from html import escape  # only for notebooks
 
         fraction = self.used_fraction
-        colour = "#d64545" if fraction >= ALARM_AT else "#d99a00" if fraction >= WARN_AT else "#2e9e5b"
+        colour = (
+            "#d64545"
+            if fraction >= ALARM_AT
+            else "#d99a00"
+            if fraction >= WARN_AT
+            else "#2e9e5b"
+        )
         plan = f", {escape(self.plan_tier)} plan" if self.plan_tier else ""
         reset = f"<br/>Resets {escape(self.reset_date)}" if self.reset_date else ""
         used = f"{self.used:,} of {self.total:,} used ({int(fraction * 100)} %)"  # not 100 % before all is used
-        bar = f'<div style="width:{fraction:.1%};height:.6em;background:{colour}"></div>'
+        bar = (
+            f'<div style="width:{fraction:.1%};height:.6em;background:{colour}"></div>'
+        )
         return (
             f'<div style="max-width:26em;line-height:1.6">Agent Toolkit credits{plan}<br/>'
             f'<b>{self.remaining:,}</b> left<div role="img" aria-label="{used}" style="border:1px solid #8888">'
@@ -97,6 +126,12 @@ class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
         from dateutil import parser  # not needed to read the numbers
 
         try:
-            return parser.parse(self.reset_date, default=datetime.fromtimestamp(0, timezone.utc), tzinfos=_zone)
+            return parser.parse(
+                self.reset_date,
+                default=datetime.fromtimestamp(0, timezone.utc),
+                tzinfos=_zone,
+            )
         except (ValueError, OverflowError) as error:
-            raise ApiValueError(f"reset_date is not a date: {self.reset_date[:40]!r}") from error
+            raise ApiValueError(
+                f"reset_date is not a date: {self.reset_date[:40]!r}"
+            ) from error

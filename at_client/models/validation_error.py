@@ -32,7 +32,10 @@ class ValidationError(ApiModel):
         ctx: The limits that it broke.
     """
 
-    loc: list[Annotated[str, AfterValidator(LocationName)] | Annotated[WholeNumber, AfterValidator(LocationIndex)]]
+    loc: list[
+        Annotated[str, AfterValidator(LocationName)]
+        | Annotated[WholeNumber, AfterValidator(LocationIndex)]
+    ]
     msg: str
     type: str
     input: Any = None

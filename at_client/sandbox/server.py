@@ -63,26 +63,42 @@ class Connection(BaseHTTPRequestHandler):
         self.server.requests.append(request)
         fault = self.server.take(path)
         as_usual = fault.status == 200 and fault.body is None
-        silent = self.server.closing.wait(fault.delay) or (fault.drop and fault.after is None)
+        silent = self.server.closing.wait(fault.delay) or (
+            fault.drop and fault.after is None
+        )
         answer = None if silent else self.server.respond(request) if as_usual else fault
         request.status = answer.status if answer else None
         self.server.on_request(request)
         if answer:
             self.send(answer, fault)
         # A scripted length may leave the client waiting for more; only closing ends that.
-        self.close_connection |= not answer or fault.drop or "content-length" in map(str.lower, answer.headers)
+        self.close_connection |= (
+            not answer
+            or fault.drop
+            or "content-length" in map(str.lower, answer.headers)
+        )
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_QUERY = do_GET  # noqa: N815  # http.server's
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = (  # noqa: N815
+        do_QUERY  # noqa: N815
+    ) = do_GET  # http.server's
 
     def send(self, answer: Answer, fault: Fault) -> None:
         """Send an answer, as completely and as fast as the fault allows."""
         body, given = answer.encode()
-        length = {} if answer.status in {204, 304} else {"content-length": str(len(body))}
+        length = (
+            {} if answer.status in {204, 304} else {"content-length": str(len(body))}
+        )
         headers = {"date": self.date_time_string(), **length, **given}
         fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}\r\n{fields}\r\n".encode("latin-1")
-        data = head + (body[: fault.after] if length and self.command != "HEAD" else b"")
-        at_once = len(data) if not fault.drip else 0 if fault.drip_headers else len(head)
+        head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}\r\n{fields}\r\n".encode(
+            "latin-1"
+        )
+        data = head + (
+            body[: fault.after] if length and self.command != "HEAD" else b""
+        )
+        at_once = (
+            len(data) if not fault.drip else 0 if fault.drip_headers else len(head)
+        )
         self.wfile.write(data[:at_once])
         for start in range(at_once, len(data), fault.piece):
             if not self.server.closing.wait(fault.drip):
@@ -111,7 +127,9 @@ class Sandbox(Service):
         >>> import urllib.request
         >>> with Sandbox(total=100, used=40) as sandbox:
         ...     headers = {"Authorization": f"Bearer {sandbox.token}"}
-        ...     request = urllib.request.Request(sandbox.url + "/api/v1/credits", headers=headers)
+        ...     request = urllib.request.Request(
+        ...         sandbox.url + "/api/v1/credits", headers=headers
+        ...     )
         ...     with urllib.request.urlopen(request) as response:
         ...         response.status
         200
@@ -120,7 +138,13 @@ class Sandbox(Service):
     """
 
     def __init__(
-        self, port: int = 0, *, total: int = 1000, used: int = 250, token_lifetime: int = 3600, on_request: Hook = skip
+        self,
+        port: int = 0,
+        *,
+        total: int = 1000,
+        used: int = 250,
+        token_lifetime: int = 3600,
+        on_request: Hook = skip,
     ) -> None:
         if not 0 <= port <= 65535:
             raise ValueError(f"port must be from 0 to 65535, not {port}")
@@ -136,7 +160,9 @@ class Sandbox(Service):
     def url(self) -> str:
         """The address to use as a client's host; a `RuntimeError` if the sandbox is not running."""
         if self._thread is None:
-            raise RuntimeError("the sandbox is not running: use `with Sandbox() as sandbox:`")
+            raise RuntimeError(
+                "the sandbox is not running: use `with Sandbox() as sandbox:`"
+            )
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def start(self) -> "Sandbox":
@@ -166,7 +192,12 @@ class Sandbox(Service):
 
     def script(self, fault: Fault) -> None:
         """Queue a fault; it may combine what the other methods do."""
-        self._queue.append((fault.path, repeat(fault) if fault.times is None else repeat(fault, fault.times)))
+        self._queue.append(
+            (
+                fault.path,
+                repeat(fault) if fault.times is None else repeat(fault, fault.times),
+            )
+        )
 
     def fail(self, status: int = 503, **more: Any) -> None:
         """Answer with an error; `more` are attributes of `Fault`, such as `retry_after`, `times` or `path`."""
@@ -194,7 +225,15 @@ class Sandbox(Service):
 
     def take(self, path: str) -> Fault:
         """Return the next fault for a path and use it up; one without effect if there is none."""
-        return next((fault for only, faults in self._queue if only in {None, path} for fault in faults), Fault())
+        return next(
+            (
+                fault
+                for only, faults in self._queue
+                if only in {None, path}
+                for fault in faults
+            ),
+            Fault(),
+        )
 
     def _serve(self) -> None:
         """Accept connections until `close`, each on a thread of its own; then end them all."""
@@ -203,8 +242,12 @@ class Sandbox(Service):
             while not self.closing.is_set():
                 with suppress(OSError):  # nobody has come, or is gone already
                     sock, address = listener.accept()
-                    running = {s: thread for s, thread in running.items() if thread.is_alive()}
-                    running[sock] = Thread(target=self._talk, args=(sock, address, self), daemon=True)
+                    running = {
+                        s: thread for s, thread in running.items() if thread.is_alive()
+                    }
+                    running[sock] = Thread(
+                        target=self._talk, args=(sock, address, self), daemon=True
+                    )
                     running[sock].start()
         for sock, thread in running.items():
             with suppress(OSError):

@@ -11,7 +11,12 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 METHODS = {"/api/v1/credits": "GET", "/api/v1/auth/token": "POST"}
-MISSING = {"type": "missing", "loc": ["cookie", "auth_token"], "msg": "Field required", "input": None}
+MISSING = {
+    "type": "missing",
+    "loc": ["cookie", "auth_token"],
+    "msg": "Field required",
+    "input": None,
+}
 DETAILS: dict[int, object] = {**responses, 401: "Not authenticated", 422: [MISSING]}
 
 
@@ -62,7 +67,9 @@ class Account:
 
     def __post_init__(self) -> None:
         if not 0 <= self.used <= self.total:
-            raise ValueError(f"used must be from 0 to total ({self.total}), not {self.used}")
+            raise ValueError(
+                f"used must be from 0 to total ({self.total}), not {self.used}"
+            )
 
     @property
     def remaining(self) -> int:
@@ -81,11 +88,26 @@ class Account:
     def to_dict(self) -> dict[str, object]:
         """Return the body that the service sends for this account."""
         today = now().date()
-        reset = (today.replace(day=28) + timedelta(days=4)).replace(day=1)  # the first of the next month
-        counts = {"total_credits": self.total, "used_credits": self.used, "remaining_credits": self.remaining}
-        origins = {"free_credits": self.total - self.purchased_credits, "purchased_credits": self.purchased_credits}
+        reset = (today.replace(day=28) + timedelta(days=4)).replace(
+            day=1
+        )  # the first of the next month
+        counts = {
+            "total_credits": self.total,
+            "used_credits": self.used,
+            "remaining_credits": self.remaining,
+        }
+        origins = {
+            "free_credits": self.total - self.purchased_credits,
+            "purchased_credits": self.purchased_credits,
+        }
         period = {"period": f"{today:%Y-%m}", "reset_date": f"{reset}T00:00:00+00:00"}
-        return {**counts, **origins, **period, "days_until_reset": (reset - today).days, "plan_tier": self.plan_tier}
+        return {
+            **counts,
+            **origins,
+            **period,
+            "days_until_reset": (reset - today).days,
+            "plan_tier": self.plan_tier,
+        }
 
 
 @dataclass(eq=False)
@@ -131,11 +153,23 @@ class Answer:
 
     def encode(self) -> tuple[bytes, dict[str, str]]:
         """Return the body as FastAPI would write it, and the headers."""
-        body = {"detail": DETAILS.get(self.status, "Unknown")} if self.body is None else self.body
+        body = (
+            {"detail": DETAILS.get(self.status, "Unknown")}
+            if self.body is None
+            else self.body
+        )
         if not isinstance(body, bytes | str):
             body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        given = {"content-type": self.content_type, "retry-after": self.retry_after, **self.headers}
-        headers = {name.lower(): str(value) for name, value in given.items() if value is not None}
+        given = {
+            "content-type": self.content_type,
+            "retry-after": self.retry_after,
+            **self.headers,
+        }
+        headers = {
+            name.lower(): str(value)
+            for name, value in given.items()
+            if value is not None
+        }
         return body if isinstance(body, bytes) else body.encode(), headers
 
 
@@ -161,7 +195,9 @@ class Service:
         """The value of the cookie `auth_token` of the first account."""
         return self.account.auth_token
 
-    def add_account(self, total: int = 1000, used: int = 250, **attributes: Any) -> Account:
+    def add_account(
+        self, total: int = 1000, used: int = 250, **attributes: Any
+    ) -> Account:
         """Add an account and return it; `attributes` are those of `Account`, such as `plan_tier` or `username`."""
         self._accounts.append(Account(total, used, **attributes))
         return self._accounts[-1]
@@ -173,45 +209,93 @@ class Service:
     def require_client(self, client_id: str, client_secret: str) -> None:
         """Make the token endpoint refuse clients that do not send these, in the form or as `Authorization: Basic`."""
         pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"  # encoded first: RFC 6749, section 2.3.1
-        self._client = {f"Basic {b64encode(pair.encode()).decode()}", (client_id, client_secret)}
+        self._client = {
+            f"Basic {b64encode(pair.encode()).decode()}",
+            (client_id, client_secret),
+        }
 
     def respond(self, request: Request) -> Answer:
         """Return the service's answer to a request."""
         method = METHODS.get(request.path)
         if request.method != method:
             return Answer(405, headers={"allow": method}) if method else Answer(404)
-        return self._answer_credits(request) if method == "GET" else self._answer_token(request)
+        return (
+            self._answer_credits(request)
+            if method == "GET"
+            else self._answer_token(request)
+        )
 
     def _find(self, kind: str, value: str) -> Account | None:
         """Return the account with this token, cookie or username, unless that has expired."""
         if not value or (value in self._ends and now() >= self._ends[value]):
             return None
-        return next((a for a in self._accounts if getattr(a, kind, None) == value), self._issued.get((kind, value)))
+        return next(
+            (a for a in self._accounts if getattr(a, kind, None) == value),
+            self._issued.get((kind, value)),
+        )
 
     def _answer_credits(self, request: Request) -> Answer:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        account = self._find("token", token.strip()) if scheme.lower() == "bearer" else None
-        account = account or self._find("auth_token", str(request.headers.get_param("auth_token", "", header="cookie")))
-        return Answer(200, account.to_dict()) if account else Answer(401, headers={"www-authenticate": "Bearer"})
+        account = (
+            self._find("token", token.strip()) if scheme.lower() == "bearer" else None
+        )
+        account = account or self._find(
+            "auth_token",
+            str(request.headers.get_param("auth_token", "", header="cookie")),
+        )
+        return (
+            Answer(200, account.to_dict())
+            if account
+            else Answer(401, headers={"www-authenticate": "Bearer"})
+        )
 
     def _answer_token(self, request: Request) -> Answer:
         """Answer a password or refresh grant (RFC 6749, sections 4.3 and 6), or refuse it (section 5.2)."""
         form = dict(parse_qsl(request.body.decode(errors="replace")))
         client = form.get("client_id"), form.get("client_secret")
-        if self._client and self._client.isdisjoint({client, request.headers["authorization"]}):
-            return Answer(401, {"error": "invalid_client", "error_description": "wrong client_id or client_secret"})
+        if self._client and self._client.isdisjoint(
+            {client, request.headers["authorization"]}
+        ):
+            return Answer(
+                401,
+                {
+                    "error": "invalid_client",
+                    "error_description": "wrong client_id or client_secret",
+                },
+            )
         if form.get("grant_type") == "password":
             owner = self._find("username", form.get("username", ""))
-            account = owner if owner and owner.password == form.get("password") else None
+            account = (
+                owner if owner and owner.password == form.get("password") else None
+            )
         elif form.get("grant_type") == "refresh_token":
             key = "refresh_token", form.get("refresh_token", "")
             account = self._find(*key) and self._issued.pop(key, None)  # works once
         else:
-            return Answer(400, {"error": "unsupported_grant_type", "error_description": "unknown grant_type"})
+            return Answer(
+                400,
+                {
+                    "error": "unsupported_grant_type",
+                    "error_description": "unknown grant_type",
+                },
+            )
         if account is None:
-            return Answer(400, {"error": "invalid_grant", "error_description": "wrong username, password or token"})
+            return Answer(
+                400,
+                {
+                    "error": "invalid_grant",
+                    "error_description": "wrong username, password or token",
+                },
+            )
         token, refresh_token = make_secret("issued"), make_secret("refresh")
-        self._issued |= {("token", token): account, ("refresh_token", refresh_token): account}
+        self._issued |= {
+            ("token", token): account,
+            ("refresh_token", refresh_token): account,
+        }
         self._ends[token] = now() + timedelta(seconds=self._token_lifetime)
-        body = {"access_token": token, "token_type": "bearer", "refresh_token": refresh_token}
+        body = {
+            "access_token": token,
+            "token_type": "bearer",
+            "refresh_token": refresh_token,
+        }
         return Answer(200, {**body, "expires_in": self._token_lifetime})

@@ -24,7 +24,9 @@ class Program:
     """A server in the foreground, with its children in a process group of its own; its files go into a folder."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        path = shutil.which(
+            name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+        )
         if path is None:
             pytest.skip(f"{name} is not installed")
         self.name, self.folder = name, folder
@@ -39,13 +41,17 @@ class Program:
     def configure(self, template: str, **values: object) -> str:
         """Fill in a file of this folder, and return the path of the result."""
         path = self.folder / template
-        path.write_text(Template((FILES / template).read_text()).substitute(vars(self) | values))
+        path.write_text(
+            Template((FILES / template).read_text()).substitute(vars(self) | values)
+        )
         return str(path)
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, start_new_session=True
+            )
         deadline = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
@@ -53,7 +59,9 @@ class Program:
                 return
             time.sleep(0.02)
         self.stop(signal.SIGKILL)
-        raise RuntimeError(f"{self.command} did not start: {(self.folder / 'log').read_text()}")
+        raise RuntimeError(
+            f"{self.command} did not start: {(self.folder / 'log').read_text()}"
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it, by force if it does not go by itself."""
@@ -87,13 +95,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Prog
 
 
 @pytest.fixture(scope="session")
-def nginx(run: Callable[..., Program], _service: Service, authority: Authority) -> Program:
+def nginx(
+    run: Callable[..., Program], _service: Service, authority: Authority
+) -> Program:
     """Nginx in front of the service; its TLS port wants a client certificate."""
     files = authority.issue("127.0.0.1")
 
     def arguments(program: Program) -> list[str]:
-        user = "user root;" if os.geteuid() == 0 else ""  # nobody else may enter the folder
-        tls = {"certificate": files.certificate, "key": files.key, "authority": authority.ca_file}
+        user = (
+            "user root;" if os.geteuid() == 0 else ""
+        )  # nobody else may enter the folder
+        tls = {
+            "certificate": files.certificate,
+            "key": files.key,
+            "authority": authority.ca_file,
+        }
         config = program.configure("nginx.conf", service=_service.url, user=user, **tls)
         return ["-e", "stderr", "-p", str(program.folder), "-c", config]
 
@@ -104,13 +120,17 @@ def nginx(run: Callable[..., Program], _service: Service, authority: Authority) 
 def haproxy(run: Callable[..., Program], _service: Service) -> Program:
     """HAProxy in front of the service."""
     address = _service.url.removeprefix("http://")
-    return run("haproxy", lambda p: ["-W", "-f", p.configure("haproxy.cfg", address=address)])
+    return run(
+        "haproxy", lambda p: ["-W", "-f", p.configure("haproxy.cfg", address=address)]
+    )
 
 
 @pytest.fixture(scope="session")
 def node(run: Callable[..., Program]) -> Program:
     """A server in Node.js that gives everybody the same credits."""
-    return run("node", lambda p: [str(FILES / "node.js"), str(p.port), CREDITS_BODY.decode()])
+    return run(
+        "node", lambda p: [str(FILES / "node.js"), str(p.port), CREDITS_BODY.decode()]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +138,9 @@ def squid(run: Callable[..., Program]) -> Program:
     """Squid, which wants `PROXY_USER` and `PROXY_PASSWORD`."""
 
     def arguments(program: Program) -> list[str]:
-        config = program.configure("squid.conf", user=PROXY_USER, password=PROXY_PASSWORD)
+        config = program.configure(
+            "squid.conf", user=PROXY_USER, password=PROXY_PASSWORD
+        )
         # The name keeps its shared memory apart from that of another squid, running or crashed.
         return ["-N", "-d", "1", "-n", f"test{program.port}", "-f", config]
 

@@ -18,7 +18,9 @@ from support.service import Service
 from support.tls import Authority
 from support.wire import deaf_port, refusing_port
 
-pytestmark = pytest.mark.usefixtures("service")  # as good as new, behind whatever is in front
+pytestmark = pytest.mark.usefixtures(
+    "service"
+)  # as good as new, behind whatever is in front
 
 
 def through(proxy: Program, login: str = f"{PROXY_USER}:{PROXY_PASSWORD}@") -> str:
@@ -34,17 +36,25 @@ def server(request: pytest.FixtureRequest) -> Program:
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_calls_share_one_connection(server: Program, make_api: MakeApi, encoding: str) -> None:
+def test_calls_share_one_connection(
+    server: Program, make_api: MakeApi, encoding: str
+) -> None:
     """The connection of one call serves the next ones, and a body that is asked for in gzip is read."""
     api = make_api(server.url, retries=0)
     api.api_client.set_default_header("Accept-Encoding", encoding)
     answers = [api.get_credits_api_v1_credits_get_with_http_info() for _ in range(5)]
-    assert {answer.headers.get("Content-Encoding", "identity") for answer in answers} == {encoding}
+    assert {
+        answer.headers.get("Content-Encoding", "identity") for answer in answers
+    } == {encoding}
     assert {answer.data.remaining for answer in answers} == {750}
     assert len({answer.headers["X-Client-Port"] for answer in answers}) == 1
 
 
-TITLES = {"nginx": "503 Service Temporarily Unavailable", "haproxy": "503", "node": "Closed for today"}
+TITLES = {
+    "nginx": "503 Service Temporarily Unavailable",
+    "haproxy": "503",
+    "node": "Closed for today",
+}
 """What each says in its error page; HAProxy's has no title."""
 
 
@@ -52,7 +62,11 @@ def test_an_error_page_is_told_by_its_title(server: Program, make_api: MakeApi) 
     """The message has the title of an HTML page; the page is in the body."""
     with pytest.raises(ServiceException, match=TITLES[server.name]) as caught:
         make_api(f"{server.url}/broken", retries=0).get_credits()
-    assert (caught.value.status, "<html" in str(caught.value.body), "<" in str(caught.value)) == (503, True, False)
+    assert (
+        caught.value.status,
+        "<html" in str(caught.value.body),
+        "<" in str(caught.value),
+    ) == (503, True, False)
 
 
 RELOAD_SIGNALS = {"nginx": signal.SIGHUP, "haproxy": signal.SIGUSR2}
@@ -86,37 +100,65 @@ def test_a_reload_under_load_fails_no_call(server: Program, make_api: MakeApi) -
     assert min(caller.result() for caller in callers) > 10
 
 
-def test_nginx_misses_a_client_certificate(nginx: Program, make_api: MakeApi, authority: Authority) -> None:
+def test_nginx_misses_a_client_certificate(
+    nginx: Program, make_api: MakeApi, authority: Authority
+) -> None:
     """Its own words are in the message; with a certificate the call works."""
-    host, trust = f"https://127.0.0.1:{nginx.tls_port}", {"ssl_ca_cert": authority.ca_file}
-    with pytest.raises(BadRequestException, match="No required SSL certificate was sent"):
+    host, trust = (
+        f"https://127.0.0.1:{nginx.tls_port}",
+        {"ssl_ca_cert": authority.ca_file},
+    )
+    with pytest.raises(
+        BadRequestException, match="No required SSL certificate was sent"
+    ):
         make_api(host, **trust).get_credits()
     mine = authority.issue("me.example")
-    assert good_call(make_api(host, **trust, cert_file=mine.certificate, key_file=mine.key))
+    assert good_call(
+        make_api(host, **trust, cert_file=mine.certificate, key_file=mine.key)
+    )
 
 
-def test_nginx_is_sent_plain_http_on_its_tls_port(nginx: Program, make_api: MakeApi) -> None:
+def test_nginx_is_sent_plain_http_on_its_tls_port(
+    nginx: Program, make_api: MakeApi
+) -> None:
     """Its own words are in the message."""
-    with pytest.raises(BadRequestException, match="plain HTTP request was sent to HTTPS port"):
+    with pytest.raises(
+        BadRequestException, match="plain HTTP request was sent to HTTPS port"
+    ):
         make_api(f"http://127.0.0.1:{nginx.tls_port}").get_credits()
 
 
-@pytest.mark.parametrize(("kind", "via"), [("service", [True]), ("secure_service", [])], ids=["http", "https"])
+@pytest.mark.parametrize(
+    ("kind", "via"),
+    [("service", [True]), ("secure_service", [])],
+    ids=["http", "https"],
+)
 def test_squid_takes_the_password_of_its_url(
-    squid: Program, request: pytest.FixtureRequest, make_api: MakeApi, authority: Authority, kind: str, via: list[bool]
+    squid: Program,
+    request: pytest.FixtureRequest,
+    make_api: MakeApi,
+    authority: Authority,
+    kind: str,
+    via: list[bool],
 ) -> None:
     """A call is forwarded or tunnelled, and so is the next one."""
     target: Service = request.getfixturevalue(kind)
-    api = make_api(target.url, proxy=through(squid), ssl_ca_cert=authority.ca_file, retries=0)
+    api = make_api(
+        target.url, proxy=through(squid), ssl_ca_cert=authority.ca_file, retries=0
+    )
     assert good_call(api)
     assert good_call(api)
     assert len(target.requests) == 2
     assert ["squid" in each for each in target.requests[0].all("Via")] == via
 
 
-@pytest.mark.parametrize("login", ["", f"{PROXY_USER}:PROXY-SECRET-wrong@"], ids=["none", "wrong"])
+@pytest.mark.parametrize(
+    "login", ["", f"{PROXY_USER}:PROXY-SECRET-wrong@"], ids=["none", "wrong"]
+)
 @pytest.mark.parametrize("host", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
-def test_squid_refuses_a_wrong_password(squid: Program, make_api: MakeApi, host: str, login: str) -> None:
+def test_squid_refuses_a_wrong_password(
+    squid: Program, make_api: MakeApi, host: str, login: str
+) -> None:
     """The message names the proxy, its status and where the password belongs, without the password."""
     with pytest.raises(ApiConnectionException, match=f"proxy {squid.url}") as caught:
         make_api(host, proxy=through(squid, login)).get_credits()
@@ -125,11 +167,20 @@ def test_squid_refuses_a_wrong_password(squid: Program, make_api: MakeApi, host:
 
 
 @pytest.mark.parametrize("port", [refusing_port, deaf_port], ids=["refused", "dead"])
-def test_squid_cannot_reach_the_target(squid: Program, make_api: MakeApi, port: Callable[..., Any]) -> None:
+def test_squid_cannot_reach_the_target(
+    squid: Program, make_api: MakeApi, port: Callable[..., Any]
+) -> None:
     """The message has the proxy's own words and names both; the settings of the proxy are not to blame."""
-    with port() as target, pytest.raises(ApiConnectionException, match="503 Service U") as caught:
-        make_api(f"https://127.0.0.1:{target}", proxy=through(squid), retries=0).get_credits()
+    with (
+        port() as target,
+        pytest.raises(ApiConnectionException, match="503 Service U") as caught,
+    ):
+        make_api(
+            f"https://127.0.0.1:{target}", proxy=through(squid), retries=0
+        ).get_credits()
     message = str(caught.value)
-    assert all(side in message for side in (f"127.0.0.1:{target}", f"127.0.0.1:{squid.port}"))
+    assert all(
+        side in message for side in (f"127.0.0.1:{target}", f"127.0.0.1:{squid.port}")
+    )
     assert "Check Configuration.proxy" not in message
     assert secrets_in(message) == []

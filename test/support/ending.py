@@ -58,7 +58,9 @@ class Fault:
 class Endings:
     """Plays faults and checks how calls end, with all that is logged and printed meanwhile."""
 
-    def __init__(self, logs: pytest.LogCaptureFixture, output: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, logs: pytest.LogCaptureFixture, output: pytest.CaptureFixture[str]
+    ) -> None:
         self._logs = logs
         self._output = output
         self._logs.set_level(logging.DEBUG)
@@ -87,7 +89,9 @@ class Endings:
         self.check(caught.value, fault.error, *fault.says)
         return caught.value
 
-    def check(self, error: ApiException, expected: type[ApiException], *says: str) -> None:
+    def check(
+        self, error: ApiException, expected: type[ApiException], *says: str
+    ) -> None:
         """Check an error that a call has raised."""
         message = str(error)
         assert message, "the message is empty"
@@ -96,20 +100,36 @@ class Endings:
             assert text.lower() in message.lower(), f"{text!r} is not in {message!r}"
         assert message.isprintable(), f"the message is more than one line: {message!r}"
         assert len(message) < 1000, "the message is a dump"
-        shown = (message, repr(error), repr(vars(error)), *traceback.format_exception(error), *_our_locals(error))
-        assert secrets_in(*shown, self._logs.text, *self._output.readouterr(), pickle.dumps(error)) == []
+        shown = (
+            message,
+            repr(error),
+            repr(vars(error)),
+            *traceback.format_exception(error),
+            *_our_locals(error),
+        )
+        assert (
+            secrets_in(
+                *shown, self._logs.text, *self._output.readouterr(), pickle.dumps(error)
+            )
+            == []
+        )
         check_pickles(error)
 
     @property
     def attempts_logged(self) -> int:
         """How many attempts the client has logged: one line at DEBUG each."""
-        return sum(record.name.split(".")[0] == "at_client" for record in self._logs.records)
+        return sum(
+            record.name.split(".")[0] == "at_client" for record in self._logs.records
+        )
 
 
 def good_call(api: CreditsApi, timeout: float | None = 5.0) -> bool:
     """Make a call that must succeed, and tell whether its answer is the expected model."""
     credits_left = api.get_credits(_request_timeout=timeout)
-    return isinstance(credits_left, at_client.CreditResponse) and credits_left.remaining == CREDITS["remaining_credits"]
+    return (
+        isinstance(credits_left, at_client.CreditResponse)
+        and credits_left.remaining == CREDITS["remaining_credits"]
+    )
 
 
 def check_pickles(error: ApiException) -> None:
@@ -136,7 +156,9 @@ def _process_state() -> dict[str, object]:
     names = ("", "urllib3", "urllib3.connectionpool", "http.client", "asyncio")
     loggers = [logging.getLogger(name) for name in names]
     return {
-        "loggers": [(logger.name, logger.level, len(logger.handlers)) for logger in loggers],
+        "loggers": [
+            (logger.name, logger.level, len(logger.handlers)) for logger in loggers
+        ],
         "http.client debuglevel": http.client.HTTPConnection.debuglevel,
         "HTTPConnection.response_class": http.client.HTTPConnection.response_class,
         "default timeout": socket.getdefaulttimeout(),
@@ -151,7 +173,13 @@ def _our_locals(error: BaseException) -> list[str]:
     seen: BaseException | None = error
     while seen is not None:
         frames = [frame for frame, _ in traceback.walk_tb(seen.__traceback__)]
-        ours = [frame for frame in frames if frame.f_code.co_filename.startswith(PACKAGE)]
-        shown += [f"{name} = {value!r}" for frame in ours for name, value in frame.f_locals.items()]
+        ours = [
+            frame for frame in frames if frame.f_code.co_filename.startswith(PACKAGE)
+        ]
+        shown += [
+            f"{name} = {value!r}"
+            for frame in ours
+            for name, value in frame.f_locals.items()
+        ]
         seen = seen.__cause__ or seen.__context__
     return shown

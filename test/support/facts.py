@@ -26,5 +26,11 @@ CREDITS_BODY = json.dumps(CREDITS).encode()
 def secrets_in(*places: str | bytes) -> list[str]:
     """Find the marked secrets in what a person may come to see, plain or in Basic's base64."""
     login = base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
-    seen = b"\n".join(p.encode(errors="replace") if isinstance(p, str) else p for p in places)
-    return [secret for secret in (TOKEN, COOKIE, PROXY_PASSWORD, login) if secret.encode() in seen]
+    seen = b"\n".join(
+        p.encode(errors="replace") if isinstance(p, str) else p for p in places
+    )
+    return [
+        secret
+        for secret in (TOKEN, COOKIE, PROXY_PASSWORD, login)
+        if secret.encode() in seen
+    ]

@@ -12,7 +12,9 @@ def open_descriptors() -> set[str]:
     """Tell what this process has open, each as `number -> target`."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the listing's own descriptor is gone by now
+        with contextlib.suppress(
+            OSError
+        ):  # the listing's own descriptor is gone by now
             found.add(f"{entry.name} -> {entry.readlink()}")
     return found
 

@@ -12,7 +12,11 @@ from markdown_it.token import Token
 
 PROJECT = Path(__file__).parents[2]
 
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [
+    PROJECT / "README.md",
+    PROJECT / "CONTRIBUTING.md",
+    *sorted(PROJECT.glob("docs/*.md")),
+]
 """Every page that a reader may copy code from."""
 
 CONTINUED = "continuing the block above"
@@ -26,7 +30,9 @@ def name_of(page: Path) -> str:
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     """Give the fenced blocks of a page, as pairs of language and content."""
-    return [(token.info, token.content) for token in _tokens(page) if token.type == "fence"]
+    return [
+        (token.info, token.content) for token in _tokens(page) if token.type == "fence"
+    ]
 
 
 @dataclass
@@ -49,7 +55,9 @@ def examples(page: Path) -> list[Example]:
             prose += token.content
             latest = None
         elif token.type == "fence" and token.info == "python" and token.map:
-            latest = Example(token.map[0] + 1, token.content, CONTINUED in prose.lower())
+            latest = Example(
+                token.map[0] + 1, token.content, CONTINUED in prose.lower()
+            )
             found.append(latest)
             prose = ""
         elif token.type == "fence" and token.info == "text" and latest:
@@ -67,7 +75,9 @@ def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
         capsys.readouterr()
         exec(code, namespace)  # noqa: S102  # what a reader would run
         printed = capsys.readouterr().out
-        assert example.shown in {None, printed}, f"{page}:{example.line} prints {printed!r}"
+        assert example.shown in {None, printed}, (
+            f"{page}:{example.line} prints {printed!r}"
+        )
 
 
 def tables(page: Path) -> list[list[list[str]]]:
@@ -91,12 +101,20 @@ def links(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Give the anchors of a page: its headings as GitHub writes them, and those set by hand."""
-    headings = {_slug(_text(text)) for token, text in pairwise(_tokens(page)) if token.type == "heading_open"}
-    return headings | set(re.findall(r'<a id="([^"]+)">', page.read_text(encoding="utf-8")))
+    headings = {
+        _slug(_text(text))
+        for token, text in pairwise(_tokens(page))
+        if token.type == "heading_open"
+    }
+    return headings | set(
+        re.findall(r'<a id="([^"]+)">', page.read_text(encoding="utf-8"))
+    )
 
 
 def _tokens(page: Path) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
+    return (
+        MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
+    )
 
 
 def _text(inline: Token) -> str:

@@ -16,7 +16,8 @@ import pytest
 from tiny_proxy import Socks5ProxyHandler
 
 needs_asserts = pytest.mark.skipif(
-    sys.flags.optimize > 0, reason="tiny-proxy reads what it is sent inside assert statements"
+    sys.flags.optimize > 0,
+    reason="tiny-proxy reads what it is sent inside assert statements",
 )
 """For tests of SOCKS: under `python -O`, the proxy behind them does not work."""
 
@@ -52,7 +53,9 @@ def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[Htt
     command += ["--port-file", str(port_file), "--log-file", str(log)]
     command += ["--num-acceptors", "1", "--threaded", "--data-dir", str(folder)]
     command += ["--basic-auth", f"{user}:{password}"] if user else []
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield HttpProxy(_wait_for_port(port_file, process), log)
     finally:
@@ -60,7 +63,9 @@ def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[Htt
         process.wait(10)
 
 
-def _wait_for_port(port_file: Path, process: subprocess.Popen[bytes], within: float = 20.0) -> int:
+def _wait_for_port(
+    port_file: Path, process: subprocess.Popen[bytes], within: float = 20.0
+) -> int:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline and process.poll() is None:
         if port_file.exists() and port_file.read_text().strip():
@@ -81,7 +86,9 @@ class SocksProxy:
 
 
 @contextlib.contextmanager
-def socks_proxy(user: str | None = None, password: str | None = None) -> Iterator[SocksProxy]:
+def socks_proxy(
+    user: str | None = None, password: str | None = None
+) -> Iterator[SocksProxy]:
     """Run tiny-proxy's SOCKS 5 server on a thread; with a user name it asks for the password."""
     running = SocksProxy(port=0)
     handler = Socks5ProxyHandler(username=user, password=password)
@@ -98,11 +105,15 @@ def socks_proxy(user: str | None = None, password: str | None = None) -> Iterato
         async with listener:
             with anyio.CancelScope() as scope:
                 token = anyio.lowlevel.current_token()
-                stop.append(lambda: anyio.from_thread.run_sync(scope.cancel, token=token))
+                stop.append(
+                    lambda: anyio.from_thread.run_sync(scope.cancel, token=token)
+                )
                 ready.set()
                 await listener.serve(carry)
 
-    thread = threading.Thread(target=anyio.run, args=(serve,), name="socks", daemon=True)
+    thread = threading.Thread(
+        target=anyio.run, args=(serve,), name="socks", daemon=True
+    )
     thread.start()
     assert ready.wait(10), "the SOCKS proxy did not start"
     try:

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Cookie, Depends, FastAPI, Form, Header, HTTPException, Query, Request, Response
+from fastapi import (
+    Cookie,
+    Depends,
+    FastAPI,
+    Form,
+    Header,
+    HTTPException,
+    Query,
+    Request,
+    Response,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
@@ -81,8 +91,12 @@ class Memory:
         refresh_tokens: The refresh tokens that are good, each once.
     """
 
-    tokens: dict[str, dict[str, object]] = field(default_factory=lambda: {TOKEN: dict(CREDITS)})
-    cookies: dict[str, dict[str, object]] = field(default_factory=lambda: {COOKIE: dict(CREDITS)})
+    tokens: dict[str, dict[str, object]] = field(
+        default_factory=lambda: {TOKEN: dict(CREDITS)}
+    )
+    cookies: dict[str, dict[str, object]] = field(
+        default_factory=lambda: {COOKIE: dict(CREDITS)}
+    )
     requests: list[Seen] = field(default_factory=list)
     expires_in: int | None = 3600
     grants: list[str] = field(default_factory=list)
@@ -92,11 +106,19 @@ class Memory:
         """Make an access token that works, and a refresh token beside it."""
         self.grants.append(grant)
         number = len(self.grants)
-        token, refresh_token = f"TOKEN-SECRET-issued-{number}", f"REFRESH-SECRET-{number}"
+        token, refresh_token = (
+            f"TOKEN-SECRET-issued-{number}",
+            f"REFRESH-SECRET-{number}",
+        )
         self.tokens[token] = dict(CREDITS)
         self.refresh_tokens.add(refresh_token)
         lifetime = {} if self.expires_in is None else {"expires_in": self.expires_in}
-        return {"access_token": token, "token_type": "bearer", "refresh_token": refresh_token, **lifetime}
+        return {
+            "access_token": token,
+            "token_type": "bearer",
+            "refresh_token": refresh_token,
+            **lifetime,
+        }
 
 
 def make_app(memory: Memory) -> FastAPI:
@@ -111,9 +133,13 @@ def make_app(memory: Memory) -> FastAPI:
 
 def _watch(app: FastAPI, memory: Memory) -> None:
     @app.middleware("http")
-    async def note(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def note(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
         body = await request.body()
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
+        headers = [
+            (k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw
+        ]
         seen = Seen(request.method, request.url.path, request.url.query, headers, body)
         memory.requests.append(seen)
         # FastAPI's password form admits no other grant, so the refresh grant has its own route.
@@ -132,26 +158,39 @@ def _add_credits(app: FastAPI, memory: Memory) -> None:
         operation_id="get_credits_api_v1_credits_get",
         description="Get current credit usage and limits for the authenticated user.",
         response_model=CreditResponse,
-        responses={500: {"model": ErrorResponse, "description": "Internal Server Error"}},
+        responses={
+            500: {"model": ErrorResponse, "description": "Internal Server Error"}
+        },
     )
     def get_credits(
-        token: Annotated[str | None, Depends(_bearer)], auth_token: Annotated[str | None, Cookie()] = None
+        token: Annotated[str | None, Depends(_bearer)],
+        auth_token: Annotated[str | None, Cookie()] = None,
     ) -> Any:
         if token == BROKEN_TOKEN:
             body = ErrorResponse(detail="The ledger is closed", code="ledger_closed")
             return JSONResponse(body.model_dump(), status_code=500)
         if token == INVALID_TOKEN:
-            wrong = {"type": "string_too_long", "loc": ("cookie", "auth_token"), "msg": "Too long"}
-            raise RequestValidationError([{**wrong, "input": "…", "ctx": {"max_length": 64}}])
+            wrong = {
+                "type": "string_too_long",
+                "loc": ("cookie", "auth_token"),
+                "msg": "Too long",
+            }
+            raise RequestValidationError(
+                [{**wrong, "input": "…", "ctx": {"max_length": 64}}]
+            )
         account = memory.tokens.get(token or "") or memory.cookies.get(auth_token or "")
         if account is None:
-            raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+            raise HTTPException(
+                401, "Not authenticated", {"WWW-Authenticate": "Bearer"}
+            )
         return CreditResponse.model_validate(account)
 
 
 def _add_token_endpoint(app: FastAPI, memory: Memory) -> None:
     def refuse(description: str) -> JSONResponse:
-        return JSONResponse({"error": "invalid_grant", "error_description": description}, 400)
+        return JSONResponse(
+            {"error": "invalid_grant", "error_description": description}, 400
+        )
 
     @app.post("/api/v1/auth/token", include_in_schema=False)
     def password_grant(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Any:
@@ -175,14 +214,21 @@ def _add_echo(app: FastAPI) -> None:
         x_note: Annotated[str | None, Header()] = None,
         flavour: Annotated[str | None, Cookie()] = None,
     ) -> dict[str, object]:
-        return {"item_id": item_id, "tags": tag or [], "note": x_note, "flavour": flavour}
+        return {
+            "item_id": item_id,
+            "tags": tag or [],
+            "note": x_note,
+            "flavour": flavour,
+        }
 
     @app.post("/api/v1/echo/json", status_code=201, include_in_schema=False)
     def read_json(item: Item) -> Item:
         return item
 
     @app.post("/api/v1/echo/form", include_in_schema=False)
-    def read_form(name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None) -> Any:
+    def read_form(
+        name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None
+    ) -> Any:
         return {"name": name, "colours": colour or []}
 
     verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -226,7 +272,9 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def running_service(tls: CertificateFiles | None = None, client_ca: str | None = None) -> Iterator[Service]:
+def running_service(
+    tls: CertificateFiles | None = None, client_ca: str | None = None
+) -> Iterator[Service]:
     """Run the application under uvicorn on a thread, on a free loopback port.
 
     Args:
@@ -234,14 +282,26 @@ def running_service(tls: CertificateFiles | None = None, client_ca: str | None =
         client_ca: Ask clients for a certificate of this authority.
     """
     memory = Memory()
-    options: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
+    options: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "lifespan": "off",
+        "ws": "none",
+    }
     if tls is not None:
         options |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
     if client_ca is not None:
         options |= {"ssl_ca_certs": client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    server = _Server(uvicorn.Config(make_app(memory), timeout_graceful_shutdown=1, **options))
+    server = _Server(
+        uvicorn.Config(make_app(memory), timeout_graceful_shutdown=1, **options)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        run = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
+        run = threading.Thread(
+            target=server.run,
+            kwargs={"sockets": [listener]},
+            name="uvicorn",
+            daemon=True,
+        )
         run.start()
         try:
             deadline = time.monotonic() + 10

@@ -37,11 +37,19 @@ class Authority:
     def issue(self, *names: str, expired: bool = False) -> CertificateFiles:
         """Issue a certificate for host names and addresses; an expired one has ended yesterday."""
         now = dt.datetime.now(dt.timezone.utc)
-        dates = {"not_before": now - dt.timedelta(30), "not_after": now - dt.timedelta(1)} if expired else {}
+        dates = (
+            {"not_before": now - dt.timedelta(30), "not_after": now - dt.timedelta(1)}
+            if expired
+            else {}
+        )
         leaf = self._ca.issue_cert(*names, **dates)
         stem = "-".join(("expired", *names) if expired else names).replace(":", "_")
-        files = CertificateFiles(str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem"))
-        Path(files.certificate).write_bytes(b"".join(b.bytes() for b in leaf.cert_chain_pems))
+        files = CertificateFiles(
+            str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem")
+        )
+        Path(files.certificate).write_bytes(
+            b"".join(b.bytes() for b in leaf.cert_chain_pems)
+        )
         leaf.private_key_pem.write_to_path(files.key)
         return files
 

@@ -39,7 +39,9 @@ class _Server(socketserver.ThreadingTCPServer):
 def tunnel(port: int) -> Iterator[tuple[str, list[str]]]:
     """Run the proxy on a thread; gives its URL, and the `host:port` of every tunnel that it was asked for."""
     with _Server(("127.0.0.1", port)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="tunnel")
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.02,), name="tunnel"
+        )
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}", server.targets

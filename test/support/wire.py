@@ -99,20 +99,40 @@ def answer(
 ) -> bytes:
     """Write one well-formed response; a `content_type` of `None` leaves it out, and a `length` may be a lie."""
     lines = [] if content_type is None else [("Content-Type", content_type)]
-    lines += [*headers, ("Content-Length", str(len(body) if length is None else length))]
+    lines += [
+        *headers,
+        ("Content-Length", str(len(body) if length is None else length)),
+    ]
     return _head(status, lines) + body
 
 
-def chunked(*chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n") -> bytes:
+def chunked(
+    *chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n"
+) -> bytes:
     """Write one response in chunks; `last` is what comes after them."""
-    head = _head(200, [("Content-Type", "application/json"), *headers, ("Transfer-Encoding", "chunked")])
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + last
+    head = _head(
+        200,
+        [
+            ("Content-Type", "application/json"),
+            *headers,
+            ("Transfer-Encoding", "chunked"),
+        ],
+    )
+    return (
+        head
+        + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+        + last
+    )
 
 
 def _head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
     known = status in set(HTTPStatus)
-    start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Whatever'}\r\n"
-    return (start + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n").encode("latin-1")
+    start = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Whatever'}\r\n"
+    )
+    return (
+        start + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
+    ).encode("latin-1")
 
 
 class Wire:
@@ -128,7 +148,9 @@ class Wire:
         times: When each request was complete, by `time.monotonic()`.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, longest: float = 20.0) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, longest: float = 20.0
+    ) -> None:
         self.connections = 0
         self.requests: list[bytes] = []
         self.times: list[float] = []
@@ -165,7 +187,9 @@ class Wire:
         with self._lock:
             still_open = list(self._open)
         for connection in still_open:
-            with contextlib.suppress(OSError):  # socket's own: ssl's would race with its reader
+            with contextlib.suppress(
+                OSError
+            ):  # socket's own: ssl's would race with its reader
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
@@ -222,7 +246,11 @@ class Wire:
     def _next_step(self, *, on_connect: bool) -> Step | None:
         with self._lock:
             if self._script:
-                return self._script.popleft() if self._script[0].on_connect is on_connect else None
+                return (
+                    self._script.popleft()
+                    if self._script[0].on_connect is on_connect
+                    else None
+                )
             return self._otherwise if self._otherwise.on_connect is on_connect else None
 
     def _perform(self, step: Step, connection: socket.socket) -> bool:
@@ -232,13 +260,17 @@ class Wire:
                 self._send(action, connection)
                 continue
             if action is RESET:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
             while action is SILENCE and connection.recv(65536):
                 pass
             return False
         return True
 
-    def _send(self, action: bytes | Wait | Drip | Pieces | Endless, to: socket.socket) -> None:
+    def _send(
+        self, action: bytes | Wait | Drip | Pieces | Endless, to: socket.socket
+    ) -> None:
         if isinstance(action, bytes):
             to.sendall(action)
         elif isinstance(action, Wait):
@@ -248,13 +280,17 @@ class Wire:
         elif isinstance(action, Pieces):
             offsets = (0, *action.cuts, len(action.data))
             packets = [action.data[start:end] for start, end in pairwise(offsets)]
-            self._send_slowly(packets, 0.001, to)  # enough for each to be a packet of its own
+            self._send_slowly(
+                packets, 0.001, to
+            )  # enough for each to be a packet of its own
         else:
             until = time.monotonic() + self._longest
             while time.monotonic() < until:
                 to.sendall(action.chunk)
 
-    def _send_slowly(self, packets: Sequence[bytes], pause: float, to: socket.socket) -> None:
+    def _send_slowly(
+        self, packets: Sequence[bytes], pause: float, to: socket.socket
+    ) -> None:
         for packet in packets:
             to.sendall(packet)
             if self._stopping.wait(pause):
@@ -267,7 +303,9 @@ def _read_request(stream: BinaryIO) -> bytes:
     while (line := stream.readline()) not in {b"\r\n", b""}:
         lines.append(line)
     fields = [line.partition(b":") for line in lines]
-    length = sum(int(value) for name, _, value in fields if name.lower() == b"content-length")
+    length = sum(
+        int(value) for name, _, value in fields if name.lower() == b"content-length"
+    )
     body = stream.read(length)
     return b"".join((*lines, line, body)) if line and len(body) == length else b""
 

@@ -20,7 +20,9 @@ UNINTERESTING = {"host", "accept-encoding", "content-length", "connection"}
 
 def config(**settings: Any) -> at_client.Configuration:
     """Make a configuration for the server; it has a token unless another is given."""
-    return at_client.Configuration(**{"host": host, "access_token": "token", **settings})
+    return at_client.Configuration(
+        **{"host": host, "access_token": "token", **settings}
+    )
 
 
 def client(**settings: Any) -> at_client.ApiClient:
@@ -33,13 +35,17 @@ def api(**settings: Any) -> at_client.CreditsApi:
     return at_client.CreditsApi(client(**settings))
 
 
-def serve(body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str) -> None:
+def serve(
+    body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str
+) -> None:
     """Let the next request have this answer; keywords are headers."""
     headers = [(name.replace("_", "-"), value) for name, value in more.items()]
     wire.play(reply(answer(body, status, content_type=kind, headers=headers)))
 
 
-def failure(body: bytes, status: int, kind: str = "application/json", **more: str) -> Exception:
+def failure(
+    body: bytes, status: int, kind: str = "application/json", **more: str
+) -> Exception:
     """Make one call that is answered with this, and return the error that it raises."""
     serve(body, status, kind, **more)
     try:
@@ -79,7 +85,11 @@ def read(request: bytes) -> dict[str, Any]:
     elif "json" in kind:
         with contextlib.suppress(ValueError):
             body = json.dumps(json.loads(body))
-    kept = {name: value for name, value in sorted(headers.items()) if name not in UNINTERESTING}
+    kept = {
+        name: value
+        for name, value in sorted(headers.items())
+        if name not in UNINTERESTING
+    }
     return {"line": line.removesuffix(" HTTP/1.1"), "headers": kept, "body": body}
 
 

@@ -36,8 +36,12 @@ def ways() -> list[Way]:
         setting, *cells = path.read_text(encoding="utf-8").split("# %% ")
         for cell in cells:
             title, script = cell.split("\n", 1)
-            verdict = re.search(r"^# (better|differs): (.+) -> (.*)$", script, re.MULTILINE)
-            found.append(Way(title, setting + script, *(verdict.groups() if verdict else ())))
+            verdict = re.search(
+                r"^# (better|differs): (.+) -> (.*)$", script, re.MULTILINE
+            )
+            found.append(
+                Way(title, setting + script, *(verdict.groups() if verdict else ()))
+            )
     return found
 
 
@@ -55,7 +59,11 @@ def run(way: Way) -> dict[str, Any]:
             raised = type(error).__name__
     lines = printed.getvalue().replace(stage.host, "HOST").splitlines()
     requests = [stage.read(request) for request in stage.wire.requests]
-    return {name: value for name, value in (("printed", lines), ("raised", raised), ("sent", requests)) if value}
+    return {
+        name: value
+        for name, value in (("printed", lines), ("raised", raised), ("sent", requests))
+        if value
+    }
 
 
 def main() -> None:
@@ -64,7 +72,9 @@ def main() -> None:
     sys.path.insert(0, str(HERE.parent))
     if generated := sys.argv[1:]:
         sys.path.insert(0, generated[0])
-        version = Path(generated[0], ".openapi-generator", "VERSION").read_text().strip()
+        version = (
+            Path(generated[0], ".openapi-generator", "VERSION").read_text().strip()
+        )
     from ways import stage
 
     with stage.wire:
