@@ -1,13 +1,15 @@
-"""What comes back: the response as it was received, and the typed answer or the error that is made of it."""
+"""What comes back: the response as received, and the answer or error made of it."""
 
-import time
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import urllib3
+from pydantic import TypeAdapter
 
+from at_client.configuration import Configuration
 from at_client.decoding import (
     DecodeFault,
     ResponseTypes,
@@ -16,15 +18,19 @@ from at_client.decoding import (
     decode_text,
     promised_type,
 )
+from at_client.details import find_detail
 from at_client.exceptions import (
     ApiDecodeException,
     ApiException,
+    describe,
+    drop_frames,
     exception_class,
-    find_detail,
     headers_of,
 )
-from at_client.headers import HeaderValue, Secret, redact
-from at_client.retries import parse_retry_after
+from at_client.failures import LOWER_ERRORS, find_foreign
+from at_client.headers import find_credentials, get_header, is_secret, redact
+from at_client.retries import read_retry_after
+from at_client.tokens import SourcedToken
 
 T = TypeVar("T")
 
@@ -52,64 +58,89 @@ class ApiResponse(Generic[T]):
     """The body as it was sent, decompressed."""
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
-        """Return the four attributes as a dictionary, as a generated client's pydantic model does."""
-        from pydantic import TypeAdapter  # few need it
+        """Return the four attributes, as a generated client's pydantic model does.
 
-        dump: dict[str, Any] = TypeAdapter(Any).dump_python(
-            {**vars(self), "headers": dict(self.headers)}, **options
-        )
+        Args:
+            **options: Those of pydantic's `TypeAdapter.dump_python`.
+        """
+        dump: dict[str, Any] = TypeAdapter(Any).dump_python(self._fields(), **options)
         return dump
 
     def model_dump_json(self, **options: Any) -> str:
-        """Return the four attributes as JSON text."""
-        from pydantic import TypeAdapter
+        """Return the four attributes as JSON text.
 
-        return (
-            TypeAdapter(Any)
-            .dump_json({**vars(self), "headers": dict(self.headers)}, **options)
-            .decode()
-        )
+        Args:
+            **options: Those of pydantic's `TypeAdapter.dump_json`.
+        """
+        return TypeAdapter(Any).dump_json(self._fields(), **options).decode()
+
+    def _fields(self) -> dict[str, Any]:
+        return {**vars(self), "headers": dict(self.headers)}
 
 
-class Request(NamedTuple):
-    """What is sent."""
+class SentRequest(NamedTuple):
+    """What was sent, without its body."""
 
     method: str
     url: str
-    headers: dict[str, HeaderValue]
-    body: Any
-    secrets: tuple[Secret, ...]
-    """What of it is secret, and an error must not repeat."""
+    headers: dict[str, str]
 
     @property
     def source(self) -> str:
-        """What a response answers, for error messages: without the query, which could hold a key."""
+        """What a response answers: without the query, which could hold a key."""
         return f"{self.method} {self.url.partition('?')[0]}"
+
+    @property
+    def credentials(self) -> list[str]:
+        """What a message must not repeat: secret headers, and what the query holds."""
+        query = parse_qsl(urlsplit(self.url).query)
+        return find_credentials(self.headers) + [value for _, value in query]
 
 
 class RESTResponse:
     """A response before anybody asks what it means.
 
     Args:
-        resp: urllib3's response, or any object with `status`, `reason`, `headers` and `data`.
+        resp: urllib3's response, or any object with `status`, `reason`, `headers` and
+            `data`.
         request: What it answers; `None` if that is not known.
         limit: Bytes of the decoded body that are read at most; `None` for no limit.
+        explain: Returns our error for one from below; `None` leaves those as they are.
     """
 
     def __init__(
-        self, resp: Any, request: Request | None = None, limit: int | None = None
+        self,
+        resp: Any,
+        request: SentRequest | None = None,
+        limit: int | None = None,
+        explain: Callable[[BaseException], ApiException] | None = None,
     ) -> None:
-        self.response = resp
         self.status: int = resp.status
         self.reason: str | None = resp.reason
         self.headers: Mapping[str, str] = getattr(resp, "headers", {})
         """The headers, looked up case-insensitively."""
+
         self.data: bytes | None = None
         """The decoded body; `None` until it is read."""
+
         self.request = request
-        self.explain: Callable[[Exception], Exception] = lambda error: error
-        """Returns what to raise if the body is lost while it is read."""
+        self._response = resp
         self._limit = limit
+        self._explain = explain
+
+    @property
+    def response(self) -> Any:
+        """urllib3's response; once the body was read, one that can be read again."""
+        if not self.data or self._response.data:
+            return self._response
+        return urllib3.HTTPResponse(
+            io.BytesIO(self.data),
+            self.headers,
+            self.status,
+            reason=self.reason,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def getheaders(self) -> Mapping[str, str]:
         """Return the headers, as generated clients do."""
@@ -119,50 +150,75 @@ class RESTResponse:
         """Return one header, as generated clients do."""
         return self.headers.get(name, default)
 
+    @drop_frames
     def read(self) -> bytes:
-        """Return the decoded body; of an unread response it is read now."""
-        if self.data is None:
-            fault = ""
-            try:
-                self.data = receive(self.response, self._limit)
-            except urllib3.exceptions.DecodeError:
-                fault = f"its body is not valid {self.headers.get('Content-Encoding', '')[:40]!a}"
-            except OverflowError:
-                fault = f"the body is larger than {self._limit} bytes (Configuration.max_response_bytes)"
-            except Exception as error:  # noqa: BLE001  # whatever a connection raises
-                self.response.close()
-                raise self.explain(error) from error.__cause__
-            if fault:
-                self.close()
-                self.data = b""
-                if (
-                    self.status < 400
-                ):  # of a failure, the status says more than that its body is broken
-                    shown = redact_response(self)
-                    message = f"{shown.status} from {shown.source}, but {fault}."
-                    raise ApiDecodeException(http_resp=shown, message=message)
+        """Return the decoded body; of an unread response it is read now.
+
+        Raises:
+            ApiException: The body was lost, is broken, or too large.
+        """
+        if self._explain is None:
+            return self.receive()
+
+        try:
+            return self.receive()
+        except LOWER_ERRORS as error:
+            lost = error
+        foreign = find_foreign(lost)
+        if foreign is not None:
+            raise foreign
+        raise self._explain(lost)
+
+    def receive(self) -> bytes:
+        """Return the decoded body; what the layers below raise is not translated."""
+        if self.data is not None:
+            return self.data
+
+        problem = ""
+        try:
+            self.data = read_body(self._response, self._limit)
+        except urllib3.exceptions.DecodeError:
+            coding = self.headers.get("Content-Encoding", "")
+            problem = f"its body is not valid {coding[:40]!a}"
+        except OverflowError:
+            problem = (
+                f"the body is larger than {self._limit} bytes "
+                "(Configuration.max_response_bytes)"
+            )
+        except BaseException:
+            self.close()
+            raise
+
+        if problem:
+            self.close()
+            self.data = b""
+            if self.status < 400:  # of a failure, the status says more
+                raise make_decode_error(self, problem)
         return self.data or b""
 
     def close(self) -> None:
         """Close the connection if the body is unread."""
         if self.data is None:
-            self.response.close()
+            self._response.close()
 
 
-def receive(response: Any, limit: int | None) -> bytes:
-    """Read the decoded body, as it is if somebody has read it already; raise `OverflowError` if it is too large."""
-    if not isinstance(response, urllib3.HTTPResponse):  # a recorder's or a mock's own
-        return (
-            response.data.encode() if isinstance(response.data, str) else response.data
-        )
+def read_body(response: Any, limit: int | None) -> bytes:
+    """Return the decoded body of a response, as it is if somebody has read it already.
+
+    Args:
+        response: urllib3's response, or that of a recorder or a mock.
+        limit: Bytes that are accepted at most; `None` for no limit.
+
+    Raises:
+        OverflowError: The body is larger.
+    """
+    if not isinstance(response, urllib3.HTTPResponse):
+        data = response.data
+        return data.encode() if isinstance(data, str) else data
+
     length = response.length_remaining
     if limit is None or length is None or "Content-Encoding" in response.headers:
-        received = bytearray()
-        while part := response.read(CHUNK_BYTES):
-            received += part
-            if limit is not None and len(received) > limit:
-                raise OverflowError
-        body = bytes(received)
+        body = _read_pieces(response, limit)
     elif length > limit:
         raise OverflowError
     else:
@@ -170,54 +226,156 @@ def receive(response: Any, limit: int | None) -> bytes:
     return body or response.data  # a preloaded response has nothing to read any more
 
 
+def _read_pieces(response: urllib3.HTTPResponse, limit: int | None) -> bytes:
+    """Read a body whose decoded length is not known, and stop when it is too large."""
+    received = bytearray()
+    while piece := response.read(CHUNK_BYTES):
+        received += piece
+        if limit is not None and len(received) > limit:
+            raise OverflowError
+    return bytes(received)
+
+
 def read_outcome(
-    response: Any, response_types_map: ResponseTypes
+    response: Any,
+    response_types_map: ResponseTypes,
+    configuration: Configuration | None = None,
 ) -> ApiResponse[Any] | ApiException:
-    """Read a response as an answer or an error, which is not raised here: this frame holds what the service wrote."""
-    status = response.status
-    if not 200 <= status <= 299:
-        shown = redact_response(response)
-        return exception_class(status)(
-            http_resp=shown,
-            data=decode_error(shown.data.encode(), status, response_types_map),
-            retry_after=parse_retry_after(
-                shown.headers.get("Retry-After"), time.time()
-            ),
-        )
-    body = response.data.encode() if isinstance(response.data, str) else response.data
-    headers = (
-        response.headers if isinstance(response, RESTResponse) else headers_of(response)
-    )
+    """Return the answer or the error that a response is.
+
+    Args:
+        response: Any object with `status`, `reason`, `headers` and `data`.
+        response_types_map: Which type the body has.
+        configuration: The settings, for the advice after a 401.
+    """
+    if not 200 <= response.status <= 299:
+        return make_status_error(response, response_types_map, configuration)
+
+    headers = headers_of(response)
+    data = response.data
+    body = data.encode() if isinstance(data, str) else data
     try:
-        return ApiResponse(
-            status,
-            decode(body, headers, promised_type(status, response_types_map)),
-            headers,
-            body,
-        )
+        kind = promised_type(response.status, response_types_map)
+        decoded = decode(body, headers, kind)
     except DecodeFault as fault:
-        shown = redact_response(response)
-        words = [str(fault), find_detail(shown.data)]
-        if coding := shown.headers.get("Content-Encoding"):
-            words.append(f"its Content-Encoding is {coding[:40]!a}")
-        message = f"{status} from {shown.source}, but not the expected response: {'; '.join(filter(None, words))}."
-        return ApiDecodeException(http_resp=shown, message=message)
+        problem = str(fault)
+    else:
+        return ApiResponse(response.status, decoded, headers, body)
+
+    words = [f"not the expected response: {problem}", find_detail(_text_of(response))]
+    coding = get_header(headers, "Content-Encoding")
+    if coding:
+        words.append(f"its Content-Encoding is {coding[:40]!a}")
+    return make_decode_error(response, "; ".join(filter(None, words)))
 
 
-def redact_response(response: Any) -> SimpleNamespace:
-    """Copy what an error may carry of any kind of response; what was sent as a secret is struck out."""
-    request = response.request if isinstance(response, RESTResponse) else None
-    secrets = request.secrets if request else ()
-    data = response.data if isinstance(response.data, bytes | str) else b""
-    text = decode_text(data, headers_of(response)) if isinstance(data, bytes) else data
-    return SimpleNamespace(
-        status=response.status,
-        reason=redact(response.reason or "", secrets)
-        if isinstance(response.reason, str | None)
-        else None,
-        headers=urllib3.HTTPHeaderDict(
-            {k: redact(v, secrets) for k, v in dict(headers_of(response) or {}).items()}
-        ),
-        data=redact(text, secrets),
+def make_status_error(
+    response: Any,
+    response_types_map: ResponseTypes,
+    configuration: Configuration | None = None,
+) -> ApiException:
+    """Return the error for a response that is not a success."""
+    headers = headers_of(response)
+    text = _text_of(response)
+    request = _request_of(response)
+    retry_after = read_retry_after(headers) if hasattr(headers, "get") else None
+    advice = None
+    if response.status == 401 and request is not None:
+        token = configuration.access_token if configuration else None
+        advice = advise_unauthorized(request.headers, token)
+
+    message = describe(
+        response.status,
+        text,
         source=request.source if request else "the service",
+        advice=advice,
+        retry_after=retry_after,
     )
+    return exception_class(response.status)(
+        response.status,
+        response.reason,
+        headers=headers,
+        body=text,
+        data=decode_error(response.data, response.status, response_types_map),
+        retry_after=retry_after,
+        message=_redact(message, request),
+    )
+
+
+def make_decode_error(response: Any, problem: str) -> ApiDecodeException:
+    """Return the error for a success that is not what the API promises."""
+    request = _request_of(response)
+    source = request.source if request else "the service"
+    message = f"{response.status} from {source}, but {problem}."
+    return ApiDecodeException(
+        response.status,
+        response.reason,
+        headers=headers_of(response),
+        body=_text_of(response),
+        message=_redact(message, request),
+    )
+
+
+def make_redirect_error(response: RESTResponse, problem: str) -> ApiException:
+    """Return the error for a redirect that is not followed."""
+    request = response.request
+    source = request.source if request else "the service"
+    message = (
+        f"{response.status} from {source}: {problem}. Check Configuration.host "
+        "(AT_CLIENT_HOST)."
+    )
+    return ApiException(
+        response.status,
+        response.reason,
+        headers=response.headers,
+        body=_text_of(response),
+        message=_redact(message, request),
+    )
+
+
+def advise_unauthorized(headers: Mapping[str, str], token: Any) -> str:
+    """Return what to do about a 401: which credential was sent, if any.
+
+    Args:
+        headers: The headers of the request.
+        token: `Configuration.access_token`.
+    """
+    authorization = get_header(headers, "Authorization")
+    others = [name for name in headers if is_secret(name)]
+    if isinstance(authorization, SourcedToken):
+        return (
+            "The token that the source of Configuration.access_token gave is refused."
+        )
+    if authorization and authorization == f"Bearer {token}":
+        return "Configuration.access_token (ACCESS_TOKEN) is wrong or expired."
+    if authorization:
+        return (
+            "The access token of this call (access_token, _request_auth or _headers) is "
+            "wrong or expired."
+        )
+    if others == ["Cookie"]:
+        return (
+            "The cookie (auth_token) is wrong or expired, and no access token was set."
+        )
+    if others:
+        return f"The header {others[0]} of this call is wrong or expired."
+    return (
+        "No access token was set: set ACCESS_TOKEN and use Configuration.from_env(), or "
+        "set Configuration.access_token."
+    )
+
+
+def _request_of(response: Any) -> SentRequest | None:
+    return response.request if isinstance(response, RESTResponse) else None
+
+
+def _text_of(response: Any) -> str:
+    """Return the body of any kind of response as text."""
+    data = response.data
+    if isinstance(data, bytes):
+        return decode_text(data, headers_of(response))
+    return data if isinstance(data, str) else ""
+
+
+def _redact(message: str, request: SentRequest | None) -> str:
+    return redact(message, request.credentials) if request else message

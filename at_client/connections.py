@@ -1,85 +1,152 @@
-"""urllib3's connections, with what they lack: a deadline over the whole exchange, and strict framing.
+"""urllib3's connections, with a deadline over the whole exchange, and strict framing.
 
-The pool sets `timeout` on a connection before it connects and again before it reads; urllib3 and `http.client` then
-pass that number to single socket operations. Here, setting it starts a clock, and reading it gives what is left.
+The pool sets `timeout` on a connection before it connects and again before it reads;
+urllib3 and `http.client` then pass that number to single socket operations. Here,
+setting it starts a clock, and reading it gives what is left.
 """
 
 import io
 import re
 import socket
 import ssl
+import sys
+import time
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
 from math import inf
-from time import monotonic
 from typing import Any
 
-from urllib3.connection import HTTPConnection
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    HTTPError,
     NameResolutionError,
     NewConnectionError,
 )
 from urllib3.util import Timeout, connection
 
-CONNECT_LIMIT = 5.0  # seconds that one attempt inside a deadline may spend on connecting and sending
-RESPONSE_LIMIT = (
-    30.0  # seconds that one attempt inside a deadline may spend on waiting and reading
-)
+from at_client.checks import check_timeout
+from at_client.redirects import is_target
+
+CONNECT_LIMIT_SECONDS = 5.0
+"""What one attempt inside a deadline may spend on connecting and sending."""
+
+RESPONSE_LIMIT_SECONDS = 30.0
+"""What one attempt inside a deadline may spend on waiting and reading."""
+
+LEAST_TIMEOUT_SECONDS = 0.001
+"""To a socket, 0 means not to wait at all."""
+
 MAX_LINE_BYTES = 65536
+MAX_HEADER_LINES = 100
+BUFFER_BYTES = 8192
+"""Enough for most heads, and for a body such as that of the credits."""
 
-# No part can match what the part after it matches, so no input makes the search go back and forth.
+# No part can match what the part after it matches, so no input makes the search go back
+# and forth: a deadline cannot interrupt a regular expression.
 _HEAD = re.compile(
-    rb"HTTP/1\.(\d) ([1-9]\d\d)(?:[ \t]([^\0\r\n]*))?\r\n((?:[!#$%&'*+.^`|~\w-]+:[^\0\r\n]*\r\n)*)\r\n"
+    rb"HTTP/1\.(?P<minor>\d) (?P<status>[1-9]\d\d)(?:[ \t](?P<reason>[^\0\r\n]*))?\r\n"
+    rb"(?P<lines>(?:[!#$%&'*+.^`|~\w-]+:[^\0\r\n]*\r\n)*)\r\n"
 )
-_CHUNK_SIZE = rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n"
+_FOLD = re.compile(rb"\r\n[ \t]+")
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 
-# What a peer seems to speak whose first bytes do not begin an HTTP/1 response.
-_PROTOCOLS = {
-    rb"[\x15\x16]\x03": "the port speaks TLS. Use https",
-    rb"(?s)HTTP/2|\0\0.[\x04\x07]": "the port speaks HTTP/2 only",
-    rb"(?s)[\0\x05].{0,7}\Z": "the port does not speak HTTP; it may be a SOCKS proxy",
-}
+_TLS_RECORD = re.compile(rb"[\x15\x16]\x03")
+_HTTP2_FRAME = re.compile(rb"(?s)HTTP/2|\0\0.[\x04\x07]")
+_SOCKS_REPLY = re.compile(rb"(?s)[\0\x05].{0,7}\Z")
+
+_CREATE_CONNECTION = connection.create_connection
 
 
 class Clock(Timeout):
-    """The time limit of one call, as urllib3 asks for it: seconds in all, or a pair (connect, read) for each attempt.
+    """The time limit of one call, as urllib3 asks for it.
 
-    `urllib3.Timeout(total=...)` is not enough: `urlopen` starts its total anew once a tunnel stands.
+    `urllib3.Timeout(total=...)` is not enough: urllib3 starts its total anew once a
+    tunnel stands, and for each attempt.
+
+    Args:
+        timeout: Seconds in all, or a pair (connect, read) for each attempt.
     """
 
+    # An attribute of a class, because freezegun replaces those of modules: a clock that
+    # a test has stopped must not stop a deadline.
+    now = staticmethod(time.monotonic)
+
     def __init__(self, timeout: float | tuple[float, float]) -> None:
-        self._started = monotonic()
+        self.started = self.now()
         if isinstance(timeout, tuple):
-            self.deadline, self._limits = inf, timeout
+            self.deadline = inf
+            self._connect_limit, self._read_limit = timeout
         else:
-            self.deadline = self._started + timeout
-            self._limits = (
-                (CONNECT_LIMIT, RESPONSE_LIMIT) if timeout < inf else (inf, inf)
-            )
+            self.deadline = self.started + timeout
+            is_limited = timeout < inf
+            self._connect_limit = CONNECT_LIMIT_SECONDS if is_limited else inf
+            self._read_limit = RESPONSE_LIMIT_SECONDS if is_limited else inf
+
+    @classmethod
+    def start(
+        cls,
+        timeout: "float | tuple[float, float] | Clock | None",
+        default: float | tuple[float, float],
+    ) -> "Clock":
+        """Start the clock of a call, or return one that runs already.
+
+        Args:
+            timeout: The `_request_timeout` of the call; `None` for the default.
+            default: `Configuration.timeout`.
+        """
+        if isinstance(timeout, cls):
+            return timeout
+        if timeout is None:
+            return cls(default)
+        return cls(check_timeout("_request_timeout", timeout))
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, negative after it."""
+        return self.deadline - self.now()
+
+    @property
+    def seconds_spent(self) -> float:
+        """Seconds since the call began."""
+        return self.now() - self.started
 
     @property
     def connect_timeout(self) -> float:
         """Seconds that connecting and sending may take from now on."""
-        return max(0.0, min(self._limits[0], self.deadline - monotonic()))
+        return max(0.0, min(self._connect_limit, self.seconds_left))
 
     @property
     def read_timeout(self) -> float:
         """Seconds that the whole response may take from now on."""
-        return max(0.0, min(self._limits[1], self.deadline - monotonic()))
+        return max(0.0, min(self._read_limit, self.seconds_left))
 
     def clone(self) -> "Clock":
-        """Return this very clock: the pool asks for copies, but there is one deadline."""
+        """Return this very clock; a pool asks for a copy when an attempt begins.
+
+        Raises:
+            DeadlineError: There is no time for another attempt.
+        """
+        if self.seconds_left <= 0.0:
+            raise DeadlineError("the deadline has passed")
         return self
 
     def start_connect(self) -> float:
-        """Return when the call began, by `time.monotonic()`: this clock runs from the beginning."""
-        return self._started
+        """Return when the call began: this clock runs from the beginning."""
+        return self.started
 
-    __repr__ = object.__repr__  # urllib3's shows what this clock does not have
+    # urllib3's show what this clock does not have.
+    __repr__ = object.__repr__
+    __str__ = object.__repr__
+
+
+class DeadlineError(HTTPError):
+    """An attempt was about to begin after the deadline; urllib3 does not retry this."""
 
 
 class StaleConnectionError(ConnectionResetError):
-    """The server closed an idle connection before it was used again, so the request was not read."""
+    """The server had closed an idle connection, so it has not read the request."""
 
 
 class NotHTTPError(HTTPException):
@@ -87,42 +154,51 @@ class NotHTTPError(HTTPException):
 
 
 class TimedReader(io.RawIOBase):
-    """Reads a socket until a deadline by `time.monotonic()`: each `recv` gets only the time that is left."""
+    """Reads a socket until a deadline: each `recv` gets only the time that is left.
 
-    def __init__(self, sock: socket.socket, end: float) -> None:
+    Args:
+        sock: The socket.
+        deadline: When reading ends, by `Clock.now()`.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
-        self._held: Any = None
-        self._end = end
+        self._deadline = deadline
+        self._socket_timeout = inf  # what the socket was told last
+        self._held: io.BufferedReader | None = None
         self.may_end = False
-        """Whether the end of the connection is the end of the message; before, it is a loss."""
+        """Whether the end of the connection is the end of the message; before, it is
+        a loss."""
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         """Return the file that `http.client` asks a socket for."""
-        return io.BufferedReader(
-            self, 8192
-        )  # enough for most heads, and for a body such as ours
+        return io.BufferedReader(self, BUFFER_BYTES)
 
     def hold(self) -> None:
-        """Keep the socket open until the response is read, even if its connection is closed first."""
+        """Keep the socket open until the response is read, even if its connection closes."""
         self._held = self._sock.makefile("rb")
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
-    def readinto(self, buffer: Any) -> Any:
+    def readinto(self, buffer: Any) -> int:
         """Read what is there, waiting no longer than the deadline."""
-        left = self._end - monotonic()
-        if left <= 0.0:
-            raise TimeoutError("timed out")
-        if (
-            self._sock.gettimeout() or inf
-        ) > left + 0.001:  # to be exact would cost a system call each time
-            self._sock.settimeout(left)
+        if self._deadline < inf:
+            self._limit_wait(self._deadline - Clock.now())
+
         count = self._sock.recv_into(buffer)
         if count == 0 and not self.may_end:
             raise RemoteDisconnected("closed before the response was complete")
         return count
+
+    def _limit_wait(self, seconds: float) -> None:
+        """Tell the socket how long to wait, unless it knows to the millisecond."""
+        if seconds <= 0.0:
+            raise TimeoutError("timed out")
+        if self._socket_timeout > seconds + 0.001:  # each time is a system call
+            self._sock.settimeout(seconds)
+            self._socket_timeout = seconds
 
     def close(self) -> None:
         """Release the socket."""
@@ -131,181 +207,286 @@ class TimedReader(io.RawIOBase):
         super().close()
 
 
-class RawMessage(HTTPMessage):
-    """The headers of a response. They come from latin-1, so nobody has to look for surrogates each time."""
-
-    def items(self) -> list[tuple[str, str]]:
-        """Return the headers as they were received."""
-        return list(self.raw_items())
-
-
 class StrictResponse(HTTPResponse):
-    """Keeps to a deadline, skips interim responses, and refuses ambiguous framing."""
+    """Keeps to a deadline, skips interim responses, and refuses ambiguous framing.
+
+    Args:
+        sock: The socket.
+        debuglevel: As `http.client` passes it.
+        method: The method of the request.
+        deadline: When reading ends, by `Clock.now()`.
+        is_reused: Whether the connection has served a request before.
+    """
 
     def __init__(
-        self, sock: socket.socket, *args: Any, end: float, reused: bool, **options: Any
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+        *,
+        deadline: float,
+        is_reused: bool,
     ) -> None:
-        self._reader = TimedReader(sock, end)
-        super().__init__(self._reader, *args, **options)  # type: ignore[arg-type]  # it needs makefile() only
-        self._reused = reused
+        self._reader = TimedReader(sock, deadline)
+        super().__init__(self._reader, debuglevel, method, url)  # type: ignore[arg-type]  # it needs makefile() only
+        self._is_head = method == "HEAD"
+        self._is_reused = is_reused
 
     def begin(self) -> None:
         """Read the head of the final response, more strictly than `http.client`."""
+        self._wait_for_answer()
+        head = read_head(self.fp)
+        while head["status"].startswith(b"1"):  # 100, 102, 103 (RFC 9110 section 15.2)
+            if head["status"] == b"101":
+                raise HTTPException("it switched to a protocol that nobody asked for")
+            head = read_head(self.fp)
+
+        self._take_head(head)
+        self._choose_framing()
+
+    def _wait_for_answer(self) -> None:
         try:
             self.fp.peek()
         except (ConnectionError, ssl.SSLEOFError) as error:
-            if self._reused:
+            if self._is_reused:
                 raise StaleConnectionError("an idle connection had ended") from error
             raise
-        head = read_head(self.fp)
-        while head[2][:1] == b"1":  # 100, 102, 103 and the like (RFC 9110 section 15.2)
-            if head[2] == b"101":
-                raise HTTPException("it switched to a protocol that nobody asked for")
-            head = read_head(self.fp)
-        self.version = 10 if head[1] == b"0" else 11
-        self.status = self.code = int(head[2])
-        self.reason = (head[3] or b"").decode("latin-1").strip()
-        self.headers = self.msg = RawMessage()
-        found: dict[str, list[str]] = {
-            "transfer-encoding": [],
-            "content-length": [],
-            "connection": [],
-        }
-        for line in head[4].decode("latin-1").split("\r\n")[:-1]:
+
+    def _take_head(self, head: re.Match[bytes]) -> None:
+        """Store status and headers where `http.client` has them."""
+        self.version = 10 if head["minor"] == b"0" else 11
+        self.status = self.code = int(head["status"])
+        self.reason = (head["reason"] or b"").decode("latin-1").strip()
+
+        self.headers = self.msg = HTTPMessage()
+        for line in head["lines"].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
-            value = value.strip(" \t")
-            self.headers.set_raw(
-                name, value
-            )  # as the parsers of the standard library do
-            found.setdefault(name.lower(), []).append(value)
+            self.headers[name] = value.strip(" \t")
+
+        if self.debuglevel > 0:
+            status = head[0].partition(b"\r\n")[0].decode("latin-1")
+            print("reply:", repr(status))  # noqa: T201  # as http.client does when told to
+
+    def _choose_framing(self) -> None:
+        """Find out where the body ends, and whether the connection serves again."""
+        codings = self.headers.get_all("transfer-encoding", [])
         self.chunked, self.length = read_framing(
-            found["transfer-encoding"], found["content-length"]
+            codings, self.headers.get_all("content-length", [])
         )
-        if self._method == "HEAD" or self.status in (204, 304):  # type: ignore[attr-defined]  # typeshed leaves it out
+        if self._is_head or self.status in (204, 304):
             self.chunked, self.length = False, 0
         self.chunk_left = None
-        if self.debuglevel > 0:
-            print("reply:", repr(head[0].decode("latin-1")))  # noqa: T201  # as http.client does when told to
         self._reader.may_end = self.length is None and not self.chunked
-        wishes = ",".join(found["connection"]).lower()
-        # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the connection ends.
-        keeps = self.version == 11 or ("keep-alive" in wishes and not self.chunked)
+
+        wishes = ",".join(self.headers.get_all("connection", [])).lower()
+        # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the
+        # connection ends.
+        asks_to_keep = "keep-alive" in wishes and not self.chunked
+        keeps = self.version == 11 or asks_to_keep
         self.will_close = self._reader.may_end or "close" in wishes or not keeps
         if self.will_close:
             self._reader.hold()
 
     def _read_next_chunk_size(self) -> int:
-        # http.client and urllib3 read it with int(), which accepts 0x7, +7 and 1_0.
-        if not (size := re.fullmatch(_CHUNK_SIZE, self.fp.readline(MAX_LINE_BYTES))):
+        # http.client reads it with int(), which accepts 0x7, +7 and 1_0. There is no
+        # public place for this.
+        size = _CHUNK_SIZE.fullmatch(self.fp.readline(MAX_LINE_BYTES))
+        if not size:
             raise HTTPException("the size of a chunk is not a number")
         return int(size[1], 16)
 
 
 def read_head(file: io.BufferedReader) -> re.Match[bytes]:
-    """Read one head: the digit after `HTTP/1.`, the status, the reason, and the header lines.
+    """Read one head; most arrive in one piece and well-formed, for one search to read.
 
-    Most heads arrive in one piece and well-formed: one search reads them. All others are read line by line and tidied
-    as RFC 9112 allows (sections 2.2 and 5.2): line ends without CR or with several, folded lines.
+    Raises:
+        NotHTTPError: It does not begin like HTTP/1.
+        HTTPException: It is broken, or too long.
     """
     start = file.peek()
-    if (head := _HEAD.match(start)) and head[4].count(b"\n") <= 100:
+    head = _HEAD.match(start)
+    if head and head["lines"].count(b"\n") <= MAX_HEADER_LINES:
         file.read(head.end())
         return head
+
     if not b"HTTP/1.".startswith(start[:7]):
-        guesses = (text for first, text in _PROTOCOLS.items() if re.match(first, start))
-        raise NotHTTPError(next(guesses, "the response is not HTTP"))
-    lines: list[bytes] = []
-    while not lines or lines[-1].strip(b"\r\n"):
-        lines.append(file.readline(MAX_LINE_BYTES + 1))
-        if (
-            len(lines) > 102 or len(lines[-1]) > MAX_LINE_BYTES
-        ):  # the status line and the empty line included
-            raise HTTPException("it has more than 100 header lines, or one over 64 KiB")
-    first, *rest = [line.rstrip(b"\r\n") + b"\r\n" for line in lines]
-    if not (
-        head := _HEAD.fullmatch(first + re.sub(rb"\r\n[ \t]+", b" ", b"".join(rest)))
-    ):
+        raise NotHTTPError(guess_protocol(start))
+    head = _HEAD.fullmatch(tidy_head(list(read_lines(file))))
+    if not head:
         raise HTTPException("a header line is broken")
     return head
 
 
+def read_lines(file: io.BufferedReader) -> Iterator[bytes]:
+    """Yield the lines of a head, the empty one at its end included."""
+    for _ in range(MAX_HEADER_LINES + 2):  # with the status line and the empty line
+        line = file.readline(MAX_LINE_BYTES + 1)
+        if len(line) > MAX_LINE_BYTES:
+            break
+        yield line
+        if not line.strip(b"\r\n"):
+            return
+    raise HTTPException(
+        f"it has more than {MAX_HEADER_LINES} header lines, or one over 64 KiB"
+    )
+
+
+def tidy_head(lines: list[bytes]) -> bytes:
+    r"""Return a head as it should have been sent (RFC 9112 sections 2.2 and 5.2).
+
+    Lines may end without CR or with several, and may be folded. Header lines without a
+    name or without a colon are left out, as curl and browsers do.
+
+    Examples:
+        >>> tidy_head([b"HTTP/1.1 200 OK", b"A: 1", b" 2", b"nonsense", b": 3", b""])
+        b'HTTP/1.1 200 OK\r\nA: 1 2\r\n\r\n'
+    """
+    joined = b"\r\n".join(line.rstrip(b"\r\n") for line in lines)
+    status, *fields = _FOLD.sub(b" ", joined).split(b"\r\n")
+    kept = [field for field in fields if field.find(b":") > 0]
+    return b"\r\n".join([status, *kept, b"", b""])
+
+
+def guess_protocol(start: bytes) -> str:
+    """Return what a peer seems to speak whose first bytes are not HTTP/1."""
+    if _TLS_RECORD.match(start):
+        return "the port speaks TLS. Use https"
+    if _HTTP2_FRAME.match(start):
+        return "the port speaks HTTP/2 only"
+    if _SOCKS_REPLY.match(start):
+        return "the port does not speak HTTP; it may be a SOCKS proxy"
+    return "the response is not HTTP"
+
+
 def read_framing(codings: list[str], lengths: list[str]) -> tuple[bool, int | None]:
-    """Return whether a body is chunked, and its length; `None` if chunks or the connection end it (RFC 9112 6.3)."""
-    if codings and lengths:
+    """Return whether a body is chunked, and its length (RFC 9112 section 6.3).
+
+    Args:
+        codings: Every `Transfer-Encoding` header.
+        lengths: Every `Content-Length` header.
+
+    Returns:
+        The length is `None` if chunks or the end of the connection end the body.
+
+    Raises:
+        HTTPException: They contradict each other.
+    """
+    if not codings:
+        return False, read_length(lengths)
+    if lengths:
         raise HTTPException("it has both Content-Length and Transfer-Encoding")
-    if codings and (len(codings) > 1 or codings[0].lower() != "chunked"):
+    if len(codings) > 1 or codings[0].lower() != "chunked":
         raise HTTPException("its Transfer-Encoding is not understood")
+    return True, None
+
+
+def read_length(lengths: list[str]) -> int | None:
+    """Return the length that `Content-Length` headers agree on; `None` without any."""
     if not lengths:
-        return bool(codings), None
-    length, *others = {
-        part.strip(" \t") for value in lengths for part in value.split(",")
-    }
-    if others or not (length.isascii() and length.isdecimal() and len(length) < 20):
+        return None
+
+    different = {part.strip(" \t") for value in lengths for part in value.split(",")}
+    length = different.pop()
+    is_number = length.isascii() and length.isdecimal() and len(length) < 20
+    if different or not is_number:
         raise HTTPException("its Content-Length is not a single number")
-    return False, int(length)
+    return int(length)
 
 
 class TimedConnection(HTTPConnection):
     """Mixed into a connection class: `timeout` is a clock, responses are strict."""
 
-    _end = inf
-    _served: object = None
+    _deadline = inf
+    _used_socket: object = None  # the one that has served a request
 
     @property
     def timeout(self) -> float | None:
-        """Seconds left on the clock, never 0, which would mean "do not wait"; `None` for no limit."""
-        left = self._end - monotonic()
-        return max(left, 0.001) if left < inf else None
+        """Seconds left on the clock; `None` for no limit."""
+        if self._deadline == inf:
+            return None
+        return max(self._deadline - Clock.now(), LEAST_TIMEOUT_SECONDS)
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # no property there
-        # Neither a number nor None is urllib3's sign for its default, which it sets right after.
-        self._end = monotonic() + seconds if isinstance(seconds, (int, float)) else inf
+        # urllib3's sign for its default is no number; it sets that right after.
+        self._deadline = inf
+        if isinstance(seconds, int | float):
+            self._deadline = Clock.now() + seconds
 
     def response_class(self, *args: Any, **options: Any) -> StrictResponse:  # type: ignore[override]  # a class there
-        """Make the response that `http.client` reads; a method knows the clock, and which socket has served before."""
-        response = StrictResponse(
-            *args, **options, end=self._end, reused=self._served is self.sock
+        """Make the response that `http.client` reads."""
+        is_reused = self._used_socket is self.sock
+        self._used_socket = self.sock
+        return StrictResponse(
+            *args, **options, deadline=self._deadline, is_reused=is_reused
         )
-        self._served = self.sock
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
+        """Return urllib3's response, with two traps taken out of it."""
+        response = super().getresponse()
+        # `stream()` would read chunks by other rules than `read()`.
+        response.chunked = False
+        if not is_target(response.headers.get("Location", "")):
+            response.headers["Location"] = ""  # following it would be a ValueError
         return response
 
 
 class DialingConnection(TimedConnection):
-    """Connects by itself, so that each address of a host gets its share of the time, and TLS what is left."""
+    """Connects by itself, so that each address of a host gets its share of the time."""
 
-    def _new_conn(
-        self,
-    ) -> (
-        socket.socket
-    ):  # urllib3's SOCKS connection replaces it, too; there is no public place
+    def _new_conn(self) -> socket.socket:  # urllib3's SOCKS connection replaces it, too
+        if connection.create_connection is not _CREATE_CONNECTION:
+            return super()._new_conn()  # somebody's own DNS, or a guard
+
+        failure = OSError("the host name has no address")
+        addresses = self._look_up()
+        for tried, address in enumerate(addresses):
+            try:
+                sock = self._dial(address, len(addresses) - tried)
+            except OSError as error:
+                failure = error
+                continue
+            sys.audit("http.client.connect", self, self.host, self.port)
+            return sock
+
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, str(failure)) from failure
+        reason = f"Failed to establish a new connection: {failure}"
+        raise NewConnectionError(self, reason) from failure
+
+    def _look_up(self) -> list[Any]:
+        # The name in `_dns_host` still has the final dot that means "search nowhere".
+        host = self._dns_host.strip("[]")
         family = connection.allowed_gai_family()
         try:
-            addresses = socket.getaddrinfo(
-                self._dns_host, self.port, family, socket.SOCK_STREAM
-            )
+            return socket.getaddrinfo(host, self.port, family, socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
-            raise NameResolutionError(self.host, None, error) from error  # type: ignore[arg-type]  # only shown
-        failure = OSError("the host name has no address")
-        for count, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                for option in self.socket_options or ():
-                    sock.setsockopt(*option)
-                sock.settimeout(
-                    self.timeout and self.timeout / (len(addresses) - count)
-                )
-                sock.connect(address)
-                sock.settimeout(self.timeout)
-                return sock
-            except BaseException as error:
-                sock.close()
-                if not isinstance(error, OSError):  # Ctrl-C
-                    raise
-                failure = error
-        wrap: Any = (
-            ConnectTimeoutError
-            if isinstance(failure, TimeoutError)
-            else NewConnectionError
-        )
-        raise wrap(None, str(failure)) from failure
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]  # only shown
+
+    def _dial(self, address: Any, shares: int) -> socket.socket:
+        """Connect to one address in an equal share of the time that is left."""
+        family, kind, protocol, _, target = address
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            if self.timeout is not None:
+                sock.settimeout(self.timeout / shares)
+            if self.source_address:
+                sock.bind(self.source_address)
+            sock.connect(target)
+            sock.settimeout(self.timeout)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+# To pyright, a property cannot take the place of the attribute `timeout`.
+class TimedHTTPConnection(DialingConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """A plain connection with a deadline."""
+
+
+class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """A TLS connection with a deadline."""

@@ -1,4 +1,4 @@
-"""Pure rules: which type an operation promises for a body, and from the bytes of the body to that type."""
+"""Pure rules: which type a body was promised to be, and from its bytes to that type."""
 
 import codecs
 import contextlib
@@ -8,7 +8,6 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +17,32 @@ from at_client import models
 from at_client.models.base import ApiModel
 from at_client.serialization import is_json
 
-_NO_CHARSETS = frozenset(
+ResponseTypes = Mapping[str, Any] | None
+"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body.
+
+A type is any that pydantic knows, one with a `from_dict` method, the name of a model,
+`bytes`, or `None` for no body. Without a map, no body is promised."""
+
+BYTES_TYPES = (bytes, bytearray, "bytes", "bytearray")
+"""What a response type can be for a body as it is."""
+
+NO_CHARSETS = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
-"""Codecs of Python that turn bytes into text, but are no charset of the web; one takes hours for a long body."""
+"""Codecs of Python that are no charsets of the web; one takes hours for a long body."""
 
-ResponseTypes = Mapping[str, Any] | None
-"""Status (`"200"`), class of statuses (`"4XX"`) or `"default"` -> the type of the body: any that pydantic knows, one
-with a `from_dict` method, the name of a model, `bytes`, or `None` for no body. Without a map, no body is promised."""
+MAX_PROBLEMS = 3
+"""Problems of a body that a fault lists; it counts the others."""
+
+_CHARSET = re.compile(r'(?i)charset="?([\w.:-]+)')
+
+_TYPES_BY_NAME = {
+    **vars(typing),
+    **vars(models),
+    **vars(dt),
+    "decimal": Decimal,
+    "UUID": UUID,
+}
 
 
 class Unpromised:
@@ -36,156 +53,250 @@ class DecodeFault(Exception):
     """The body is not what was promised; the message says why, and shows none of it."""
 
 
+READ_ERRORS = (
+    DecodeFault,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
+"""What code raises that reads a body of another shape than it expects. Whatever else is
+raised meanwhile, such as by a time limit, is not about the body, and passes."""
+
+
 def promised_type(status: int, response_types_map: ResponseTypes) -> Any:
-    """Look up the type of the body for a status: by itself, by its class, then the default."""
-    types = response_types_map or {"default": None}
-    exact = str(status)
-    return (
-        types[exact]
-        if exact in types
-        else types.get(f"{exact[0]}XX", types.get("default", Unpromised))
-    )
+    """Return the type of the body for a status: by itself, by its class, the default.
 
+    A success that is not among them has no body if no other success is; a service may
+    answer a DELETE with 204 and name only its errors.
+    """
+    types = response_types_map or {}
+    for name in (str(status), f"{status // 100}XX", "default"):
+        if name in types:
+            return types[name]
 
-def decode_error(body: bytes, status: int, response_types_map: ResponseTypes) -> Any:
-    """Read the body of an error as the model for its status, else as any other error model; `None` if none fits."""
-    others = [
-        kind for key, kind in (response_types_map or {}).items() if key[0] in "45d"
-    ]
-    for kind in [promised_type(status, response_types_map), *others]:
-        with contextlib.suppress(DecodeFault):
-            data = decode(body, None, kind)
-            # A model with only optional fields reads any object; it does not fit if it found no field of its own.
-            if (
-                not isinstance(data, BaseModel)
-                or data.model_fields_set & type(data).model_fields.keys()
-            ):
-                return data
-    return None
+    names_success = any(name.startswith("2") for name in types)
+    if 200 <= status <= 299 and not names_success:
+        return None
+
+    return Unpromised
 
 
 def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
     """Make a value of the promised type from the decompressed body of a response.
 
+    Args:
+        body: The whole body.
+        headers: For the content type, which is needed only if the body is a text, or
+            JSON in another charset than UTF-8; `None` if there are none.
+        kind: A type of `ResponseTypes`, or `Unpromised`.
+
     Raises:
         DecodeFault: The body is not JSON, or not of that type.
     """
-    if kind in (None, bytes, "bytearray"):
-        return body if kind else None
+    if kind is None:
+        return None
+
+    if kind in BYTES_TYPES:
+        return body
+
     if kind is Unpromised:
         raise DecodeFault("the API defines none for this status")
+
     if kind in (str, "str") and not is_json(content_type_of(headers)):
         return decode_text(body, headers)
+
     try:
-        validate = _validator(kind)
-        try:
-            value = validate(body)
-        except ValueError:  # it may be JSON in another charset than UTF-8
-            value = validate(convert_to_utf8(body, content_type_of(headers)))
-        if (
-            b"NaN" in body or b"Infinity" in body
-        ):  # pydantic reads these; RFC 8259 section 6 has no such numbers
-            json.loads(body, parse_constant=_refuse)
-        return value
-    except Exception as error:  # noqa: BLE001  # somebody's own `from_dict`
+        return _read_json(body, headers, _choose_reader(kind))
+    except READ_ERRORS as error:
         fault = _explain(error, body, content_type_of(headers))
+
     raise DecodeFault(fault)  # not from the error above, which holds the body
+
+
+def decode_error(body: bytes, status: int, response_types_map: ResponseTypes) -> Any:
+    """Read the body of an error as the model for its status, or another error's model.
+
+    Returns:
+        The first of them that fits; `None` if none does.
+    """
+    others = [
+        kind
+        for name, kind in (response_types_map or {}).items()
+        if name.startswith(("4", "5", "default"))
+    ]
+    for kind in (promised_type(status, response_types_map), *others):
+        with contextlib.suppress(DecodeFault):
+            data = decode(body, None, kind)
+            if _has_own_field(data):
+                return data
+
+    return None
+
+
+def decode_text(body: bytes, headers: Any) -> str:
+    """Read a body as text in its declared charset; what does not fit is marked."""
+    charset = _find_charset(content_type_of(headers))
+    with contextlib.suppress(UnicodeError, LookupError):  # it takes no replacements
+        return body.decode(charset, "replace")
+
+    return body.decode("utf-8", "replace")
 
 
 def content_type_of(headers: Any) -> str | None:
     """Return the content type among headers of any kind; `None` if there is none."""
-    value = hasattr(headers, "get") and (
-        headers.get("Content-Type") or headers.get("content-type")
-    )
+    if not hasattr(headers, "get"):
+        return None
+
+    value = headers.get("Content-Type") or headers.get("content-type")
     return value if isinstance(value, str) else None
 
 
-def decode_text(body: bytes, headers: Any) -> str:
-    """Read a body as text in its declared charset; what does not fit is marked, never an error."""
-    with contextlib.suppress(
-        UnicodeError, LookupError
-    ):  # a codec that is no charset, or takes no replacements
-        return body.decode(_charset(content_type_of(headers)), "replace")
-    return body.decode("utf-8", "replace")
+def _has_own_field(data: Any) -> bool:
+    """Return whether a model found a field of its own, if only optional ones."""
+    if not isinstance(data, BaseModel):
+        return True
+
+    return not data.model_fields_set.isdisjoint(type(data).model_fields)
 
 
-def convert_to_utf8(body: bytes, content_type: str | None) -> bytes:
-    """Convert JSON text from its byte-order mark's or its declared charset to UTF-8 (RFC 8259 section 8.1)."""
-    for name in (json.detect_encoding(body), _charset(content_type)):
-        with contextlib.suppress(UnicodeError, LookupError):
-            return body.decode(name).encode()
-    raise DecodeFault(f"the body is not valid {name} text")
+def _read_json(body: bytes, headers: Any, read: Callable[[bytes], Any]) -> Any:
+    """Read JSON in UTF-8, or else in another charset."""
+    try:
+        value = read(body)
+    except ValueError:
+        body = _convert_to_utf8(body, content_type_of(headers))
+        value = read(body)
+
+    # pydantic takes these for numbers; JSON has none such (RFC 8259 section 6).
+    if b"NaN" in body or b"Infinity" in body:
+        json.loads(body, parse_constant=_refuse_constant)
+
+    return value
 
 
-def _charset(content_type: str | None) -> str:
-    """Return the declared charset if Python knows it, else UTF-8."""
-    match = re.search(r'(?i)charset="?([\w.:-]+)', content_type or "")
-    with contextlib.suppress(LookupError):
-        if match and (name := codecs.lookup(match[1]).name) not in _NO_CHARSETS:
-            return name
-    return "utf-8"
-
-
-def _refuse(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise DecodeFault(f"{constant} is not a number in JSON")
+
+
+def _convert_to_utf8(body: bytes, content_type: str | None) -> bytes:
+    """Convert JSON to UTF-8 (RFC 8259 section 8.1) from its own or declared charset."""
+    charset = _find_charset(content_type)
+    try:
+        # A zero byte or a mark: `json` tells UTF-16, UTF-32 and marked UTF-8 apart.
+        if b"\0" in body or body.startswith(codecs.BOM_UTF8):
+            return json.dumps(json.loads(body)).encode()
+
+        return body.decode(charset).encode()
+    except (UnicodeError, LookupError):
+        fault = f"the body is not valid {charset} text"
+
+    raise DecodeFault(fault)
+
+
+def _find_charset(content_type: str | None) -> str:
+    """Return the declared charset if Python knows it, else UTF-8."""
+    declared = _CHARSET.search(content_type or "")
+    if declared is None:
+        return "utf-8"
+
+    try:
+        name = codecs.lookup(declared[1]).name
+    except LookupError:
+        return "utf-8"
+
+    return "utf-8" if name in NO_CHARSETS else name
 
 
 def _explain(error: Exception, body: bytes, content_type: str | None) -> str:
     """Return what is wrong with a body: not JSON at all, or which field."""
+    if isinstance(error, DecodeFault):
+        return str(error)
+
+    if isinstance(error, json.JSONDecodeError):
+        return _explain_syntax(str(error), body, content_type)
+
     if not isinstance(error, ValidationError):
-        own = isinstance(error, DecodeFault | json.JSONDecodeError)
-        return str(error) if own else f"reading it failed: {type(error).__name__}"
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    if faults[0]["type"] != "json_invalid":
-        lines = [
-            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
-            for fault in faults[:3]
-        ]
-        return "; ".join(lines + [f"and {len(faults) - 3} more"] * (len(faults) > 3))
+        return f"reading it failed: {type(error).__name__}"
+
+    problems = error.errors(
+        include_url=False, include_context=False, include_input=False
+    )
+    if problems[0]["type"] == "json_invalid":
+        return _explain_syntax(problems[0]["msg"], body, content_type)
+
+    return _list_problems(problems)
+
+
+def _explain_syntax(message: str, body: bytes, content_type: str | None) -> str:
+    """Return what came instead of JSON, or where the JSON is broken."""
     if not body.strip():
         return "the body is empty"
-    if not is_json(content_type):
-        kind = (content_type or "").partition(";")[
-            0
-        ].strip() or "something without a content type"
-        return f"{kind} came instead of JSON; a captive portal or a load balancer may have answered"
-    return faults[0]["msg"]
 
+    if is_json(content_type):
+        return message
 
-def _validator(kind: Any) -> Callable[[bytes], Any]:
-    """Return the function that makes a value of a type from JSON."""
-    kind = _resolve(kind) if isinstance(kind, str) else kind
-    if ApiModel in getattr(kind, "__mro__", ()):
-        return kind.model_validate_json  # type: ignore[no-any-return]  # of a model
-    item, *_ = (
-        (*typing.get_args(kind), Any) if typing.get_origin(kind) is list else (kind,)
+    media_type = (content_type or "").partition(";")[0].strip()
+    came = media_type or "something without a content type"
+    return (
+        f"{came} came instead of JSON; "
+        "a captive portal or a load balancer may have answered"
     )
-    if hasattr(item, "from_dict") and ApiModel not in getattr(
-        item, "__mro__", ()
-    ):  # a generated client's
-        make = item.from_dict
-        return lambda body: (
-            make(json.loads(body))
-            if item is kind
-            else [make(value) for value in json.loads(body)]
-        )
+
+
+def _list_problems(problems: list[Any]) -> str:
+    """Return problems that pydantic found as one line, with the path to each."""
+    texts = []
+    for problem in problems[:MAX_PROBLEMS]:
+        path = ".".join(map(str, problem["loc"])) or "body"
+        texts.append(f"{path}: {problem['msg']}")
+
+    more = len(problems) - MAX_PROBLEMS
+    if more > 0:
+        texts.append(f"and {more} more")
+
+    return "; ".join(texts)
+
+
+def _choose_reader(kind: Any) -> Callable[[bytes], Any]:
+    """Return the function that makes a value of a type from JSON."""
+    if isinstance(kind, str):
+        kind = _resolve_name(kind)
+
+    if _is_model(kind):
+        read: Callable[[bytes], Any] = kind.model_validate_json
+        return read
+
+    if _reads_itself(kind):
+        return lambda body: kind.from_dict(json.loads(body))
+
+    items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
+    if items and _reads_itself(items[0]):
+        return lambda body: [items[0].from_dict(item) for item in json.loads(body)]
+
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
     return TypeAdapter(kind).validate_json
 
 
-def _resolve(name: str) -> Any:
-    """Return the type that generated code names by a string, such as `List[CreditResponse]`."""
-    names = {
-        **vars(typing),
-        **vars(models),
-        **vars(dt),
-        "decimal": Decimal,
-        "UUID": UUID,
-    }
+def _is_model(kind: Any) -> bool:
+    # Not by `issubclass`, which fails for `list[int]`.
+    return ApiModel in getattr(kind, "__mro__", ())
+
+
+def _reads_itself(kind: Any) -> bool:
+    """Return whether a type is made by a `from_dict`, as generated models are."""
+    return hasattr(kind, "from_dict") and not _is_model(kind)
+
+
+def _resolve_name(name: str) -> Any:
+    """Return the type that generated code names, such as `List[CreditResponse]`."""
+
+    def named() -> None: ...
+
+    named.__annotations__["return"] = name
     try:
-        return typing.get_type_hints(
-            SimpleNamespace(__annotations__={"named": name}), names
-        )["named"]
-    except Exception as error:
+        return typing.get_type_hints(named, _TYPES_BY_NAME)["return"]
+    except (NameError, SyntaxError, TypeError, AttributeError) as error:
         raise DecodeFault(f"{name!r} is not a type") from error

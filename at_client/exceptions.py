@@ -1,8 +1,8 @@
 """The exceptions of this package, as one tree.
 
 OpenApiException
-├── ApiTypeError (also TypeError)            an argument of the wrong type; nothing was sent
-├── ApiValueError (also ValueError)          an argument or a setting that is not allowed; nothing was sent
+├── ApiTypeError (also TypeError)            an argument of the wrong type; nothing sent
+├── ApiValueError (also ValueError)          a value that is not allowed; nothing sent
 ├── ApiKeyError (also KeyError)              a name that does not exist
 ├── ApiAttributeError (also AttributeError)  a setting that does not exist
 └── ApiException                             a call that failed
@@ -19,49 +19,52 @@ OpenApiException
     └── ApiDecodeException                   a response, but not the promised one
 """
 
-import copyreg
-import json
-import re
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
-Keys = (
-    Sequence[str | int] | None
-)  # the keys and indices that lead to the item at fault, outermost first
-MAX_DETAIL = 300  # characters of the service's own explanation that a message may quote
+from typing_extensions import ParamSpec
+
+from at_client.details import find_detail
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class OpenApiException(Exception):
     """The base of everything that this package raises."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the finished exception, not the arguments that it was made from."""
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # typeshed leaves it out
-
 
 class _ArgumentError(OpenApiException):
-    """What the four errors about arguments share: the keys and indices that lead to the item at fault."""
+    """An error about an argument or a setting.
+
+    Args:
+        msg: What is wrong, and what is allowed.
+        path_to_item: Keys and indices that lead to the item at fault, outermost first.
+        valid_classes: The types that the item can have.
+        key_type: Whether the item is a key of a mapping.
+    """
 
     def __init__(
         self,
         msg: str,
-        path_to_item: Keys = None,
+        path_to_item: Sequence[str | int] | None = None,
         valid_classes: Any = None,
         key_type: Any = None,
     ) -> None:
         self.path_to_item = path_to_item
         self.valid_classes = valid_classes
         self.key_type = key_type
-        super().__init__(
-            f"{msg} at {render_path(path_to_item)}" if path_to_item else msg
-        )
+        if path_to_item:
+            msg = f"{msg} at {render_path(path_to_item)}"
+        super().__init__(msg)
 
-    __str__ = Exception.__str__  # KeyError shows the repr of a text
+    __str__ = Exception.__str__  # that of KeyError shows the repr of a text
 
 
 class ApiTypeError(_ArgumentError, TypeError):
-    """An argument has the wrong type; nothing was sent. `valid_classes` and `key_type` are what the raiser gave."""
+    """An argument or a setting has the wrong type; nothing was sent."""
 
 
 class ApiValueError(_ArgumentError, ValueError):
@@ -77,17 +80,29 @@ class ApiKeyError(_ArgumentError, KeyError):
 
 
 class ApiException(OpenApiException):
-    """A call that failed. `str(error)` is one line that says what happened and what to do.
+    """A call that failed. `str(error)` is one line: what happened, and what to do.
+
+    Every part can be left out, so that tests can make one by hand.
 
     Args:
-        status, reason, body, data, headers, retry_after: The attributes of the same names.
-        http_resp: The response to take `status`, `reason`, `headers` and `body` from, unless they are given.
-        message: What `str()` shows; `None` makes it from the parts above.
+        status: The HTTP status. A text is taken as the `reason`.
+        reason: The reason phrase of the response, or why there is none.
+        http_resp: The response: any object with `status`, `reason`, `headers` and
+            `data`. The other arguments take precedence over its attributes.
+        body: The body of the response.
+        data: The parsed body.
+        headers: The headers of the response.
+        retry_after: Seconds that the service asked to wait.
+        message: What `str()` shows; `None` makes it from the other arguments.
+
+    Examples:
+        >>> str(ApiException(404, "Not Found"))
+        '404 Not Found. Check AT_CLIENT_HOST or Configuration.host, its path prefix included.'
     """
 
     def __init__(
         self,
-        status: int | None = None,
+        status: int | str | None = None,
         reason: str | None = None,
         http_resp: Any = None,
         *,
@@ -97,57 +112,63 @@ class ApiException(OpenApiException):
         retry_after: float | None = None,
         message: str | None = None,
     ) -> None:
+        if isinstance(status, str) and not status.isdecimal():
+            # `ApiException("Not Found")`, and `type(error)(*error.args)` of job queues.
+            reason = reason or status
+            status = None
+
         if http_resp is not None:
             status = http_resp.status if status is None else status
             reason = http_resp.reason if reason is None else reason
             headers = headers_of(http_resp) if headers is None else headers
             body = http_resp.data if body is None else body
-        self.status: int = status or 0
+
+        self.status: int = int(status) if isinstance(status, int | str) else 0
         """The HTTP status; 0 when there was no response."""
+
         self.reason: str | None = reason
         """The reason phrase of the response, or why there is none."""
+
         self.headers: Mapping[str, str] | None = headers
-        """The headers of the response, looked up case-insensitively; `None` without a response."""
+        """The headers of the response, looked up case-insensitively; `None` without
+        a response."""
+
         self.body: str | None = (
             body.decode("utf-8", "replace") if isinstance(body, bytes) else body
         )
-        """The body as text; `None` without a response."""
+        """The body as text, as the service sent it; `None` without a response."""
+
         self.data: Any = data
-        """The parsed error model (`ErrorResponse`, `HTTPValidationError`); `None` if the body is not one."""
+        """The parsed error model (`ErrorResponse`, `HTTPValidationError`); `None` if
+        the body is not one."""
+
         self.retry_after: float | None = retry_after
-        """Seconds that the service asked to wait (RFC 9110 section 10.2.3); `None` if it did not."""
-        super().__init__(message or self._describe(http_resp))
+        """Seconds that the service asked to wait (RFC 9110 section 10.2.3); `None` if
+        it did not."""
+
+        self.is_retryable: bool = is_temporary(self.status)
+        """Whether the same call may succeed later: after lost connections, timeouts,
+        and the statuses 408, 429 and 500 to 599."""
+
+        if message is None:
+            # The reason phrase of a response is the server's own words: not quoted.
+            phrase = reason if http_resp is None else None
+            message = describe(self.status, self.body, phrase, retry_after=retry_after)
+        super().__init__(message)
 
     @classmethod
     def from_response(
-        cls, *, http_resp: Any, body: str | None = None, data: Any = None, **parts: Any
+        cls, *, http_resp: Any, body: str | None = None, data: Any = None
     ) -> NoReturn:
-        """Raise the exception for the status of a response: any object with `status`, `reason`, `headers`, `data`."""
-        raise exception_class(http_resp.status)(
-            http_resp=http_resp, body=body, data=data, **parts
-        )
+        """Raise the exception for the status of a response, as generated clients do.
 
-    def _describe(self, response: Any) -> str:
-        """Return one line: what was answered, by whom, why, and what to do."""
-        if not self.status:
-            return self.reason or "The call failed"
-        # Of a response, the registered phrase, not whatever the server wrote.
-        registered = next(
-            (known.phrase for known in HTTPStatus if known == self.status), ""
-        )
-        line = (
-            f"{self.status} {(response is None and self.reason) or registered}".rstrip()
-        )
-        if isinstance(source := getattr(response, "source", None), str):
-            line += f" from {source}"
-        if detail := find_detail(self.body):
-            line += f": {detail}"
-        advice = _look_up(self.status)[1]
-        if self.retry_after is not None:
-            advice = (
-                f"{advice} The service asks you to wait {self.retry_after:g} s.".strip()
-            )
-        return f"{line}. {advice}" if advice else line
+        Args:
+            http_resp: Any object with `status`, `reason`, `headers` and `data`.
+            body: The body; `None` for `http_resp.data`.
+            data: The parsed body.
+        """
+        kind = exception_class(http_resp.status)
+        raise kind(http_resp=http_resp, body=body, data=data)
 
 
 class BadRequestException(ApiException):
@@ -175,7 +196,7 @@ class UnprocessableEntityException(ApiException):
 
 
 class TooManyRequestsException(ApiException):
-    """429: too many requests; `retry_after` is how long to wait, if the service said so."""
+    """429: too many requests; `retry_after` is how long to wait, if the service says."""
 
 
 class ServiceException(ApiException):
@@ -184,6 +205,10 @@ class ServiceException(ApiException):
 
 class ApiConnectionException(ApiException):
     """There was no complete response; `status` is 0 and `__cause__` tells more."""
+
+    def __init__(self, *args: Any, is_retryable: bool = True, **parts: Any) -> None:
+        super().__init__(*args, **parts)
+        self.is_retryable = is_retryable
 
 
 class ApiTimeoutException(ApiConnectionException):
@@ -194,39 +219,100 @@ class ApiDecodeException(ApiException):
     """The response is not what the API promises; see `status`, `headers` and `body`."""
 
 
-_STATUSES: dict[int, tuple[type[ApiException], str]] = {
-    400: (BadRequestException, ""),
-    401: (
+class _StatusRule(NamedTuple):
+    """The exception for a status, and what a person can do about it."""
+
+    error: type[ApiException]
+    advice: str
+
+
+_RULES: dict[int, _StatusRule] = {
+    400: _StatusRule(BadRequestException, ""),
+    401: _StatusRule(
         UnauthorizedException,
-        "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired.",
+        "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or "
+        "expired.",
     ),
-    402: (ApiException, "Buy credits, or wait for the reset."),
-    403: (
+    402: _StatusRule(ApiException, "Buy credits, or wait for the reset."),
+    403: _StatusRule(
         ForbiddenException,
-        "The access token does not allow this; use one from an account that has permission.",
+        "The access token does not allow this; use one from an account that has "
+        "permission.",
     ),
-    404: (
+    404: _StatusRule(
         NotFoundException,
         "Check AT_CLIENT_HOST or Configuration.host, its path prefix included.",
     ),
-    409: (
+    409: _StatusRule(
         ConflictException,
-        "The account was changed in the meantime; check its current state, then try again.",
+        "The account was changed in the meantime; check its current state, then try "
+        "again.",
     ),
-    422: (UnprocessableEntityException, "Correct the parameter that it names."),
-    429: (TooManyRequestsException, "Call less often."),
-    500: (ServiceException, "The service failed; try again later."),
+    422: _StatusRule(
+        UnprocessableEntityException, "Correct the parameter that it names."
+    ),
+    429: _StatusRule(TooManyRequestsException, "Call less often."),
 }
-"""Status -> its class, and what a person can do about it; 500 stands for every 5xx."""
+
+_SERVICE_RULE = _StatusRule(ServiceException, "The service failed; try again later.")
+_OTHER_RULE = _StatusRule(ApiException, "")
+
+
+def _rule_for(status: int) -> _StatusRule:
+    if 500 <= status <= 599:
+        return _SERVICE_RULE
+    return _RULES.get(status, _OTHER_RULE)
 
 
 def exception_class(status: int) -> type[ApiException]:
-    """Return the class for a status that is not a success."""
-    return _look_up(status)[0]
+    """Return the exception class for a status that is not a success."""
+    return _rule_for(status).error
 
 
-def _look_up(status: int) -> tuple[type[ApiException], str]:
-    return _STATUSES.get(500 if 500 <= status <= 599 else status, (ApiException, ""))
+def is_temporary(status: int) -> bool:
+    """Return whether the same request may succeed later where it got this status."""
+    return status in (408, 429) or 500 <= status <= 599
+
+
+def describe(
+    status: int,
+    body: Any,
+    phrase: str | None = None,
+    *,
+    source: str = "",
+    advice: str | None = None,
+    retry_after: float | None = None,
+) -> str:
+    """Return one line about a failed call: what was answered, why, and what to do.
+
+    Args:
+        status: The HTTP status; 0 when there was no response.
+        body: The text of the body.
+        phrase: The reason phrase; `None` for the registered one.
+        source: What was answered, such as `GET https://api.example.com/v1`.
+        advice: What to do; `None` for the usual advice for the status.
+        retry_after: Seconds that the service asked to wait.
+    """
+    if not status:
+        return phrase or "The call failed"
+
+    line = f"{status} {phrase or _registered_phrase(status)}".rstrip()
+    if source:
+        line += f" from {source}"
+    if detail := find_detail(body):
+        line += f": {detail}"
+
+    sentences = [_rule_for(status).advice if advice is None else advice]
+    if retry_after is not None:
+        sentences.append(f"The service asks you to wait {retry_after:g} s.")
+    return ". ".join([line, " ".join(filter(None, sentences))]).removesuffix(". ")
+
+
+def _registered_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def render_path(path_to_item: Sequence[str | int]) -> str:
@@ -239,26 +325,25 @@ def headers_of(response: Any) -> Any:
     return response.headers if hasattr(response, "headers") else response.getheaders()
 
 
-def find_detail(body: str | None) -> str:
-    """Return the explanation in an error body as one line: its `detail`, its OAuth error, or the title of a page."""
-    try:
-        fields = json.loads(body or "")
-        oauth = (
-            fields[key] for key in ("error", "error_description") if key in fields
-        )  # RFC 6749 section 5.2
-        detail = fields["detail"] if "detail" in fields else ": ".join(oauth)
-        if isinstance(detail, list):
-            detail = f"{'.'.join(map(str, detail[0]['loc']))}: {detail[0]['msg']}"
-        detail = str.strip(detail)  # anything else is a TypeError
-    except (ValueError, TypeError, LookupError, RecursionError):
-        from html import unescape  # few errors are pages
+def drop_frames(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: its errors leave without the frames below it.
 
-        detail = unescape(
-            "".join(
-                re.findall(r"(?i)<title[^<>]*>([^<>]*)</title", str(body)[:4096])[:1]
-            )
-        )
-    line = " ".join(
-        "".join(c if c.isprintable() else " " for c in detail).split()
-    ).rstrip(".")
-    return line if len(line) <= MAX_DETAIL else f"{line[:MAX_DETAIL]}…"
+    Those frames hold tokens, and tools such as Sentry and rich show the local variables
+    of every frame. What other people's code raises keeps its frames.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except OpenApiException as error:
+            failure = error.with_traceback(None)
+
+        # Not inside `except`, which would keep the frames as the error's context.
+        del args, kwargs
+        try:
+            raise failure
+        finally:
+            del failure  # it would be a cycle: error, traceback, this frame, error
+
+    return call

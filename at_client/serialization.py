@@ -1,209 +1,165 @@
-"""Pure rules: how parameters are written into a path, a query and a body (OpenAPI 3.1, Parameter Object)."""
+"""Pure rules: how parameters are written into a path, a query and a body.
+
+The names and the rules are those of OpenAPI 3.1, Parameter Object.
+"""
 
 import json
-import mimetypes
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
-import urllib3
 from pydantic_core import to_json, to_jsonable_python
 
-from at_client.checks import check_file
 from at_client.exceptions import ApiTypeError, ApiValueError
+
+T = TypeVar("T")
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 """Parameters by name, or pairs where a name can come more than once."""
 
-Formats = Mapping[str, str] | None
-"""Parameter name -> how a list is written: `multi` (the default), `csv`, `ssv`, `tsv` or `pipes`."""
-
-DELIMITERS = {"multi": "", "csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
-"""What joins the items of a list, by collection format; `multi` repeats the name instead."""
-
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 BYTES = "application/octet-stream"
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The usual methods, which need no check."""
 
-def _reduce(value: Any) -> Any:
-    if value is None or type(value) in (str, int, float, bool, bytes):
-        return value
-    if isinstance(value, date):  # or a datetime
-        return value.isoformat()
-    for method in ("to_dict", "get_secret_value"):
-        if hasattr(value, method):
-            return _reduce(getattr(value, method)())
-    if isinstance(value, Mapping):
-        return {_reduce(key): _reduce(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return (tuple if isinstance(value, tuple) else list)(map(_reduce, value))
-    return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
+_SEVERAL = (list, tuple, set, frozenset)
+_PLAIN = (str, int, float, bool, bytes)
+_WORD = re.compile(r"[A-Za-z0-9-]+")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_JSON_TYPE = re.compile(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)")
 
 
-def sanitize(field: str, value: Any, write: Callable[[Any], Any] = _reduce) -> Any:
-    """Reduce a value to what JSON has; anything with a `to_dict` method is written by it, at any depth.
+class Body(NamedTuple):
+    """The body of a request, as it is sent."""
 
-    Raises:
-        ApiTypeError: There is no way to write it.
-    """
-    try:
-        return write(value)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ApiTypeError(
-            f"{field} cannot be written as JSON: {type(value).__name__}"
-        ) from error
-
-
-def write_text(field: str, value: Any) -> str:
-    """Write one value as paths, queries and forms show it: `true`, `2026-12-01`, JSON for an object."""
-    return sanitize(field, value, _write)  # type: ignore[no-any-return]  # as _write has it
-
-
-def _write(value: Any) -> str:
-    value = _reduce(value)
-    if isinstance(value, bool | dict | list | tuple):
-        value = json.dumps(value, ensure_ascii=False)
-    data = (
-        value if isinstance(value, bytes) else str(value).encode()
-    )  # half a surrogate pair is no character
-    return data.decode()
-
-
-def write_items(
-    params: Params | None, collection_formats: Formats = None
-) -> Iterator[tuple[str, list[str], str]]:
-    """Write each parameter as its name, the items of its value, and what joins them; `None` has no items.
-
-    Examples:
-        >>> list(write_items({"id": [1, None, True], "page": [2, 3]}, {"page": "csv"}))
-        [('id', ['1', 'true'], ''), ('page', ['2', '3'], ',')]
-    """
-    for name, value in list_items("parameters", params):
-        several = isinstance(value, list | tuple | set | frozenset)
-        style = (
-            str((collection_formats or {}).get(name, "multi")) if several else "multi"
-        )
-        if style not in DELIMITERS:
-            raise ApiValueError(
-                f"collection format of {name} must be {', '.join(DELIMITERS)}; not {style!r}"
-            )
-        items = [
-            write_text(name, item)
-            for item in (value if several else [value])
-            if item is not None
-        ]
-        yield name, items, DELIMITERS[style]
+    data: bytes
+    content_type: str
 
 
 def list_items(field: str, params: Any) -> list[tuple[str, Any]]:
-    """Return parameters as pairs; `None` gives none."""
+    """Return parameters as pairs; `None` gives none.
+
+    Raises:
+        ApiTypeError: They are neither a mapping nor pairs, or a name is not a text.
+    """
     if params is None:
         return []
+
     try:
         items = list(params.items() if hasattr(params, "items") else params)
         for name, _ in items:
-            name.encode()  # half a surrogate pair is no character
+            name.encode()  # half of a surrogate pair is no character
     except (AttributeError, TypeError, ValueError):
         raise ApiTypeError(
             f"{field} must be a mapping or pairs, with names that are text"
         ) from None
+
     return items
 
 
-def join_lists(
-    params: dict[str, Any], collection_formats: Mapping[str, str]
-) -> dict[str, Any]:
-    """Write the lists that have a collection format; without a name to repeat, `multi` is `csv`."""
-    lists = {
-        name: value for name, value in params.items() if name in collection_formats
-    }
-    return params | {
-        name: (mark or ",").join(items)
-        for name, items, mark in write_items(lists, collection_formats)
-    }
-
-
-def write_path(
-    template: Any, params: Params | None, collection_formats: Formats = None
-) -> str:
-    """Fill the placeholders of a path, percent-encoding whatever could mean something else (RFC 3986 section 2).
+def check_method(method: object) -> str:
+    """Return a method in capitals (RFC 9110 section 9.1), as a plain `str`.
 
     Raises:
-        ApiValueError: This is not a path alone; or a placeholder has no value, or one that would lead elsewhere: an
-            empty string, `.` or `..`.
+        ApiValueError: It is not a single word.
+    """
+    if isinstance(method, str) and (method in METHODS or _WORD.fullmatch(method)):
+        return method.upper()
+
+    raise ApiValueError("method must be a single word, such as GET")
+
+
+def check_formats(collection_formats: Any) -> None:
+    """Refuse any way to write a list but to repeat its name.
+
+    Raises:
+        ApiValueError: A format is not `multi`.
+    """
+    for name, style in list_items("collection_formats", collection_formats):
+        if style != "multi":
+            raise ApiValueError(
+                f"collection_formats must be 'multi' for {name}, which repeats the "
+                f"name for each item, not {style!r}; join the items for another format"
+            )
+
+
+def refuse_files(files: Any) -> None:
+    """Refuse files, for there are no multipart forms.
+
+    Raises:
+        ApiValueError: There are files.
+    """
+    if files:
+        raise ApiValueError(
+            "files must be empty: multipart forms cannot be sent; "
+            "send the bytes of one file as body"
+        )
+
+
+def write_path(template: Any, params: Params | None) -> str:
+    """Fill the placeholders of a path, percent-encoding what could mean something else.
+
+    A list is joined by commas (RFC 3986 section 2 has the characters).
+
+    Raises:
+        ApiValueError: This is not a path alone; or a placeholder has no value, or one
+            that would lead elsewhere: an empty string, `.` or `..`.
 
     Examples:
         >>> write_path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
-    if (
-        not isinstance(template, str)
-        or template[:1] != "/"
-        or "?" in template
-        or "#" in template
-    ):
+    is_path = isinstance(template, str) and template.startswith("/")
+    if not is_path or "?" in template or "#" in template:
         raise ApiValueError(
-            "resource_path must be a str that starts with a slash, without a query or a fragment"
+            "resource_path must be a str that starts with a slash, "
+            "without a query or a fragment"
         )
+
     if "{" not in template:
-        return template
-    values = {
-        name: (mark or ",").join(items)
-        for name, items, mark in write_items(params, collection_formats)
-    }
+        return str(template)
+
+    values = {}
+    for name, value in list_items("path_params", params):
+        values[name] = ",".join(write_text(name, item) for item in _split(value))
 
     def fill(placeholder: re.Match[str]) -> str:
-        value = values.get(placeholder[1], "")
+        name = placeholder[1]
+        value = values.get(name, "")
         if value in ("", ".", ".."):
             raise ApiValueError(
-                f"path parameter {placeholder[1]} must be given, and not be empty, '.' or '..'"
+                f"path parameter {name} must be given, and not be empty, '.' or '..'"
             )
+
         return quote(value, safe="")
 
-    return re.sub(r"\{([^{}]*)\}", fill, template)
+    return _PLACEHOLDER.sub(fill, template)
 
 
-def check_method(method: Any) -> str:
-    """Return a method in capitals (RFC 9110 section 9.1)."""
-    if (
-        not isinstance(method, str)
-        or not method.isascii()
-        or not method.replace("-", "").isalnum()
-    ):
-        raise ApiValueError("method must be a single word, such as GET")
-    return method.upper()
-
-
-def write_query(params: Params | None, collection_formats: Formats = None) -> str:
-    """Write a query without its question mark. The comma between the items of a `csv` list stays as it is.
+def write_query(params: Params | None) -> str:
+    """Write a query without its question mark; a list repeats its name.
 
     Examples:
-        >>> write_query({"id": ["a,b", "c"]}, {"id": "csv"})
-        'id=a%2Cb,c'
+        >>> write_query({"tag": ["a b", "c"], "page": None})
+        'tag=a%20b&tag=c'
     """
-    pairs = []
-    for name, items, mark in write_items(params, collection_formats):
-        quoted = [quote(item, safe="") for item in items]
-        values = [quote(mark, safe=",").join(quoted)] if mark else quoted
-        pairs += [f"{quote(name, safe='')}={value}" for value in values]
-    return "&".join(pairs)
+    if not params:
+        return ""
+
+    return urlencode(_write_pairs("query_params", params), quote_via=quote)
 
 
-def write_body(
-    body: Any, post_params: Params | None, content_type: str | None
-) -> tuple[bytes | str, str]:
-    """Write the body of a request that has one, and return it with its content type.
+def write_body(body: Any, post_params: Params | None, content_type: str | None) -> Body:
+    """Write the body of a request that has one.
 
     Args:
-        body: What to send: as JSON, unless it is bytes, or a `str` with another content type.
-        post_params: The fields of a form; in a `multipart/form-data` form a value can be a tuple
-            `(file name, data, media type)`.
+        body: What to send: as JSON, unless it is bytes, or a `str` with another content
+            type.
+        post_params: The fields of a form, instead of a body.
         content_type: The content type from the headers; `None` for the one that fits.
 
     Raises:
@@ -211,63 +167,152 @@ def write_body(
         ApiValueError: There are a body and a form, or the content type does not fit.
     """
     if post_params:
-        if body is not None:
-            raise ApiValueError(
-                "body and post_params exclude each other; give one of them"
-            )
-        if (content_type or "").startswith(MULTIPART):
-            fields = list_items("post_params", post_params)
-            parts = [
-                (name, value if isinstance(value, tuple) else write_text(name, value))
-                for name, value in fields
-            ]
-            return urllib3.encode_multipart_formdata(parts)
-        if content_type not in (None, FORM):
-            raise ApiValueError(
-                f"a form is sent as {FORM} or {MULTIPART}, not as {content_type}"
-            )
-        return urlencode(
-            [(name, items) for name, items, _ in write_items(post_params)], doseq=True
-        ), FORM
+        return _write_form(body, post_params, content_type)
+
     if isinstance(body, bytes):
-        return body, content_type or BYTES
+        return Body(body, content_type or BYTES)
+
     if content_type is None or is_json(content_type):
-        return sanitize(
-            "body", body, lambda raw: to_json(_reduce(raw), inf_nan_mode="constants")
-        ), content_type or JSON
+        return Body(_convert("body", body, _write_json), content_type or JSON)
+
     if isinstance(body, str):
-        return write_text("body", body).encode(), content_type
+        return Body(write_text("body", body).encode(), content_type)
+
     raise ApiValueError(
-        f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; write it as str or bytes"
+        f"a {type(body).__name__} is sent as {JSON}, not as {content_type}; "
+        "write it as str or bytes"
     )
 
 
-def read_files(files: Any) -> list[tuple[str, tuple[str, bytes, str]]]:
-    """Return the fields of a multipart form for files.
+def write_text(field: str, value: Any) -> str:
+    """Write one value as paths, queries and forms have it.
 
-    Args:
-        files: Field -> a path, bytes, `(file name, bytes)`, or a list of these.
+    That is `true`, `2026-12-01`, and JSON for an object.
+
+    Raises:
+        ApiTypeError: There is no way to write it.
     """
-    fields = []
-    for field, value in list_items("files", files):
-        for file in value if isinstance(value, list) else [value]:
-            name, data = (
-                file if isinstance(file, tuple) and len(file) == 2 else (field, file)
-            )
-            if isinstance(data, str | os.PathLike):
-                path = Path(check_file(field, data))
-                name, data = path.name, path.read_bytes()
-            if not isinstance(name, str) or not isinstance(data, bytes):
-                raise ApiTypeError(
-                    f"{field} must be a path, bytes, (file name, bytes), or a list of these"
-                )
-            fields.append((field, (name, data, mimetypes.guess_type(name)[0] or BYTES)))
-    return fields
+    return _convert(field, value, _write_plain)
+
+
+def sanitize(field: str, value: Any) -> Any:
+    """Reduce a value to what JSON has.
+
+    Anything with a `to_dict` method is written by it, at any depth; a secret of
+    pydantic is written by its value.
+
+    Raises:
+        ApiTypeError: There is no way to write it.
+    """
+    return _convert(field, value, _reduce)
 
 
 def is_json(content_type: str | None) -> bool:
-    """Return whether a media type is JSON, by name or by suffix (RFC 6839 section 3.1)."""
-    return (
-        re.match(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)", content_type or "")
-        is not None
-    )
+    """Return whether a media type is JSON, by name or suffix (RFC 6839 section 3.1)."""
+    return _JSON_TYPE.match(content_type or "") is not None
+
+
+def _write_form(body: Any, post_params: Params, content_type: str | None) -> Body:
+    """Write the fields of a form, where a list repeats its name."""
+    if body is not None:
+        raise ApiValueError("body and post_params exclude each other; give one of them")
+
+    if content_type not in (None, FORM):
+        raise ApiValueError(f"a form is sent as {FORM}, not as {content_type}")
+
+    text = urlencode(_write_pairs("post_params", post_params))
+    return Body(text.encode(), FORM)
+
+
+def _write_pairs(field: str, params: Params) -> list[tuple[str, str]]:
+    """Return a pair of name and text for each item of each parameter."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in list_items(field, params):
+        pairs += [(name, write_text(name, item)) for item in _split(value)]
+
+    return pairs
+
+
+def _split(value: Any) -> list[Any]:
+    """Return the items of a list, or one value as the only item; `None` is left out."""
+    items = value if isinstance(value, _SEVERAL) else [value]
+    return [item for item in items if item is not None]
+
+
+def _convert(field: str, value: Any, write: Callable[[Any], T]) -> T:
+    """Return `write(value)`; an error names the field, and does not hold the value."""
+    try:
+        return write(value)
+    except (ValueError, TypeError, RecursionError):
+        kind = type(value).__name__
+
+    raise ApiTypeError(f"{field} cannot be written as JSON: {kind}")
+
+
+def _write_json(value: Any) -> bytes:
+    return to_json(_reduce(value), inf_nan_mode="constants")
+
+
+def _write_plain(value: Any) -> str:
+    reduced = _reduce(value)
+    if isinstance(reduced, bytes):
+        return reduced.decode()
+
+    text = str(reduced)
+    if isinstance(reduced, (bool, dict, list, tuple)):
+        text = json.dumps(reduced, ensure_ascii=False)
+
+    text.encode()  # half of a surrogate pair is no character
+    return text
+
+
+def _reduce(value: Any) -> Any:
+    if value is None or type(value) in _PLAIN:
+        return value
+
+    if isinstance(value, date):  # or a datetime
+        return value.isoformat()
+
+    if hasattr(value, "to_dict"):
+        return _reduce(value.to_dict())
+
+    if hasattr(value, "get_secret_value"):
+        return _reduce(value.get_secret_value())
+
+    if isinstance(value, Mapping):
+        return {_reduce(key): _reduce(item) for key, item in value.items()}
+
+    if isinstance(value, _SEVERAL):
+        items = [_reduce(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+
+    return _reduce_object(value)
+
+
+def _reduce_object(value: Any) -> Any:
+    """Return what pydantic makes of a model, a dataclass, an enumeration or the like."""
+    from pydantic import TypeAdapter  # plain values need none
+
+    written = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
+    parts = TypeAdapter(Any).dump_python(value, by_alias=True)
+    return _reveal(written, parts)
+
+
+def _reveal(written: Any, parts: Any) -> Any:
+    """Return what was written, with the values of secrets instead of asterisks.
+
+    Args:
+        written: What pydantic made of a value for JSON.
+        parts: What it made of the same value for Python, where a secret is an object.
+    """
+    if hasattr(parts, "get_secret_value"):
+        return _reduce(parts.get_secret_value())
+
+    if isinstance(written, dict) and isinstance(parts, Mapping):
+        return {name: _reveal(item, parts.get(name)) for name, item in written.items()}
+
+    is_list = isinstance(written, list) and isinstance(parts, _SEVERAL)
+    if is_list and len(written) == len(parts):
+        return list(map(_reveal, written, parts))
+
+    return written

@@ -169,7 +169,7 @@ def endings(
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client's own waits between attempts be too short to notice."""
-    monkeypatch.setattr("at_client.retries.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def form_of(request: bytes) -> dict[str, str]:
 def test_a_str_is_sent_as_a_bearer_token(service: Service, make_api: MakeApi) -> None:
     """RFC 6750 section 2.1; no header overrides it, and what is assigned later holds from the next call on."""
     api = make_api(service.url)
-    api.get_credits(_headers={"authorization": "Bearer other"})
+    api.get_credits_api_v1_credits_get(_headers={"authorization": "Bearer other"})
     service.memory.tokens["later"] = dict(CREDITS)
     api.api_client.configuration.access_token = "later"
     assert good_call(api)
@@ -657,7 +657,7 @@ def test_request_auth_replaces_the_credentials(
         }
     )
     with pytest.raises(UnauthorizedException):
-        api.get_credits(_request_auth={"in": "query", "key": "key", "value": "a b&c"})
+        api.get_credits_api_v1_credits_get(_request_auth={"in": "query", "key": "key", "value": "a b&c"})
     assert tokens_sent(service) == [["Bearer other"], [], []]
     assert service.requests[1].all("Cookie") == ["auth_token=other"]
     assert parse_qs(service.requests[2].query) == {"key": ["a b&c"]}

@@ -133,7 +133,7 @@ def test_a_timeout_that_is_none_is_refused(
     """Zero, negatives, NaN, booleans and strings are no time; nothing is sent."""
     api = make_api(wire.url)
     with pytest.raises(OpenApiException, match="timeout") as caught:
-        api.get_credits(_request_timeout=value)
+        api.get_credits(timeout=value)
     assert isinstance(caught.value, TypeError | ValueError)
     with pytest.raises(OpenApiException, match="timeout"):
         make_api(wire.url, timeout=value).get_credits()

@@ -111,7 +111,7 @@ def test_a_wait_that_does_not_fit_is_not_begun(
     endings: Endings, monkeypatch: MonkeyPatch
 ) -> None:
     """When the deadline would pass while waiting, the last failure is told at once."""
-    monkeypatch.setattr("at_client.retries.FIRST_WAIT", 4.0)
+    monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 4.0)
     began = time.monotonic()
     endings.play(
         Fault((reply(answer(b"{}", 503)),), ServiceException, ("503",), timeout=1.0)
@@ -129,8 +129,8 @@ def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
     """A response gets half a minute of a deadline (here: 0.2 s), then there is another attempt."""
-    assert connections.RESPONSE_LIMIT == 30.0
-    monkeypatch.setattr(connections, "RESPONSE_LIMIT", 0.2)
+    assert connections.RESPONSE_LIMIT_SECONDS == 30.0
+    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
     began = time.monotonic()
     assert make_api(wire.url, timeout=30.0).get_credits().remaining == 750
@@ -148,8 +148,8 @@ def test_connecting_has_its_own_bound(
     shortest: float,
 ) -> None:
     """The deadline is for the whole call; each of three attempts has the first of a pair, or 5 s (here: 0.3 s)."""
-    assert connections.CONNECT_LIMIT == 5.0
-    monkeypatch.setattr(connections, "CONNECT_LIMIT", 0.3)
+    assert connections.CONNECT_LIMIT_SECONDS == 5.0
+    monkeypatch.setattr(connections, "CONNECT_LIMIT_SECONDS", 0.3)
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
@@ -167,10 +167,10 @@ def test_the_timeout_of_a_call_goes_before_the_configured_one(
     wire.play(greet(SILENCE))
     began = time.monotonic()
     with pytest.raises(ApiTimeoutException, match=r"127\.0\.0\.1"):
-        api.get_credits(_request_timeout=0.3)
+        api.get_credits(timeout=0.3)
     assert 0.25 < time.monotonic() - began < 0.8
     for timeout in (5, (1, 2.5), (1.5, math.inf), math.inf, None):
-        assert api.get_credits(_request_timeout=timeout).remaining == 750
+        assert api.get_credits(timeout=timeout).remaining == 750
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_without_a_limit_there_is_none(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch, timeout: Any
 ) -> None:
     """`math.inf` takes the bounds of a single attempt away, too."""
-    monkeypatch.setattr(connections, "RESPONSE_LIMIT", 0.1)
+    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.1)
     wire.play(reply(Wait(0.4), answer()))
     assert good_call(make_api(wire.url, timeout=timeout, retries=0), timeout=None)
 

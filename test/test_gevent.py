@@ -65,7 +65,7 @@ def tick():
         gevent.sleep(0.05)
 gevent.spawn(tick)
 try:
-    api.get_credits(_request_timeout=0.6)
+    api.get_credits(timeout=0.6)
 except ApiTimeoutException:
     print(0.5 < time.monotonic() - began < 1.5, len(ticks) > 5)
 """

@@ -50,7 +50,7 @@ def test_a_wrong_type_is_named(
 def test_there_is_one_host(wire: Wire, make_api: MakeApi, index: Any) -> None:
     """Any other `_host_index` than 0 is refused."""
     with pytest.raises(ApiValueError, match=r"^_host_index must be 0"):
-        make_api(wire.url).get_credits(_host_index=index)
+        make_api(wire.url).get_credits_api_v1_credits_get(_host_index=index)
     assert wire.connections == 0
 
 
@@ -58,7 +58,7 @@ def test_a_content_type_that_is_asked_for_is_sent(
     wire: Wire, make_api: MakeApi
 ) -> None:
     """A request without a body needs none, but who asks for one gets it."""
-    make_api(wire.url).get_credits(_content_type="application/json")
+    make_api(wire.url).get_credits_api_v1_credits_get(_content_type="application/json")
     assert b"Content-Type: application/json\r\n" in wire.requests[0]
 
 

@@ -45,7 +45,7 @@ def wait_after(
 
 def test_the_published_numbers() -> None:
     """The constants are those of the documentation."""
-    assert (retries.FIRST_WAIT, retries.LONGEST_WAIT, retries.LONGEST_RETRY_AFTER) == (
+    assert (retries.FIRST_WAIT_SECONDS, retries.LONGEST_WAIT_SECONDS, retries.LONGEST_RETRY_AFTER_SECONDS) == (
         0.5,
         8,
         60,

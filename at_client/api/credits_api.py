@@ -1,28 +1,27 @@
 """The credits operation: its path, its parameters, its models."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from at_client.api_client import ApiClient
 from at_client.api_response import ApiResponse, RESTResponse
-from at_client.exceptions import ApiTypeError, ApiValueError
-from at_client.headers import Secret, check_headers, seal
+from at_client.checks import check_timeout
+from at_client.exceptions import ApiTypeError, ApiValueError, drop_frames
+from at_client.headers import check_header_value, check_headers, merge_headers
 from at_client.models.credit_response import CreditResponse
 from at_client.models.error_response import ErrorResponse
 from at_client.models.http_validation_error import HTTPValidationError
 from at_client.rest import RESTResponseType
 
-_RESPONSES = {"200": CreditResponse, "500": ErrorResponse, "422": HTTPValidationError}
-"""Status -> model; an error with another status is read as the first of the error models that fits."""
+PATH = "/api/v1/credits"
 
-_ALLOWED: tuple[tuple[str, Any, str], ...] = (
-    ("auth_token", (str, Secret), "a str"),
-    ("_request_auth", Mapping, "a mapping with in, key and value"),
-    ("_content_type", (str, Secret), "a str"),
-    ("_headers", Mapping, "a mapping of names to values"),
-)
-"""Arguments, the types that they can have, and what to call these."""
+RESPONSE_TYPES: dict[str, Any] = {
+    "200": CreditResponse,
+    "500": ErrorResponse,
+    "422": HTTPValidationError,
+}
+"""Status -> model; an error with another status is read as the first error model that
+fits."""
 
 
 class CreditsApi:
@@ -35,9 +34,7 @@ class CreditsApi:
         >>> from at_client import ApiClient, Configuration, CreditsApi
         >>> from at_client.sandbox import Sandbox
         >>> with Sandbox() as sandbox:
-        ...     configuration = Configuration(
-        ...         host=sandbox.url, access_token=sandbox.token
-        ...     )
+        ...     configuration = Configuration(sandbox.url, sandbox.token)
         ...     with ApiClient(configuration) as client:
         ...         credits = CreditsApi(client).get_credits()
         >>> credits.total == credits.used + credits.remaining
@@ -45,39 +42,54 @@ class CreditsApi:
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
-        if api_client is not None and not hasattr(api_client, "call_api"):
-            raise ApiTypeError(
-                f"api_client must be an ApiClient, not {type(api_client).__name__}"
-            )
-        self.api_client = ApiClient.get_default() if api_client is None else api_client
+        if api_client is None:
+            api_client = ApiClient.get_default()
+        elif not hasattr(api_client, "call_api"):
+            kind = type(api_client).__name__
+            raise ApiTypeError(f"api_client must be an ApiClient, not {kind}")
+        self.api_client = api_client
 
     def __repr__(self) -> str:
         return f"CreditsApi({self.api_client!r})"
 
+    @drop_frames
     def get_credits(
         self,
+        *,
+        access_token: str | None = None,
         auth_token: str | None = None,
         timeout: float | tuple[float, float] | None = None,
-        **_options: Any,
     ) -> CreditResponse:
         """Get the credits of the account: total, used and remaining.
 
         Args:
+            access_token: A bearer token for this call alone; `None` for
+                `Configuration.access_token`.
             auth_token: Sent as the cookie `auth_token`; `None` sends none.
-            timeout: Seconds for the whole call, or a pair (connect, read) for each attempt; `None` for
-                `Configuration.timeout`.
-            **_options: Any keyword of `get_credits_api_v1_credits_get`.
+            timeout: Seconds for the whole call, or a pair (connect, read) for each
+                attempt; `None` for `Configuration.timeout`.
 
         Raises:
             ApiException: The call failed; see the class for how.
-            ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
+            ApiTypeError, ApiValueError: An argument is invalid; nothing was sent.
         """
-        auth_token, _options = (
-            seal(auth_token),
-            seal({"_request_timeout": timeout, **_options}),
-        )
-        return self.get_credits_api_v1_credits_get(auth_token, **_options)
+        if timeout is not None:
+            timeout = check_timeout("timeout", timeout)
 
+        request_auth = None
+        if access_token is not None:
+            _check_text("access_token", access_token)
+            token = check_header_value("access_token", access_token)
+            request_auth = {
+                "in": "header",
+                "key": "Authorization",
+                "value": f"Bearer {token}",
+            }
+        return self.get_credits_api_v1_credits_get(
+            auth_token, _request_timeout=timeout, _request_auth=request_auth
+        )
+
+    @drop_frames
     def get_credits_api_v1_credits_get(
         self,
         auth_token: str | None = None,
@@ -91,12 +103,14 @@ class CreditsApi:
 
         Args:
             auth_token: Sent as the cookie `auth_token`; `None` sends none.
-            _request_timeout: Seconds for the whole call, or a pair (connect, read) for each attempt; `None` for
-                `Configuration.timeout`.
-            _request_auth: Credentials to use instead of the access token: a mapping with `in` (`header`, `query` or
-                `cookie`), `key` and `value`.
-            _content_type: A `Content-Type` header to send; the request has no body that would need one.
-            _headers: Headers for this call. They override the client's, case-insensitively, but not the credentials.
+            _request_timeout: Seconds for the whole call, or a pair (connect, read) for
+                each attempt; `None` for `Configuration.timeout`.
+            _request_auth: Credentials to use instead of the access token: a mapping with
+                `in` (`header`, `query` or `cookie`), `key` and `value`.
+            _content_type: A `Content-Type` header to send; the request has no body that
+                would need one.
+            _headers: Headers for this call. They override the client's,
+                case-insensitively, but not the credentials.
             _host_index: Must be 0: the API has one server.
 
         Returns:
@@ -104,12 +118,9 @@ class CreditsApi:
 
         Raises:
             ApiException: The call failed; see the class for how.
-            ApiTypeError, ApiValueError: An argument is invalid, or there is no access token; nothing was sent.
+            ApiTypeError, ApiValueError: An argument is invalid; nothing was sent.
         """
-        auth_token, _request_auth, _headers = _seal(
-            auth_token, _request_auth, _content_type, _headers
-        )
-        response = self._call(
+        response = self._send(
             auth_token,
             _request_timeout,
             _request_auth,
@@ -117,8 +128,11 @@ class CreditsApi:
             _headers,
             _host_index,
         )
-        return self.api_client.response_deserialize(response, _RESPONSES).data  # type: ignore[no-any-return]  # by the map
+        answer = self.api_client.response_deserialize(response, RESPONSE_TYPES)
+        credits: CreditResponse = answer.data
+        return credits
 
+    @drop_frames
     def get_credits_api_v1_credits_get_with_http_info(
         self,
         auth_token: str | None = None,
@@ -128,11 +142,8 @@ class CreditsApi:
         _headers: Mapping[str, Any] | None = None,
         _host_index: int = 0,
     ) -> ApiResponse[CreditResponse]:
-        """Like `get_credits_api_v1_credits_get`, but return an `ApiResponse` with status, headers and raw body."""
-        auth_token, _request_auth, _headers = _seal(
-            auth_token, _request_auth, _content_type, _headers
-        )
-        response = self._call(
+        """Like `get_credits_api_v1_credits_get`, with status, headers and raw body."""
+        response = self._send(
             auth_token,
             _request_timeout,
             _request_auth,
@@ -140,8 +151,9 @@ class CreditsApi:
             _headers,
             _host_index,
         )
-        return self.api_client.response_deserialize(response, _RESPONSES)
+        return self.api_client.response_deserialize(response, RESPONSE_TYPES)
 
+    @drop_frames
     def get_credits_api_v1_credits_get_without_preload_content(
         self,
         auth_token: str | None = None,
@@ -151,69 +163,84 @@ class CreditsApi:
         _headers: Mapping[str, Any] | None = None,
         _host_index: int = 0,
     ) -> RESTResponseType:
-        """Like `get_credits_api_v1_credits_get`, but return urllib3's response, unread, whatever its status.
+        """Like `get_credits_api_v1_credits_get`, but return urllib3's response, unread.
 
-        The deadline still applies while you read it. Read it to the end or close it, so that its connection is
-        returned to the pool.
+        Its status can be any. The deadline still applies while you read it. Read it to
+        the end or close it, so that its connection is returned to the pool.
         """
-        auth_token, _request_auth, _headers = _seal(
-            auth_token, _request_auth, _content_type, _headers
-        )
-        given = (
+        response = self._send(
             auth_token,
             _request_timeout,
             _request_auth,
             _content_type,
             _headers,
             _host_index,
+            preload_content=False,
         )
-        return self._call(*given, _preload_content=False).response  # type: ignore[no-any-return]  # urllib3's
+        raw: RESTResponseType = response.response
+        return raw
 
-    def _call(self, *given: Any, **options: Any) -> RESTResponse:
+    def _send(
+        self,
+        auth_token: str | None,
+        timeout: float | tuple[float, float] | None,
+        request_auth: Mapping[str, Any] | None,
+        content_type: str | None,
+        headers: Mapping[str, Any] | None,
+        host_index: int,
+        *,
+        preload_content: bool = True,
+    ) -> RESTResponse:
         """Serialize the request and send it."""
-        auth_token, timeout, request_auth, content_type, headers, host_index = given
-        cookies: Any = (
-            {} if auth_token is None else {"cookie_params": {"auth_token": auth_token}}
-        )
-        content_type = {} if content_type is None else {"Content-Type": content_type}
         if type(host_index) is not int or host_index != 0:
             raise ApiValueError(
                 f"_host_index must be 0, the only host; not {host_index!r}"
             )
+        _check_text("auth_token", auth_token)
+        _check_mapping(
+            "_request_auth", request_auth, "a mapping with in, key and value"
+        )
+
+        # Subclasses with a generated client's signatures know nothing of these.
+        cookies: dict[str, Any] = {}
+        if auth_token is not None:
+            cookies["cookie_params"] = {"auth_token": auth_token}
+        unread: dict[str, Any] = {}
+        if not preload_content:
+            unread["_preload_content"] = False
+
         request = self.api_client.param_serialize(
             "GET",
-            "/api/v1/credits",
-            header_params={"Accept": "application/json", **headers, **content_type},
+            PATH,
+            header_params=_choose_headers(content_type, headers),
             auth_settings=["OAuth2PasswordBearer"],
             _request_auth=request_auth,
             **cookies,
         )
-        return self.api_client.call_api(*request, _request_timeout=timeout, **options)
+        return self.api_client.call_api(*request, _request_timeout=timeout, **unread)
 
 
-def _seal(
-    auth_token: Any, request_auth: Any, content_type: Any, headers: Any
-) -> tuple[Any, Any, Any]:
-    """Check what may be secret among the arguments, and wrap it: no frame of a failed call shows it."""
-    for value, (name, kinds, allowed) in zip(
-        (auth_token, request_auth, content_type, headers), _ALLOWED, strict=True
-    ):
-        if value is not None and not isinstance(value, kinds):
-            raise ApiTypeError(
-                f"{name} must be {allowed} or None, not {type(value).__name__}"
-            )
-    return (
-        seal(auth_token),
-        request_auth and seal(dict(request_auth)),
-        check_headers(headers) if headers else {},
-    )
+def _choose_headers(
+    content_type: str | None, headers: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the headers of a call: what it accepts, then those given."""
+    _check_text("_content_type", content_type)
+    _check_mapping("_headers", headers, "a mapping of names to values")
+
+    chosen: dict[str, Any] = {"Accept": "application/json"}
+    if headers:
+        chosen = merge_headers(chosen, check_headers(headers))
+    if content_type is not None:
+        chosen = merge_headers(chosen, {"Content-Type": content_type})
+    return chosen
 
 
-# Tools and agent frameworks read this signature; what starts with an underscore is not for them.
-_signature = inspect.signature(CreditsApi.get_credits)
-_shown = [
-    parameter
-    for name, parameter in _signature.parameters.items()
-    if not name.startswith("_")
-]
-CreditsApi.get_credits.__signature__ = _signature.replace(parameters=_shown)  # type: ignore[attr-defined]  # PEP 362
+def _check_text(field: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ApiTypeError(f"{field} must be a str or None, not {type(value).__name__}")
+
+
+def _check_mapping(field: str, value: object, wanted: str) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        kind = type(value).__name__
+        raise ApiTypeError(f"{field} must be {wanted} or None, not {kind}")

@@ -1,50 +1,63 @@
 """The credits of one account."""
 
 # No postponed annotations: pydantic would have to evaluate each of them.
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from operator import attrgetter
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field
+from typing_extensions import Self
 
 from at_client.exceptions import ApiValueError
 from at_client.models.base import ApiModel, WholeNumber
 
-WARN_AT, ALARM_AT = 0.75, 0.9
-"""Parts of the total from which on a usage bar is yellow, and red."""
+WARN_AT = 0.75
+"""Part of the total from which on a usage bar is yellow."""
+
+ALARM_AT = 0.9
+"""Part of the total from which on a usage bar is red."""
+
+FULL_NAMES = {
+    "total": "total_credits",
+    "used": "used_credits",
+    "remaining": "remaining_credits",
+}
+"""Short name -> field, for the three numbers that have both."""
+
+CARD = (
+    '<div style="max-width:26em;line-height:1.6">{title}<br/>'
+    "<b>{remaining}</b> left"
+    '<div role="img" aria-label="{used}" style="border:1px solid #8888">'
+    '<div style="width:{width};height:.6em;background:{colour}"></div>'
+    "</div>{used}{reset}</div>"
+)
+"""Credits in a notebook, in the notebook's own colours but for the bar."""
 
 
-def _zone(name: str | None, offset: int | None) -> timezone:
-    """Return the zone of an offset in seconds; a mere name, such as EST, is not the same zone on every machine."""
-    if offset is None and name:
-        raise ValueError(f"{name} is no offset")
-    return timezone(timedelta(seconds=offset or 0))
+def replace_none(value: object) -> object:
+    """Return 0 for `None`."""
+    return 0 if value is None else value
 
 
-def _twin(field: str) -> int:
-    """Return a property that is another name of a field, and an `int` for type checkers."""
-    doc = f"The same as `{field}`, by its name on the wire."
-    return cast(
-        "int",
-        property(
-            attrgetter(field),
-            lambda model, value: setattr(model, field, value),
-            doc=doc,
-        ),
-    )
+class CreditResponse(ApiModel):
+    """Credits of one account in the current period.
 
-
-class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
-    """Credits of one account in the current period; written with the names on the wire.
+    `total`, `used` and `remaining` are short for `total_credits`, `used_credits` and
+    `remaining_credits`: to make a model, to read and to assign. What is written has the
+    full names, as the service does.
 
     Attributes:
-        total: Credits granted for the period, purchased ones included; `total_credits` on the wire.
-        used: Credits spent in the period; `used_credits` on the wire.
-        remaining: Credits left; `remaining_credits` on the wire.
-        free_credits: Credits that come with the plan; `None` if the service does not say.
-        purchased_credits: Credits bought on top of the plan; 0 if the service does not say.
-        period: The period that the numbers are for, as the service writes it (such as `2026-11`).
-        reset_date: When the next period starts, as the service writes it; `resets_at` is the same as a `datetime`.
+        total_credits: Credits granted for the period, purchased ones included.
+        used_credits: Credits spent in the period.
+        remaining_credits: Credits left.
+        free_credits: Credits that come with the plan; `None` if the service does not
+            say.
+        purchased_credits: Credits bought on top of the plan; 0 if the service does not
+            say.
+        period: The period that the numbers are for, as the service writes it (such as
+            `2026-11`).
+        reset_date: When the next period starts, as the service writes it; `resets_at`
+            is the same as a `datetime`.
         days_until_reset: Whole days until the next period.
         plan_tier: The plan of the account.
 
@@ -52,86 +65,209 @@ class CreditResponse(ApiModel, populate_by_name=True, serialize_by_alias=True):
         >>> credits = CreditResponse(total=1000, used=250, remaining=750)
         >>> credits.remaining, credits.used_fraction
         (750, 0.25)
-        >>> credits.to_dict()
-        {'total_credits': 1000, 'used_credits': 250, 'remaining_credits': 750, 'purchased_credits': 0}
+        >>> sorted(credits.to_dict())
+        ['purchased_credits', 'remaining_credits', 'total_credits', 'used_credits']
     """
 
-    # No plain alias: type checkers would then ask for `CreditResponse(total_credits=...)`.
-    total: WholeNumber = Field(
-        validation_alias="total_credits", serialization_alias="total_credits"
+    total_credits: WholeNumber = Field(
+        validation_alias=AliasChoices("total_credits", "total")
     )
-    used: WholeNumber = Field(
-        validation_alias="used_credits", serialization_alias="used_credits"
+    used_credits: WholeNumber = Field(
+        validation_alias=AliasChoices("used_credits", "used")
     )
-    remaining: WholeNumber = Field(
-        validation_alias="remaining_credits", serialization_alias="remaining_credits"
+    remaining_credits: WholeNumber = Field(
+        validation_alias=AliasChoices("remaining_credits", "remaining")
     )
     free_credits: WholeNumber | None = None
-    purchased_credits: Annotated[
-        WholeNumber, BeforeValidator(lambda value: 0 if value is None else value)
-    ] = 0
+    purchased_credits: Annotated[WholeNumber, BeforeValidator(replace_none)] = 0
     period: str | None = None
     reset_date: str | None = None
     days_until_reset: WholeNumber | None = None
     plan_tier: str | None = None
 
-    total_credits = _twin("total")
-    used_credits = _twin("used")
-    remaining_credits = _twin("remaining")
+    if TYPE_CHECKING:  # checkers know no aliases of validation
+
+        @overload
+        def __init__(
+            self,
+            *,
+            total: int,
+            used: int,
+            remaining: int,
+            free_credits: int | None = None,
+            purchased_credits: int = 0,
+            period: str | None = None,
+            reset_date: str | None = None,
+            days_until_reset: int | None = None,
+            plan_tier: str | None = None,
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self,
+            *,
+            total_credits: int,
+            used_credits: int,
+            remaining_credits: int,
+            free_credits: int | None = None,
+            purchased_credits: int = 0,
+            period: str | None = None,
+            reset_date: str | None = None,
+            days_until_reset: int | None = None,
+            plan_tier: str | None = None,
+        ) -> None: ...
+
+        def __init__(self, **fields: Any) -> None: ...
+
+    @property
+    def total(self) -> int:
+        """The same as `total_credits`."""
+        return self.total_credits
+
+    @total.setter
+    def total(self, value: int) -> None:
+        self.total_credits = value
+
+    @property
+    def used(self) -> int:
+        """The same as `used_credits`."""
+        return self.used_credits
+
+    @used.setter
+    def used(self, value: int) -> None:
+        self.used_credits = value
+
+    @property
+    def remaining(self) -> int:
+        """The same as `remaining_credits`."""
+        return self.remaining_credits
+
+    @remaining.setter
+    def remaining(self, value: int) -> None:
+        self.remaining_credits = value
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> Self:
+        """Return a copy; `update` takes the short names as well. It is not checked."""
+        fields = {
+            FULL_NAMES.get(name, name): value for name, value in (update or {}).items()
+        }
+        return super().model_copy(update=fields, deep=deep)
 
     @property
     def used_fraction(self) -> float:
-        """The used part of the total, 0.0 to 1.0; 1.0 if anything is used of a total of 0."""
-        return (
-            0.0
-            if self.used <= 0
-            else 1.0
-            if self.used >= self.total
-            else self.used / self.total
-        )
+        """The used part of the total, 0.0 to 1.0; 1.0 if anything is used of 0."""
+        if self.used <= 0:
+            return 0.0
 
-    def _repr_html_(self) -> str:
-        """Return the card that Jupyter shows, in the notebook's colours: what is left, and a bar of what is used."""
-        from html import escape  # only for notebooks
+        if self.used >= self.total:
+            return 1.0
 
-        fraction = self.used_fraction
-        colour = (
-            "#d64545"
-            if fraction >= ALARM_AT
-            else "#d99a00"
-            if fraction >= WARN_AT
-            else "#2e9e5b"
-        )
-        plan = f", {escape(self.plan_tier)} plan" if self.plan_tier else ""
-        reset = f"<br/>Resets {escape(self.reset_date)}" if self.reset_date else ""
-        used = f"{self.used:,} of {self.total:,} used ({int(fraction * 100)} %)"  # not 100 % before all is used
-        bar = (
-            f'<div style="width:{fraction:.1%};height:.6em;background:{colour}"></div>'
-        )
-        return (
-            f'<div style="max-width:26em;line-height:1.6">Agent Toolkit credits{plan}<br/>'
-            f'<b>{self.remaining:,}</b> left<div role="img" aria-label="{used}" style="border:1px solid #8888">'
-            f"{bar}</div>{used}{reset}</div>"
-        )
+        return self.used / self.total
 
     @property
     def resets_at(self) -> datetime | None:
-        """`reset_date` as an aware `datetime`, in UTC if it has no offset; `None` if there is no date.
+        """`reset_date` as an aware `datetime`, UTC if it has no offset; `None` for none.
 
         Raises:
             ApiValueError: `reset_date` is not a date.
         """
         if not self.reset_date:
             return None
-        from dateutil import parser  # not needed to read the numbers
 
+        from dateutil import parser  # slow to load, and the numbers need none of it
+
+        midnight = datetime(1970, 1, 1, tzinfo=timezone.utc)
         try:
-            return parser.parse(
-                self.reset_date,
-                default=datetime.fromtimestamp(0, timezone.utc),
-                tzinfos=_zone,
-            )
+            return parser.parse(self.reset_date, default=midnight, tzinfos=make_zone)
         except (ValueError, OverflowError) as error:
-            raise ApiValueError(
-                f"reset_date is not a date: {self.reset_date[:40]!r}"
-            ) from error
+            shown = self.reset_date[:40]
+            raise ApiValueError(f"reset_date is not a date: {shown!r}") from error
+
+    def _repr_html_(self) -> str:
+        """Return the card that Jupyter shows: what is left, and a bar of the used."""
+        from html import escape  # only notebooks need it
+
+        title = "Agent Toolkit credits"
+        if self.plan_tier:
+            title += f", {escape(self.plan_tier)} plan"
+
+        reset = format_reset(self)
+        if reset:
+            reset = f"<br/>{escape(reset)}"
+
+        fraction = self.used_fraction
+        percent = format_percent(fraction)
+        return CARD.format(
+            title=title,
+            remaining=f"{self.remaining:,}",
+            used=f"{self.used:,} of {self.total:,} used ({percent})",
+            width=f"{fraction:.1%}",
+            colour=choose_colour(fraction),
+            reset=reset,
+        )
+
+
+def make_zone(name: str | None, offset: int | None) -> timezone:
+    """Return the zone of an offset in seconds, for dateutil.
+
+    Raises:
+        ValueError: There is a name alone, such as EST: it is not the same zone on every
+            machine.
+    """
+    if offset is None and name:
+        raise ValueError(f"{name} is not an offset")
+
+    return timezone(timedelta(seconds=offset or 0))
+
+
+def choose_colour(fraction: float) -> str:
+    """Return the colour of a usage bar: green, yellow or red."""
+    if fraction >= ALARM_AT:
+        return "#d64545"
+
+    if fraction >= WARN_AT:
+        return "#d99a00"
+
+    return "#2e9e5b"
+
+
+def format_percent(fraction: float) -> str:
+    """Return a fraction as `25 %`, rounded down: not 100 % before all is used."""
+    return f"{int(fraction * 100)} %"
+
+
+def format_reset(credits: CreditResponse) -> str:
+    """Return when the period ends, as `Resets 2026-12-01, in 9 days`.
+
+    A time is in UTC, and left out at midnight; a date that cannot be read is shown as
+    the service wrote it. Empty if the service does not say.
+    """
+    words = []
+    if credits.reset_date:
+        words.append(format_date(credits))
+
+    days = credits.days_until_reset
+    if days is not None:
+        unit = "day" if days == 1 else "days"
+        words.append(f"in {days:,} {unit}")
+
+    if not words:
+        return ""
+
+    return f"Resets {', '.join(words)}"
+
+
+def format_date(credits: CreditResponse) -> str:
+    """Return the day of the reset, with the time in UTC unless that is midnight."""
+    try:
+        resets_at = credits.resets_at
+        utc = resets_at and resets_at.astimezone(timezone.utc)
+    except (ApiValueError, OverflowError):
+        utc = None
+
+    if utc is None:
+        return credits.reset_date or ""
+
+    return f"{utc:%Y-%m-%d %H:%M} UTC".removesuffix(" 00:00 UTC")

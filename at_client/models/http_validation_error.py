@@ -5,7 +5,10 @@ from at_client.models.validation_error import ValidationError
 
 
 class HTTPValidationError(ApiModel):
-    """The parameters that the service rejected; some services send one sentence instead of the list."""
+    """The parameters that the service rejected.
+
+    Attributes:
+        detail: One entry per problem; some services send one sentence instead.
+    """
 
     detail: list[ValidationError] | str | None = None
-    """One entry per problem, or a sentence."""

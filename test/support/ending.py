@@ -125,7 +125,7 @@ class Endings:
 
 def good_call(api: CreditsApi, timeout: float | None = 5.0) -> bool:
     """Make a call that must succeed, and tell whether its answer is the expected model."""
-    credits_left = api.get_credits(_request_timeout=timeout)
+    credits_left = api.get_credits(timeout=timeout)
     return (
         isinstance(credits_left, at_client.CreditResponse)
         and credits_left.remaining == CREDITS["remaining_credits"]
