@@ -10,7 +10,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from at_client.exceptions import ApiValueError
@@ -378,6 +378,7 @@ def test_a_text_that_is_no_date_is_quoted(reset_date: str) -> None:
     assert model.reset_date == reset_date
 
 
+@settings(deadline=None)  # the first example imports dateutil
 @given(st.text(max_size=30) | st.text("0123456789:-+TZ /.,", max_size=30))
 def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
     """Whatever the service writes there, no other error escapes, and words are found."""

@@ -1,4 +1,4 @@
-"""How parameters and bodies are written, by tables; and read again by a real service."""
+"""How parameters and bodies are written, by tables."""
 
 import dataclasses
 import datetime as dt
@@ -7,7 +7,7 @@ import enum
 import json
 import math
 import uuid
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,40 +16,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
-from at_client import (
-    ApiClient,
-    ApiTypeError,
-    ApiValueError,
-    Configuration,
-    CreditResponse,
-    serialization,
-)
+from at_client.exceptions import ApiTypeError, ApiValueError
+from at_client.models import CreditResponse
 from at_client.serialization import (
-    read_files,
+    BYTES,
+    FORM,
+    JSON,
+    Body,
+    check_formats,
+    check_method,
+    is_json,
+    list_items,
+    refuse_files,
     sanitize,
     write_body,
     write_path,
     write_query,
     write_text,
 )
-from support.facts import TOKEN
-from support.makers import MakeClient
-from support.service import Service
+from support.facts import TOKEN, secrets_in
 
 ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
-JSON, FORM, BYTES = (
-    "application/json",
-    "application/x-www-form-urlencoded",
-    "application/octet-stream",
-)
+DAY = dt.date(2026, 12, 1)
+NOON = dt.datetime(2026, 12, 1, 12, tzinfo=dt.timezone.utc)
 
 
-Colour = enum.Enum("Colour", {"RED": "red"})
-Point = dataclasses.make_dataclass("Point", ["x"])
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Method(str, enum.Enum):
+    GET = "GET"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    key: SecretStr
 
 
 class Job(BaseModel):
     name: str = Field(serialization_alias="jobName")
+
+
+class Login(BaseModel, ser_json_bytes="base64"):
+    """A model whose JSON is not what its Python values would become by themselves."""
+
+    password: SecretStr = SecretStr("pass")
+    codes: list[SecretStr] = [SecretStr("one"), SecretStr("two")]
+    nested: dict[str, SecretStr] = {"a": SecretStr("b")}
+    raw: bytes = b"\xff"
+
+
+LOGIN = {
+    "password": "pass",
+    "codes": ["one", "two"],
+    "nested": {"a": "b"},
+    "raw": "_w==",
+}
 
 
 class Speaking:
@@ -67,377 +91,347 @@ WRITTEN = {
     "purchased_credits": 0,
 }
 
+REDUCED = {
+    "null": (None, None),
+    "a text": ("x", "x"),
+    "a number": (1.5, 1.5),
+    "a bool": (True, True),
+    "an enumeration": (Colour.RED, "red"),
+    "a UUID": (ID, str(ID)),
+    "a decimal": (decimal.Decimal("1.50"), "1.50"),
+    "a day": (DAY, "2026-12-01"),
+    "a moment": (NOON, "2026-12-01T12:00:00+00:00"),
+    "a duration": (dt.timedelta(hours=1), "PT1H"),
+    "a secret": (SecretStr("open"), "open"),
+    "a dataclass": (Point(1, SecretStr("k")), {"x": 1, "key": "k"}),
+    "a model with an alias": (Job(name="x"), {"jobName": "x"}),
+    "a model with secrets": (Login(), LOGIN),
+    "a model with secrets in a list": ([Login()], [LOGIN]),
+    "a model of ours": ({"a": CREDITS}, {"a": WRITTEN}),
+    "to_dict": ([Speaking()], [{"spoken": "red"}]),
+    "a tuple": ((1, Colour.RED), (1, "red")),
+    "sets": ([{3}, frozenset({4})], [[3], [4]]),
+    "keys": ({Colour.RED: Colour.RED}, {"red": "red"}),
+}
 
-@pytest.mark.parametrize(
-    ("value", "reduced"),
-    [
-        *((value, value) for value in (None, "x", 1, 1.5, True)),
-        *(
-            (Colour.RED, "red"),
-            (ID, str(ID)),
-            (decimal.Decimal("1.50"), "1.50"),
-            (SecretStr("open"), "open"),
-        ),
-        *((dt.date(2026, 12, 1), "2026-12-01"), (dt.timedelta(hours=1), "PT1H")),
-        (
-            dt.datetime(2026, 12, 1, 10, tzinfo=dt.timezone.utc),
-            "2026-12-01T10:00:00+00:00",
-        ),
-        *(
-            (Job(name="x"), {"jobName": "x"}),
-            (Point(1), {"x": 1}),
-            ([Speaking()], [{"spoken": "red"}]),
-        ),
-        *(({"a": CREDITS}, {"a": WRITTEN}), ({"a": [Colour.RED]}, {"a": ["red"]})),
-        ([1, [2, {3}], frozenset({4})], [1, [2, [3]], [4]]),
-    ],
-)
+
+@pytest.mark.parametrize(("value", "reduced"), REDUCED.values(), ids=REDUCED)
 def test_a_value_is_reduced_to_json(value: object, reduced: object) -> None:
-    """Models, dates, UUIDs, enumerations, decimals and secrets become what JSON knows, at any depth."""
+    """Each becomes what JSON knows, at any depth, as pydantic would write it."""
     assert sanitize("x", value) == reduced
 
 
 CIRCLE: list[object] = []
 CIRCLE.append(CIRCLE)
-HALF = "\ud800"
+HALF = f"{TOKEN}\ud800"
+"""A text that ends in half of a surrogate pair, which no encoding can write."""
+
+UNWRITABLE = {
+    "an object": object(),
+    "a function": open,
+    "an object in a dict": {"a": object()},
+    "bytes that are no text": {"a": b"\xff"},
+    "too many digits": 10**5000,
+    "half of a character": HALF,
+}
+
+WRITERS = {
+    "text": lambda value: write_text("x", value),
+    "query": lambda value: write_query({"x": value}),
+    "path": lambda value: write_path("/{x}", {"x": value}),
+    "form": lambda value: write_body(None, {"x": value}, None),
+}
 
 
-@pytest.mark.parametrize(
-    "value",
-    [object(), open, CIRCLE, {"a": object()}, {"a": b"\xff"}, 10**5000, HALF],
-    ids=lambda v: type(v).__name__,
-)
-def test_what_no_text_can_carry(value: object) -> None:
-    """The error is ours, and names the parameter and the type."""
-    says = rf"^x cannot be written as JSON: {type(value).__name__}$"
-    for write in (
-        lambda: write_text("x", value),
-        lambda: write_query(
-            [("x", value)] if isinstance(value, list) else {"x": value}
-        ),
-        lambda: write_path("/{x}", {"x": [value]}),
-        lambda: write_body(None, {"x": [value]}, None),
-    ):
-        with pytest.raises(ApiTypeError, match=says.replace("list", ".*")):
-            write()
+@pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_a_value_that_no_text_can_carry_is_refused(
+    write: Callable[[object], object], value: object
+) -> None:
+    """The error names parameter and type, and neither it nor its cause has the value."""
+    with pytest.raises(ApiTypeError) as caught:
+        write(value)
+
+    error = caught.value
+    assert str(error) == f"x cannot be written as JSON: {type(value).__name__}"
+    assert error.__context__ is None
 
 
-@pytest.mark.parametrize(
-    "body", [object(), CIRCLE, HALF, [HALF], {HALF: 1}], ids=lambda v: type(v).__name__
-)
-def test_a_body_that_is_no_json(body: object) -> None:
-    """The error is ours, whatever is wrong with it."""
-    with pytest.raises(ApiTypeError, match=r"^body cannot be written as JSON: "):
+BAD_BODIES = {
+    "an object": object(),
+    "a list in itself": CIRCLE,
+    "half of a character": HALF,
+    "half of a character in a list": [HALF],
+    "half of a character as a key": {HALF: 1},
+}
+
+
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_json_is_refused(body: object) -> None:
+    """The error names the type, and neither it nor its cause has the value."""
+    with pytest.raises(
+        ApiTypeError, match=r"^body cannot be written as JSON:"
+    ) as caught:
         write_body(body, None, None)
-    if body == HALF:
-        with pytest.raises(
-            ApiTypeError, match=r"^body cannot be written as JSON: str$"
-        ):
-            write_body(body, None, "text/plain")
+
+    assert not secrets_in(str(caught.value))
+    assert caught.value.__context__ is None
+
+
+QUERIES = {
+    "nothing": (None, ""),
+    "no parameter": ({}, ""),
+    "no value": ({"a": None}, ""),
+    "an empty value": ({"a": ""}, "a="),
+    "zero": ({"a": 0}, "a=0"),
+    "an empty list": ({"a": []}, ""),
+    "what must be encoded": ({"a": "x y&z=/ä"}, "a=x%20y%26z%3D%2F%C3%A4"),
+    "a name that must be encoded": ({"ä&": 1}, "%C3%A4%26=1"),
+    "pairs": ([("a", 1), ("b", 2), ("a", 3)], "a=1&b=2&a=3"),
+    "a list": ({"a": [1, None, 2]}, "a=1&a=2"),
+    "a tuple": ({"a": (1, 2)}, "a=1&a=2"),
+    "sets": ({"a": {1}, "b": frozenset({2})}, "a=1&b=2"),
+    "an object": ({"a": {"b": 1}}, "a=%7B%22b%22%3A%201%7D"),
+    "bool, enumeration, day": (
+        {"a": [True, Colour.RED, DAY]},
+        "a=true&a=red&a=2026-12-01",
+    ),
+    "a fraction": ({"a": [1.5, math.inf]}, "a=1.5&a=inf"),
+}
+
+
+@pytest.mark.parametrize(("params", "query"), QUERIES.values(), ids=QUERIES)
+def test_a_query_repeats_the_name_of_a_list(params: Any, query: str) -> None:
+    """`None` is left out, and names and values are percent-encoded."""
+    assert write_query(params) == query
+
+
+NO_PARAMS = {
+    "a number": 7,
+    "a text": "abc",
+    "triples": [("a", 1, 2)],
+    "a number as a name": {1: "x"},
+    "half of a character as a name": {HALF: "x"},
+}
+
+
+@pytest.mark.parametrize("params", NO_PARAMS.values(), ids=NO_PARAMS)
+def test_what_is_no_mapping_and_no_pairs_is_refused(params: Any) -> None:
+    """The error names the argument."""
+    says = " must be a mapping or pairs, with names that are text$"
+
+    with pytest.raises(ApiTypeError, match=f"^header_params{says}"):
+        list_items("header_params", params)
+    with pytest.raises(ApiTypeError, match=f"^path_params{says}"):
+        write_path("/{x}", params)
+    with pytest.raises(ApiTypeError, match=f"^query_params{says}"):
+        write_query(params)
+    with pytest.raises(ApiTypeError, match=f"^post_params{says}"):
+        write_body(None, params, None)
+    with pytest.raises(ApiTypeError, match=f"^collection_formats{says}"):
+        check_formats(params)
+
+
+@pytest.mark.parametrize("style", ["csv", "ssv", "tsv", "pipes", "MULTI", "", None])
+def test_a_list_is_written_in_one_way_only(style: object) -> None:
+    """Another collection format than `multi` is refused, by the parameter's name."""
+    with pytest.raises(ApiValueError, match=r"^collection_formats .* 'multi' for tag"):
+        check_formats({"id": "multi", "tag": style})
+
+
+@pytest.mark.parametrize("formats", [None, {}, [], {"tag": "multi"}], ids=repr)
+def test_the_one_collection_format_is_allowed(formats: Any) -> None:
+    """Generated code gives it, or an empty dict."""
+    assert check_formats(formats) is None
+
+
+def test_files_are_refused() -> None:
+    """The error says what can be sent instead; no files are what generated code gives."""
+    with pytest.raises(ApiValueError, match=r"^files must be empty: .* as body$"):
+        refuse_files({"f": "a.png"})
+
+    assert refuse_files(None) is None
+    assert refuse_files({}) is None
+
+
+PATHS = {
+    "no placeholder": ("/a", {"b": 1}, "/a"),
+    "no parameters": ("/a", None, "/a"),
+    "a name with marks": ("/{a-b.c}", {"a-b.c": "x"}, "/x"),
+    "one value twice": ("/{a}{b}/{a}", {"a": 1, "b": True}, "/1true/1"),
+    "what must be encoded": ("/{a}", [("a", "x/y?z#ä %")], "/x%2Fy%3Fz%23%C3%A4%20%25"),
+    "a placeholder in a value": ("/{a}", {"a": "{b}", "b": 1}, "/%7Bb%7D"),
+    "three dots": ("/{a}", {"a": "..."}, "/..."),
+    "a list": ("/{a}", {"a": [1, 2]}, "/1%2C2"),
+}
+
+
+@pytest.mark.parametrize(("template", "params", "path"), PATHS.values(), ids=PATHS)
+def test_each_placeholder_is_filled_once(template: str, params: Any, path: str) -> None:
+    """Everything is encoded that could lead elsewhere; a list is joined by commas."""
+    assert write_path(template, params) == path
 
 
 @pytest.mark.parametrize(
-    ("params", "formats", "query"),
-    [
-        *((None, None, ""), ({}, None, ""), ([], None, ""), ({"a": None}, None, "")),
-        *(({"a": ""}, None, "a="), ({"a": 0}, None, "a=0"), ({"a": []}, None, "")),
-        *(
-            ({"a": "x y&z=/ä"}, None, "a=x%20y%26z%3D%2F%C3%A4"),
-            ({"ä&": 1}, None, "%C3%A4%26=1"),
-        ),
-        *(
-            ([("a", 1), ("b", 2), ("a", 3)], None, "a=1&b=2&a=3"),
-            ({"a": [1, None, 2]}, None, "a=1&a=2"),
-        ),
-        *(
-            ({"a": (1, 2)}, {"a": "multi", "b": "csv"}, "a=1&a=2"),
-            ({"a": {1}, "b": frozenset({2})}, None, "a=1&b=2"),
-        ),
-        *(
-            ({"a": x}, {"a": "csv"}, f"a={text}")
-            for x, text in (([], ""), (["x,y", "z"], "x%2Cy,z"), ("12", "12"))
-        ),
-        *(
-            ({"a": [1, 2]}, {"a": x}, f"a=1{joint}2")
-            for x, joint in (("ssv", "%20"), ("tsv", "%09"), ("pipes", "%7C"))
-        ),
-        ({"a": {"b": 1}}, None, "a=%7B%22b%22%3A%201%7D"),
-        (
-            {"a": [1.5, True, Colour.RED, dt.date(2026, 12, 1), math.inf]},
-            None,
-            "a=1.5&a=true&a=red&a=2026-12-01&a=inf",
-        ),
-    ],
+    "template", [7, None, "", "a", ".evil/{x}", "/a?b=1", "/a#b"], ids=repr
 )
-def test_queries(params: Any, formats: Any, query: str) -> None:
-    """`None` is left out; a list repeats its name, or is joined as its format says; the comma of csv stays."""
-    assert write_query(params, formats) == query
-
-
-ARGUMENTS = (
-    "query_params",
-    "header_params",
-    "post_params",
-    "cookie_params",
-    "files",
-    "collection_formats",
-)
-
-
-@pytest.mark.parametrize(
-    ("argument", "field"),
-    [("path_params", "parameters"), *((name, name) for name in ARGUMENTS)],
-)
-@pytest.mark.parametrize(
-    "params", [7, "abc", [("a", 1, 2)], {1: "x"}, {HALF: "x"}], ids=ascii
-)
-def test_what_are_no_parameters(argument: str, field: str, params: Any) -> None:
-    """They are refused, and the error names the argument."""
+def test_anything_but_a_path_is_refused(template: Any) -> None:
+    """Behind the name of a host, it would lead elsewhere."""
     with pytest.raises(
-        ApiTypeError,
-        match=rf"^{field} must be a mapping or pairs, with names that are text$",
+        ApiValueError, match=r"^resource_path must be a str that starts"
     ):
-        ApiClient(Configuration()).param_serialize(
-            "GET", "/{x}", **{"path_params": {"x": 1}, argument: params}
-        )
-
-
-def test_a_collection_format_that_does_not_exist() -> None:
-    """It is refused, and the error names the parameter."""
-    with pytest.raises(
-        ApiValueError,
-        match=r"^collection format of a must be multi, csv, ssv, tsv, pipes; not 'CSV'$",
-    ):
-        write_query({"a": [1]}, {"a": "CSV"})
-
-
-@pytest.mark.parametrize(
-    ("template", "params", "formats", "path"),
-    [
-        *(
-            ("/a", None, None, "/a"),
-            ("/a", {"b": 1}, None, "/a"),
-            ("/{a-b.c}", {"a-b.c": "x"}, None, "/x"),
-        ),
-        ("/{a}{b}/{a}", {"a": 1, "b": True}, None, "/1true/1"),
-        ("/{a}", [("a", "x/y?z#ä %")], None, "/x%2Fy%3Fz%23%C3%A4%20%25"),
-        *(
-            ("/{a}", {"a": "{b}", "b": 1}, None, "/%7Bb%7D"),
-            ("/{a}", {"a": "..."}, None, "/..."),
-        ),
-        *(
-            ("/{a}", {"a": [1, 2]}, formats, "/1%2C2")
-            for formats in (None, {"a": "multi"})
-        ),
-        ("/{a}", {"a": [1, 2]}, {"a": "pipes"}, "/1%7C2"),
-    ],
-)
-def test_paths(template: str, params: Any, formats: Any, path: str) -> None:
-    """Each placeholder is filled once, with everything encoded that could lead elsewhere."""
-    assert write_path(template, params, formats) == path
-
-
-@pytest.mark.parametrize("template", [7, None, "", "a", ".evil/{x}", "/a?b=1", "/a#b"])
-def test_what_is_no_path(template: Any) -> None:
-    """Behind the name of a host, anything but a path would lead elsewhere."""
-    says = "^resource_path must be a str that starts with a slash, without a query or a fragment$"
-    with pytest.raises(ApiValueError, match=says):
         write_path(template, {"x": 1})
 
 
+@pytest.mark.parametrize("value", [None, "", ".", "..", []], ids=repr)
+def test_a_placeholder_takes_no_value_that_leads_elsewhere(value: object) -> None:
+    """Nothing and dots are refused, and the error names the placeholder."""
+    with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
+        write_path("/{x}", {"x": value})
+
+
+def test_a_placeholder_needs_a_value() -> None:
+    """A parameter that is not there is refused by name."""
+    with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
+        write_path("/{x}", None)
+
+
+METHODS = {
+    "GET": "GET",
+    "patch": "PATCH",
+    "m-search": "M-SEARCH",
+    Method.GET: "GET",
+}
+
+
+@pytest.mark.parametrize(("method", "capitals"), METHODS.items(), ids=str)
+def test_a_method_is_a_word_in_capitals(method: str, capitals: str) -> None:
+    """HTTP's methods are case-sensitive, callers are not; the result is a plain str."""
+    assert check_method(method) == capitals
+    assert type(check_method(method)) is str
+
+
 @pytest.mark.parametrize(
-    "params", [None, {}, *({"x": value} for value in (None, "", ".", "..", []))]
+    "method", ["GET / x", "", "GÉT", "A\nB", "GET\n", 7, []], ids=repr
 )
-def test_what_no_placeholder_takes(params: Any) -> None:
-    """Nothing, and what would lead elsewhere."""
-    with pytest.raises(
-        ApiValueError,
-        match=r"^path parameter x must be given, and not be empty, '\.' or '\.\.'$",
-    ):
-        write_path("/{x}", params)
-
-
-def test_methods() -> None:
-    """HTTP's methods are case-sensitive, callers are not; one word is allowed."""
-    assert [
-        serialization.check_method(given) for given in ("GET", "patch", "m-search")
-    ] == ["GET", "PATCH", "M-SEARCH"]
-    for wrong in ("GET / x", "", "GÉT", "A\nB", 7):
-        with pytest.raises(
-            ApiValueError, match=r"^method must be a single word, such as GET$"
-        ):
-            serialization.check_method(wrong)
+def test_what_is_no_method_is_refused(method: object) -> None:
+    """Nothing that could begin another line of a request gets there."""
+    with pytest.raises(ApiValueError, match=r"^method must be a single word, such as"):
+        check_method(method)
 
 
 @given(st.text(min_size=1).filter(lambda value: value not in (".", "..")))
 def test_any_text_stays_one_segment(value: str) -> None:
-    """Whatever a path parameter holds, it comes out at the other end, and adds no segment and no query."""
-    parts = urlsplit(f"https://api.example.com{write_path('/a/{b}/c', {'b': value})}")
-    assert (parts.query, parts.fragment) == ("", "")
+    """A path parameter comes out as it went in, and adds no segment and no query."""
+    path = write_path("/a/{b}/c", {"b": value})
+    parts = urlsplit(f"https://api.example.com{path}")
+
+    assert parts.query == parts.fragment == ""
     assert [unquote(part) for part in parts.path.split("/")] == ["", "a", value, "c"]
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.text("abc&=?#ä ", min_size=1), st.text(st.characters(codec="utf-8"))
-        )
-    )
-)
+NAMES = st.text("abc&=?#ä ", min_size=1)
+VALUES = st.text(st.characters(codec="utf-8"))
+
+
+@given(st.lists(st.tuples(NAMES, VALUES)))
 def test_any_query_comes_out_as_it_went_in(params: list[tuple[str, str]]) -> None:
-    """Names and values are encoded so that a server reads the same pairs."""
+    """A server reads the same names and values."""
     assert parse_qsl(write_query(params), keep_blank_values=True) == params
 
 
-@pytest.mark.parametrize(
-    ("body", "form", "content_type", "written", "sent_as"),
-    [
-        ({"a": 1, "b": [None, True]}, None, None, b'{"a":1,"b":[null,true]}', JSON),
-        *(
-            (body, None, None, json.dumps(body).encode(), JSON)
-            for body in ([], 0, False, "", "text")
-        ),
-        ("Größe", None, None, '"Größe"'.encode(), JSON),
-        (
-            CREDITS,
-            None,
-            None,
-            json.dumps(WRITTEN, separators=(",", ":")).encode(),
-            JSON,
-        ),
-        ([Job(name="x")], None, None, b'[{"jobName":"x"}]', JSON),
-        ([math.nan, math.inf], None, None, b"[NaN,Infinity]", JSON),
-        (
-            {"a": 1},
-            None,
-            "application/merge-patch+json",
-            b'{"a":1}',
-            "application/merge-patch+json",
-        ),
-        *(
-            (b"\x00\xff", None, kind, b"\x00\xff", kind or BYTES)
-            for kind in (None, "text/csv")
-        ),
-        ("Größe", None, "text/plain", "Größe".encode(), "text/plain"),
-        (None, {"a": "x y", "b": [1, 2], "c": None}, None, "a=x+y&b=1&b=2", FORM),
-        (None, [("a", "ä"), ("a", True)], FORM, "a=%C3%A4&a=true", FORM),
-    ],
-)
-def test_bodies(
-    body: Any, form: Any, content_type: Any, written: Any, sent_as: str
+MERGE = "application/merge-patch+json"
+
+BODIES = {
+    "a dict": ({"a": [None, True]}, None, Body(b'{"a":[null,true]}', JSON)),
+    "an empty list": ([], None, Body(b"[]", JSON)),
+    "zero": (0, None, Body(b"0", JSON)),
+    "false": (False, None, Body(b"false", JSON)),
+    "an empty text": ("", None, Body(b'""', JSON)),
+    "a text": ("Größe", None, Body('"Größe"'.encode(), JSON)),
+    "a text that is no JSON": (
+        "Größe",
+        "text/plain",
+        Body("Größe".encode(), "text/plain"),
+    ),
+    "models": ([Job(name="x")], None, Body(b'[{"jobName":"x"}]', JSON)),
+    "no numbers": ([math.nan, math.inf], None, Body(b"[NaN,Infinity]", JSON)),
+    "another kind of JSON": ({"a": 1}, MERGE, Body(b'{"a":1}', MERGE)),
+    "bytes": (b"\x00\xff", None, Body(b"\x00\xff", BYTES)),
+    "bytes of a type": (b"\x00\xff", "text/csv", Body(b"\x00\xff", "text/csv")),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type", "sent"), BODIES.values(), ids=BODIES)
+def test_a_body_is_json_unless_it_is_bytes(
+    body: Any, content_type: str | None, sent: Body
 ) -> None:
-    """Anything that pydantic knows goes out as JSON, a form as a form, bytes and other texts as they are."""
-    assert write_body(body, form, content_type) == (written, sent_as)
+    """Bytes go out as they are, and so do texts of another content type."""
+    assert write_body(body, None, content_type) == sent
 
 
-@pytest.mark.parametrize(
-    ("body", "form", "says"),
-    [
-        (1, {"a": 1}, "body and post_params exclude each other"),
-        (
-            None,
-            {"a": 1},
-            f"a form is sent as {FORM} or multipart/form-data, not as text/plain",
-        ),
-        ({"a": 1}, None, f"a dict is sent as {JSON}, not as text/plain"),
-    ],
-)
-def test_bodies_that_contradict(body: Any, form: Any, says: str) -> None:
-    """A body and a form, or a content type that does not fit, are refused."""
+def test_a_secret_in_a_body_is_sent() -> None:
+    """Where pydantic writes asterisks for logs, the service gets the value."""
+    assert json.loads(write_body(Login(), None, None).data) == LOGIN
+
+
+def test_credits_are_a_body_by_their_names_on_the_wire() -> None:
+    """A model of ours leaves out what is not known."""
+    assert json.loads(write_body(CREDITS, None, None).data) == WRITTEN
+
+
+FORMS = {
+    "a dict": ({"a": "x y", "b": [1, 2], "c": None}, b"a=x+y&b=1&b=2"),
+    "pairs": ([("a", "ä"), ("a", True)], b"a=%C3%A4&a=true"),
+}
+
+
+@pytest.mark.parametrize("content_type", [None, FORM])
+@pytest.mark.parametrize(("fields", "data"), FORMS.values(), ids=FORMS)
+def test_a_form_repeats_the_name_of_a_list(
+    fields: Any, data: bytes, content_type: str | None
+) -> None:
+    """Fields go out as `application/x-www-form-urlencoded`."""
+    assert write_body(None, fields, content_type) == Body(data, FORM)
+
+
+CONTRADICTIONS = {
+    "body and post_params exclude each other": (1, {"a": 1}, None),
+    f"a form is sent as {FORM}, not as text/plain": (None, {"a": 1}, "text/plain"),
+    f"a dict is sent as {JSON}, not as text/plain": ({"a": 1}, None, "text/plain"),
+}
+
+
+@pytest.mark.parametrize("says", CONTRADICTIONS)
+def test_a_body_that_contradicts_is_refused(says: str) -> None:
+    """A body and a form, or a content type that does not fit, are not sent."""
     with pytest.raises(ApiValueError, match=f"^{says}"):
-        write_body(body, form, "text/plain")
+        write_body(*CONTRADICTIONS[says])
 
 
-def test_files_of_a_form(tmp_path: Path) -> None:
-    """A path, bytes, a pair of name and bytes, or a list of these; the name tells the media type."""
-    path = tmp_path / "a.png"
-    path.write_bytes(b"png")
-    files = {"f": str(path), "g": b"raw", "h": [("x.txt", b"text"), ("y", b"?")]}
-    single = [("f", ("a.png", b"png", "image/png")), ("g", ("g", b"raw", BYTES))]
-    assert read_files(files) == [
-        *single,
-        ("h", ("x.txt", b"text", "text/plain")),
-        ("h", ("y", b"?", BYTES)),
-    ]
-    for wrong in (7, (1, b"x"), ("x", 7), ("x", b"x", "text/plain")):
-        with pytest.raises(
-            ApiTypeError,
-            match=r"^f must be a path, bytes, \(file name, bytes\), or a list of these$",
-        ):
-            read_files({"f": wrong})
+JSON_TYPES = [
+    "application/json",
+    "Application/JSON ; charset=utf-8",
+    "application/problem+json",
+    "application/x+json;x=1",
+]
+OTHER_TYPES = [
+    "text/json",
+    "application/jsonl",
+    "image/x+json",
+    "json",
+    "",
+    None,
+]
 
 
-def test_lists_in_headers() -> None:
-    """They are joined as their format says; `multi` is `csv`, as there is no name to repeat."""
-    given = {"X-A": [1, 2], "X-B": [1, 2], "X-C": "12"}
-    formats = {"X-A": "multi", "X-B": "pipes", "X-C": "csv"}
-    headers = ApiClient(Configuration()).param_serialize(
-        "GET", "/", None, None, given, collection_formats=formats
-    )[2]
-    assert headers == {
-        "User-Agent": headers["User-Agent"],
-        "X-A": "1,2",
-        "X-B": "1|2",
-        "X-C": "12",
-    }
+@pytest.mark.parametrize("content_type", JSON_TYPES)
+def test_json_is_known_by_name_or_suffix(content_type: str) -> None:
+    """Case and parameters do not matter."""
+    assert is_json(content_type)
 
 
-def test_what_is_json() -> None:
-    """By name or by suffix, whatever its case and parameters."""
-    others = [
-        "text/json",
-        "text/html",
-        "application/jsonl",
-        "image/x+json",
-        "json",
-        "",
-        None,
-    ]
-    json_kinds = [
-        JSON,
-        "Application/JSON ; charset=utf-8",
-        "application/problem+json",
-        "application/x+json;x=1",
-    ]
-    assert [
-        kind for kind in (*others, *json_kinds) if serialization.is_json(kind)
-    ] == json_kinds
-
-
-def test_the_three_steps_reach_any_operation(
-    service: Service, make_client: MakeClient
-) -> None:
-    """`call_api(*param_serialize(...))` calls operations that the package knows nothing of, by any verb."""
-    client = make_client(service.url)
-
-    def call(method: str, path: str, **arguments: Any) -> Any:
-        arguments["auth_settings"] = ["OAuth2PasswordBearer"]
-        request = client.param_serialize(method, f"/api/v1/echo/{path}", **arguments)
-        return client.response_deserialize(
-            client.call_api(*request), {"2XX": dict[str, Any]}
-        ).data
-
-    given = {
-        "path_params": {"id": 7},
-        "query_params": {"tag": ["a b", "ä"]},
-        "header_params": {"X-Note": "hello"},
-    }
-    seen = {"item_id": 7, "tags": ["a b", "ä"], "note": "hello", "flavour": "oat"}
-    assert call("GET", "items/{id}", **given, cookie_params={"flavour": "oat"}) == seen
-    assert call("POST", "json", body={"name": "ä", "count": 2}) == {
-        "name": "ä",
-        "count": 2,
-    }
-    form = {"name": "a&b", "colour": ["x", "y"]}
-    assert call("POST", "form", post_params=form) == {
-        "name": "a&b",
-        "colours": ["x", "y"],
-    }
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-        found = call(method, "x", body=b"raw")
-        assert (found["method"], found["body"], found["headers"]["content-length"]) == (
-            method,
-            "raw",
-            "3",
-        )
-        assert found["headers"]["authorization"] == f"Bearer {TOKEN}"
+@pytest.mark.parametrize("content_type", OTHER_TYPES)
+def test_other_media_types_are_no_json(content_type: str | None) -> None:
+    """A name that only looks like it is another type."""
+    assert not is_json(content_type)
