@@ -1,105 +1,188 @@
-"""The card that a notebook shows for credits: what it says, and how it looks in a real browser."""
+"""The card that a notebook shows: what it says, and how it looks in a real browser."""
 
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image, ImageColor
 
-from at_client import CreditResponse
+from at_client.models import CreditResponse
 
-GREEN, YELLOW, RED = "#2e9e5b", "#d99a00", "#d64545"
+GREEN = "#2e9e5b"
+YELLOW = "#d99a00"
+RED = "#d64545"
+
+WIDTH = 480
+HEIGHT = 200
 
 
-def make(used: int, **fields: object) -> str:
-    """Make the card of credits of 1000."""
-    numbers = {"total": 1000, "used": used, "remaining": 1000 - used}
-    return CreditResponse.model_validate({**numbers, **fields})._repr_html_()
+def make_card(used: int, **fields: Any) -> str:
+    """Make the card of 1000 credits."""
+    credits = CreditResponse(total=1000, used=used, remaining=1000 - used)
+    return credits.model_copy(update=fields)._repr_html_()
 
 
-def parse(used: int, **fields: object) -> ET.Element:
-    return ET.fromstring(make(used, **fields))  # noqa: S314  # our own
+def read_text(card: str) -> str:
+    return "".join(ET.fromstring(card).itertext())  # noqa: S314  # our own
 
 
 def test_a_card_shows_what_the_service_said() -> None:
-    """What remains, a labelled bar, plan and reset are shown, and what the service did not say is not."""
-    card = parse(250, plan_tier="pro", reset_date="2026-12-01")
-    used = "250 of 1,000 used (25 %)"
-    assert (
-        "".join(card.itertext())
-        == f"Agent Toolkit credits, pro plan750 left{used}Resets 2026-12-01"
+    """What is left, what is used, the plan and the reset are there."""
+    card = make_card(250, plan_tier="pro", reset_date="2026-12-01", days_until_reset=9)
+
+    assert read_text(card) == (
+        "Agent Toolkit credits, pro plan"
+        "750 left"
+        "250 of 1,000 used (25 %)"
+        "Resets 2026-12-01, in 9 days"
     )
-    assert [
-        bar.get("aria-label") for bar in card.iter() if bar.get("role") == "img"
-    ] == [used]
-    assert (
-        "".join(parse(0).itertext())
-        == "Agent Toolkit credits1,000 left0 of 1,000 used (0 %)"
-    )
+    assert 'role="img" aria-label="250 of 1,000 used (25 %)"' in card
+
+
+def test_a_card_leaves_out_what_the_service_did_not_say() -> None:
+    """Three numbers make a card."""
+    text = read_text(make_card(0))
+
+    assert text == "Agent Toolkit credits1,000 left0 of 1,000 used (0 %)"
+
+
+RESETS = {
+    "2026-12-01": "Resets 2026-12-01",
+    "2026-12-01T00:00:00Z": "Resets 2026-12-01",
+    "2026-12-01T10:30:00": "Resets 2026-12-01 10:30 UTC",
+    "2026-12-01T01:30:00+02:00": "Resets 2026-11-30 23:30 UTC",
+    "0001-01-01T00:00:00+02:00": "Resets 0001-01-01T00:00:00+02:00",
+    "soon": "Resets soon",
+}
+
+
+@pytest.mark.parametrize("reset_date", RESETS)
+def test_a_reset_is_shown_in_utc(reset_date: str) -> None:
+    """Midnight is left out, and what is no date is shown as it came."""
+    text = read_text(make_card(0, reset_date=reset_date))
+
+    assert text.endswith(RESETS[reset_date])
+
+
+DAYS = {
+    0: "Resets in 0 days",
+    1: "Resets in 1 day",
+    1000: "Resets in 1,000 days",
+}
+
+
+@pytest.mark.parametrize("days", DAYS)
+def test_a_reset_may_be_days_alone(days: int) -> None:
+    """Without a date, the card says in how many days."""
+    text = read_text(make_card(0, days_until_reset=days))
+
+    assert text.endswith(DAYS[days])
 
 
 @pytest.mark.parametrize("field", ["plan_tier", "reset_date"])
 def test_what_the_service_wrote_is_escaped(field: str) -> None:
     """A notebook runs what it is given, so nothing of the answer may be markup."""
-    evil = "<script>alert(1)</script>\"'&"
-    card = parse(1, **{field: evil})
-    assert evil in "".join(card.itertext())
-    assert {element.tag for element in card.iter()} == {"div", "br", "b"}
+    evil = "<script>alert(1)</script>\"'&{used}"
+    card = make_card(1, **{field: evil})
+
+    assert evil in read_text(card)
+    assert "<script" not in card
 
 
-@pytest.mark.parametrize(
-    ("used", "colour"),
-    [
-        (0, GREEN),
-        (749, GREEN),
-        (750, YELLOW),
-        (899, YELLOW),
-        (900, RED),
-        (999, RED),
-        (1200, RED),
-    ],
-)
-def test_the_colour_says_how_much_is_used(used: int, colour: str) -> None:
-    """Green, yellow, red, at the parts where the terminal's bar changes too; the text says the same."""
-    assert f"background:{colour}" in make(used)
-    assert f"({min(used // 10, 100)} %)" in make(used)
+COLOURS = {
+    0: GREEN,
+    749: GREEN,
+    750: YELLOW,
+    899: YELLOW,
+    900: RED,
+    999: RED,
+    1200: RED,
+}
 
 
-@pytest.mark.parametrize(
-    ("paper", "ink"), [("#ffffff", "#000000"), ("#111111", "#dddddd")]
-)
-def test_a_browser_draws_the_bar(tmp_path: Path, paper: str, ink: str) -> None:
-    """Of the bar's width, the used part is painted; light and dark pages keep their own background."""
+@pytest.mark.parametrize("used", COLOURS)
+def test_the_colour_says_how_much_is_used(used: int) -> None:
+    """Green, yellow and red begin where those of the terminal's bar do."""
+    assert f"background:{COLOURS[used]}" in make_card(used)
+
+
+PERCENTS = {
+    0: "(0 %)",
+    9: "(0 %)",
+    749: "(74 %)",
+    999: "(99 %)",
+    1000: "(100 %)",
+    1200: "(100 %)",
+}
+
+
+@pytest.mark.parametrize("used", PERCENTS)
+def test_the_percentage_is_rounded_down(used: int) -> None:
+    """It is 100 % only if all is used."""
+    assert PERCENTS[used] in make_card(used)
+
+
+def draw(folder: Path, html: str) -> Image.Image:
+    """Draw a page in Chromium."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium here; on Debian: apt-get install chromium")
-    page, shot = tmp_path / "card.html", tmp_path / "shot.png"
-    style = f"margin:0;background:{paper};color:{ink}"
-    page.write_text(
-        f'<!doctype html><meta charset="utf-8"><body style="{style}">{make(250)}'
-    )
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars --disable-sync"
-    flags += " --disable-background-networking --disable-component-update --window-size=480,200"
+
+    page = folder / "card.html"
+    page.write_text(f'<!doctype html><meta charset="utf-8">{html}')
+    screenshot = folder / "card.png"
     command = [
         chromium,
-        *flags.split(),
-        f"--user-data-dir={tmp_path / 'profile'}",
-        f"--screenshot={shot}",
+        "--headless",
+        "--no-sandbox",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--window-size={WIDTH},{HEIGHT}",
+        f"--user-data-dir={folder / 'profile'}",
+        f"--screenshot={screenshot}",
+        page.as_uri(),
     ]
-    subprocess.run(
-        [*command, page.as_uri()], check=True, capture_output=True, timeout=50
-    )
-    with Image.open(shot) as drawn:
-        picture = drawn.convert("RGB")
-    rows = [picture.crop((0, y, 480, y + 1)).getcolors(480) for y in range(200)]
-    painted = [
-        dict(map(reversed, row or ())).get(ImageColor.getrgb(GREEN), 0) for row in rows
-    ]
-    # Of 26em of 16 px a quarter, without the frame of the bar.
+    subprocess.run(command, check=True, capture_output=True, timeout=50)
+    with Image.open(screenshot) as drawn:
+        return drawn.convert("RGB")
+
+
+def count_in_rows(picture: Image.Image, colour: str) -> list[int]:
+    """Count the pixels of a colour in each row."""
+    wanted = ImageColor.getrgb(colour)
+    counts = []
+    for y in range(HEIGHT):
+        row = [picture.getpixel((x, y)) for x in range(WIDTH)]
+        counts.append(row.count(wanted))
+
+    return counts
+
+
+INKS = {
+    "#ffffff": "#000000",
+    "#111111": "#dddddd",
+}
+
+
+@pytest.mark.parametrize("paper", INKS)
+def test_a_browser_draws_the_bar(tmp_path: Path, paper: str) -> None:
+    """Of the bar's width, the used part is painted, and the page keeps its paper."""
+    style = f"margin:0;background:{paper};color:{INKS[paper]}"
+    picture = draw(tmp_path, f'<body style="{style}">{make_card(250)}')
+    painted = count_in_rows(picture, GREEN)
+    bar = [count for count in painted if count > 90]
+
+    # A quarter of 26em of 16 pixels, less the frame of the bar.
     assert 95 <= max(painted) <= 104
-    assert 6 <= sum(count > 90 for count in painted) <= 12, (
-        "the bar is about half a line high"
-    )
-    assert picture.getpixel((478, 198)) == ImageColor.getrgb(paper)
+    assert 6 <= len(bar) <= 12, "the bar is about half a line high"
+
+    corner = picture.getpixel((WIDTH - 2, HEIGHT - 2))
+    assert corner == ImageColor.getrgb(paper)

@@ -96,12 +96,8 @@ READ = {
     "bytes": (b"\x00\xff", bytes, b"\x00\xff"),
     "bytes by name": (b"", "bytearray", b""),
     "a text of JSON": (b'"text"', str, "text"),
-    "a text of NaN": (b'"NaN"', str, "NaN"),
     "a name of Infinity": (b'{"Infinity": 1}', Any, {"Infinity": 1}),
-    "null": (b"null", type(None), None),
-    "a number": (b"7", Annotated[int, pydantic.Field(gt=0)], 7),
     "a note that has no hash": (b"7", Annotated[int, ["a list"]], 7),
-    "300 digits": (b"1" + b"0" * 300, int, 10**300),
     "a strict model": (
         b'{"day": "2026-12-01"}',
         Strict,
@@ -112,7 +108,6 @@ READ = {
     "a model": (CREDITS_BODY, CreditResponse, CREDIT),
     "a model by name": (CREDITS_BODY, "CreditResponse", CREDIT),
     "models by name": (b"[" + CREDITS_BODY + b"]", "List[CreditResponse]", [CREDIT]),
-    "a list by name": (b"[1]", "List[int]", [1]),
     "a dict by name": (b'{"a": 7}', "Dict[str, int]", {"a": 7}),
     "an object by name": (b'[{"a": 1}]', "object", [{"a": 1}]),
     "a date by name": (b'"2026-12-01"', "date", DAY),
@@ -143,24 +138,20 @@ FAULTS = {
     "nothing": (b"", int, "the body is empty"),
     "nothing for from_dict": (b"", Generated, "the body is empty"),
     "null": (b"null", CreditResponse, "body: Input should be "),
-    "a list": (b"[]", CreditResponse, "body: Input should be "),
     "half of an object": (b"{", CreditResponse, "Invalid JSON: EOF while parsing"),
     "two objects": (b"{} {}", CreditResponse, "Invalid JSON: trailing characters"),
     "100,000 brackets": (b"[" * 100_000, Any, "Invalid JSON: recursion limit"),
     "NaN": (b"NaN", float, "NaN is not a number in JSON"),
     "infinite": (b"[Infinity]", Any, "Infinity is not a number in JSON"),
-    "less than all": (b"[-Infinity]", Any, "-Infinity is not a number in JSON"),
     "NaN in UTF-16": ("[NaN]".encode("utf-16"), Any, "NaN is not a number in JSON"),
     "no UTF-8": (b'"\xff"', str, "the body is not valid utf-8 text"),
     "no UTF-16": (b'"\x00\xff\x00"', str, "the body is not valid utf-8 text"),
     "not promised": (b"{}", Unpromised, "the API defines none for this status"),
     "a field": (b'{"a": "x"}', dict[str, int], "a: Input should be a valid int"),
-    "an item": (b'["a"]', list[int], f"0: {NO_INT}"),
     "five items": (b'["a", "a", "a", "a", "a"]', list[int], f"{THREE}; and 2 more"),
     "no key for from_dict": (b"{}", Generated, "reading it failed: KeyError"),
     "half for from_dict": (b"{", Generated, "Expecting property name"),
     "an unknown name": (b"{}", "Unknown", "'Unknown' is not a type"),
-    "half of a name": (b"{}", "List[", "'List[' is not a type"),
 }
 
 
@@ -183,15 +174,13 @@ PAGES = {
 
 
 @pytest.mark.parametrize("kind", [int, Generated])
-@pytest.mark.parametrize(("content_type", "says"), PAGES.items(), ids=PAGES)
-def test_a_fault_names_what_came_instead(
-    content_type: str, says: str, kind: Any
-) -> None:
+@pytest.mark.parametrize("content_type", PAGES)
+def test_a_fault_names_what_came_instead(content_type: str, kind: Any) -> None:
     """A page of a captive portal is known by its content type, in any charset."""
     charset = "utf-16" if "utf-16" in content_type else "utf-8"
-    body = "<html>ä".encode(charset)
-    with pytest.raises(DecodeFault, match=says):
-        decode(body, headers(content_type), kind)
+    page = "<html>ä".encode(charset)
+    with pytest.raises(DecodeFault, match=PAGES[content_type]):
+        decode(page, headers(content_type), kind)
 
 
 def test_a_fault_holds_no_body() -> None:
@@ -237,15 +226,12 @@ PROMISES = {
     "itself": (200, MAP, CreditResponse),
     "itself before its class": (422, MAP, HTTPValidationError),
     "its class": (404, MAP, ErrorResponse),
-    "the class of a success": (201, {"2XX": int}, int),
     "the default": (500, MAP, str),
-    "the default of a success": (201, MAP, str),
     "no body": (204, {"204": None}, None),
     "no map": (200, None, None),
     "an empty map": (200, {}, None),
     "a success where only errors are named": (204, ERRORS, None),
     "another success": (204, ONE_SUCCESS, Unpromised),
-    "another success than a class": (204, {"3XX": int, "2XX": str}, str),
     "another error": (500, ERRORS, Unpromised),
     "an error where only a success is named": (500, {"200": int}, Unpromised),
 }
@@ -268,12 +254,9 @@ ERROR_BODIES = {
     "a field of its own": (404, b'{"a": 1}', {"404": Loose}, Loose(a=1)),
     "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
     "nothing": (404, b"", DOCUMENTED, None),
-    "a page": (404, b"<html>", DOCUMENTED, None),
-    "an empty object": (404, b"{}", DOCUMENTED, None),
     "another object": (404, b'{"other": 1}', DOCUMENTED, None),
     "credits": (404, CREDITS_BODY, DOCUMENTED, None),
     "no map": (404, DETAIL, None, None),
-    "no error in the map": (404, DETAIL, {"200": int}, None),
     "no body promised": (404, DETAIL, {"404": None}, None),
 }
 
@@ -292,7 +275,6 @@ def test_an_error_is_read_as_a_model_that_fits(
 
 
 SHOWN = {
-    "no charset": (b"x", "text/html", "x"),
     "UTF-8": ("ä".encode(), "text/html", "ä"),
     "no UTF-8": (b"\xe4", "text/html", "�"),
     "a declared charset": (b"\xe4", "text/html; charset=latin-1", "ä"),
@@ -310,7 +292,15 @@ def test_any_body_is_shown_as_text(body: bytes, content_type: str, text: str) ->
     assert decode_text(body, headers(content_type)) == text
 
 
-@pytest.mark.parametrize("given", [None, "x", {}, {"Content-Type": 7}], ids=repr)
+ODD_HEADERS = [
+    None,
+    "x",
+    {},
+    {"Content-Type": 7},
+]
+
+
+@pytest.mark.parametrize("given", ODD_HEADERS, ids=repr)
 def test_odd_headers_have_no_content_type(given: object) -> None:
     """Mocks have headers of many kinds."""
     assert content_type_of(given) is None
@@ -321,13 +311,18 @@ def test_a_content_type_is_found_in_small_letters() -> None:
     assert content_type_of({"content-type": "x"}) == "x"
 
 
-CODECS = sorted({*encodings.aliases.aliases.values(), "idna", "undefined", "utf_8_sig"})
+CODECS = {
+    *encodings.aliases.aliases.values(),
+    "idna",
+    "undefined",
+    "utf_8_sig",
+}
 
 
 @pytest.mark.parametrize(
     "body", [b'"\xff"', b"7", b"xn--\xff-a", b"\x80" * 7], ids=repr
 )
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", sorted(CODECS))
 def test_no_codec_raises_an_error_of_its_own(codec: str, body: bytes) -> None:
     """Python has more codecs than there are charsets, and a server may name any."""
     content_type = headers(f"application/json; charset={codec}")

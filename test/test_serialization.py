@@ -26,7 +26,6 @@ from at_client.serialization import (
     check_formats,
     check_method,
     is_json,
-    list_items,
     refuse_files,
     sanitize,
     write_body,
@@ -46,7 +45,7 @@ class Colour(enum.Enum):
 
 
 class Method(str, enum.Enum):
-    GET = "GET"
+    HEAD = "HEAD"
 
 
 @dataclasses.dataclass
@@ -110,7 +109,8 @@ REDUCED = {
     "a model of ours": ({"a": CREDITS}, {"a": WRITTEN}),
     "to_dict": ([Speaking()], [{"spoken": "red"}]),
     "a tuple": ((1, Colour.RED), (1, "red")),
-    "sets": ([{3}, frozenset({4})], [[3], [4]]),
+    "a set": ({3}, [3]),
+    "a frozen set": (frozenset({4}), [4]),
     "keys": ({Colour.RED: Colour.RED}, {"red": "red"}),
 }
 
@@ -180,23 +180,20 @@ def test_a_body_that_is_no_json_is_refused(body: object) -> None:
 
 QUERIES = {
     "nothing": (None, ""),
-    "no parameter": ({}, ""),
     "no value": ({"a": None}, ""),
     "an empty value": ({"a": ""}, "a="),
     "zero": ({"a": 0}, "a=0"),
+    "bytes": ({"a": b"x"}, "a=x"),
     "an empty list": ({"a": []}, ""),
     "what must be encoded": ({"a": "x y&z=/ä"}, "a=x%20y%26z%3D%2F%C3%A4"),
     "a name that must be encoded": ({"ä&": 1}, "%C3%A4%26=1"),
     "pairs": ([("a", 1), ("b", 2), ("a", 3)], "a=1&b=2&a=3"),
     "a list": ({"a": [1, None, 2]}, "a=1&a=2"),
-    "a tuple": ({"a": (1, 2)}, "a=1&a=2"),
-    "sets": ({"a": {1}, "b": frozenset({2})}, "a=1&b=2"),
     "an object": ({"a": {"b": 1}}, "a=%7B%22b%22%3A%201%7D"),
     "bool, enumeration, day": (
         {"a": [True, Colour.RED, DAY]},
         "a=true&a=red&a=2026-12-01",
     ),
-    "a fraction": ({"a": [1.5, math.inf]}, "a=1.5&a=inf"),
 }
 
 
@@ -215,21 +212,21 @@ NO_PARAMS = {
 }
 
 
-@pytest.mark.parametrize("params", NO_PARAMS.values(), ids=NO_PARAMS)
-def test_what_is_no_mapping_and_no_pairs_is_refused(params: Any) -> None:
-    """The error names the argument."""
-    says = " must be a mapping or pairs, with names that are text$"
+TAKERS = {
+    "path_params": lambda params: write_path("/{x}", params),
+    "query_params": write_query,
+    "post_params": lambda params: write_body(None, params, None),
+    "collection_formats": check_formats,
+}
 
-    with pytest.raises(ApiTypeError, match=f"^header_params{says}"):
-        list_items("header_params", params)
-    with pytest.raises(ApiTypeError, match=f"^path_params{says}"):
-        write_path("/{x}", params)
-    with pytest.raises(ApiTypeError, match=f"^query_params{says}"):
-        write_query(params)
-    with pytest.raises(ApiTypeError, match=f"^post_params{says}"):
-        write_body(None, params, None)
-    with pytest.raises(ApiTypeError, match=f"^collection_formats{says}"):
-        check_formats(params)
+
+@pytest.mark.parametrize("params", NO_PARAMS.values(), ids=NO_PARAMS)
+@pytest.mark.parametrize("field", TAKERS)
+def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> None:
+    """The error names the argument."""
+    says = "must be a mapping or pairs, with names that are text"
+    with pytest.raises(ApiTypeError, match=f"^{field} {says}$"):
+        TAKERS[field](params)
 
 
 @pytest.mark.parametrize("style", ["csv", "ssv", "tsv", "pipes", "MULTI", "", None])
@@ -239,7 +236,7 @@ def test_a_list_is_written_in_one_way_only(style: object) -> None:
         check_formats({"id": "multi", "tag": style})
 
 
-@pytest.mark.parametrize("formats", [None, {}, [], {"tag": "multi"}], ids=repr)
+@pytest.mark.parametrize("formats", [None, {}, {"tag": "multi"}], ids=repr)
 def test_the_one_collection_format_is_allowed(formats: Any) -> None:
     """Generated code gives it, or an empty dict."""
     assert check_formats(formats) is None
@@ -256,12 +253,10 @@ def test_files_are_refused() -> None:
 
 PATHS = {
     "no placeholder": ("/a", {"b": 1}, "/a"),
-    "no parameters": ("/a", None, "/a"),
     "a name with marks": ("/{a-b.c}", {"a-b.c": "x"}, "/x"),
     "one value twice": ("/{a}{b}/{a}", {"a": 1, "b": True}, "/1true/1"),
     "what must be encoded": ("/{a}", [("a", "x/y?z#ä %")], "/x%2Fy%3Fz%23%C3%A4%20%25"),
     "a placeholder in a value": ("/{a}", {"a": "{b}", "b": 1}, "/%7Bb%7D"),
-    "three dots": ("/{a}", {"a": "..."}, "/..."),
     "a list": ("/{a}", {"a": [1, 2]}, "/1%2C2"),
 }
 
@@ -272,9 +267,18 @@ def test_each_placeholder_is_filled_once(template: str, params: Any, path: str) 
     assert write_path(template, params) == path
 
 
-@pytest.mark.parametrize(
-    "template", [7, None, "", "a", ".evil/{x}", "/a?b=1", "/a#b"], ids=repr
-)
+NO_PATHS = [
+    7,
+    None,
+    "",
+    "a",
+    ".evil/{x}",
+    "/a?b=1",
+    "/a#b",
+]
+
+
+@pytest.mark.parametrize("template", NO_PATHS, ids=repr)
 def test_anything_but_a_path_is_refused(template: Any) -> None:
     """Behind the name of a host, it would lead elsewhere."""
     with pytest.raises(
@@ -283,7 +287,16 @@ def test_anything_but_a_path_is_refused(template: Any) -> None:
         write_path(template, {"x": 1})
 
 
-@pytest.mark.parametrize("value", [None, "", ".", "..", []], ids=repr)
+LEADING_ELSEWHERE = [
+    None,
+    "",
+    ".",
+    "..",
+    [],
+]
+
+
+@pytest.mark.parametrize("value", LEADING_ELSEWHERE, ids=repr)
 def test_a_placeholder_takes_no_value_that_leads_elsewhere(value: object) -> None:
     """Nothing and dots are refused, and the error names the placeholder."""
     with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
@@ -300,15 +313,17 @@ METHODS = {
     "GET": "GET",
     "patch": "PATCH",
     "m-search": "M-SEARCH",
-    Method.GET: "GET",
+    Method.HEAD: "HEAD",
 }
 
 
-@pytest.mark.parametrize(("method", "capitals"), METHODS.items(), ids=str)
-def test_a_method_is_a_word_in_capitals(method: str, capitals: str) -> None:
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_a_method_is_a_word_in_capitals(method: str) -> None:
     """HTTP's methods are case-sensitive, callers are not; the result is a plain str."""
-    assert check_method(method) == capitals
-    assert type(check_method(method)) is str
+    checked = check_method(method)
+
+    assert checked == METHODS[method]
+    assert type(checked) is str
 
 
 @pytest.mark.parametrize(
@@ -327,7 +342,10 @@ def test_any_text_stays_one_segment(value: str) -> None:
     parts = urlsplit(f"https://api.example.com{path}")
 
     assert parts.query == parts.fragment == ""
-    assert [unquote(part) for part in parts.path.split("/")] == ["", "a", value, "c"]
+    segments = parts.path.split("/")
+    assert segments[:2] == ["", "a"]
+    assert segments[3:] == ["c"]
+    assert unquote(segments[2]) == value
 
 
 NAMES = st.text("abc&=?#ä ", min_size=1)
@@ -340,44 +358,43 @@ def test_any_query_comes_out_as_it_went_in(params: list[tuple[str, str]]) -> Non
     assert parse_qsl(write_query(params), keep_blank_values=True) == params
 
 
-MERGE = "application/merge-patch+json"
-
-BODIES = {
-    "a dict": ({"a": [None, True]}, None, Body(b'{"a":[null,true]}', JSON)),
-    "an empty list": ([], None, Body(b"[]", JSON)),
-    "zero": (0, None, Body(b"0", JSON)),
-    "false": (False, None, Body(b"false", JSON)),
-    "an empty text": ("", None, Body(b'""', JSON)),
-    "a text": ("Größe", None, Body('"Größe"'.encode(), JSON)),
-    "a text that is no JSON": (
-        "Größe",
-        "text/plain",
-        Body("Größe".encode(), "text/plain"),
-    ),
-    "models": ([Job(name="x")], None, Body(b'[{"jobName":"x"}]', JSON)),
-    "no numbers": ([math.nan, math.inf], None, Body(b"[NaN,Infinity]", JSON)),
-    "another kind of JSON": ({"a": 1}, MERGE, Body(b'{"a":1}', MERGE)),
-    "bytes": (b"\x00\xff", None, Body(b"\x00\xff", BYTES)),
-    "bytes of a type": (b"\x00\xff", "text/csv", Body(b"\x00\xff", "text/csv")),
+JSON_BODIES = {
+    "a dict": ({"a": [None, True]}, b'{"a":[null,true]}'),
+    "an empty list": ([], b"[]"),
+    "an empty text": ("", b'""'),
+    "a text": ("Größe", b'"Gr\xc3\xb6\xc3\x9fe"'),
+    "models": ([Job(name="x")], b'[{"jobName":"x"}]'),
+    "no numbers": ([math.nan, math.inf], b"[NaN,Infinity]"),
 }
 
 
-@pytest.mark.parametrize(("body", "content_type", "sent"), BODIES.values(), ids=BODIES)
-def test_a_body_is_json_unless_it_is_bytes(
-    body: Any, content_type: str | None, sent: Body
-) -> None:
-    """Bytes go out as they are, and so do texts of another content type."""
-    assert write_body(body, None, content_type) == sent
+@pytest.mark.parametrize(("body", "data"), JSON_BODIES.values(), ids=JSON_BODIES)
+def test_a_body_is_json(body: Any, data: bytes) -> None:
+    """Whatever is no bytes is written as JSON, under any name of it."""
+    merge = "application/merge-patch+json"
+
+    assert write_body(body, None, None) == Body(data, JSON)
+    assert write_body(body, None, merge) == Body(data, merge)
+
+
+def test_bytes_are_a_body_as_they_are() -> None:
+    """They are a stream of bytes unless their content type is given."""
+    assert write_body(b"\xff", None, None) == Body(b"\xff", BYTES)
+    assert write_body(b"\xff", None, JSON) == Body(b"\xff", JSON)
+
+
+def test_a_text_of_another_type_is_a_body_as_it_is() -> None:
+    """It goes out in UTF-8."""
+    sent = write_body("Größe", None, "text/plain")
+
+    assert sent == Body("Größe".encode(), "text/plain")
 
 
 def test_a_secret_in_a_body_is_sent() -> None:
     """Where pydantic writes asterisks for logs, the service gets the value."""
-    assert json.loads(write_body(Login(), None, None).data) == LOGIN
+    sent = write_body(Login(), None, None)
 
-
-def test_credits_are_a_body_by_their_names_on_the_wire() -> None:
-    """A model of ours leaves out what is not known."""
-    assert json.loads(write_body(CREDITS, None, None).data) == WRITTEN
+    assert json.loads(sent.data) == LOGIN
 
 
 FORMS = {
