@@ -1,21 +1,43 @@
-"""A pytest plugin: the fixture `at_sandbox`, for the tests of code that uses the client."""
+"""A pytest plugin: sandboxes as fixtures, for tests of code that uses the client."""
 
-from __future__ import annotations  # evaluated, the one below would load the sandbox
-
-from collections.abc import Iterator  # annotations resolve at run time, too
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-import at_client
+from at_client.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    import at_client.sandbox  # at run time, `at_client` loads it on first use
+TEST_RAISED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Note that a test has failed or been skipped, for the end of its fixtures."""
+    if call.excinfo is not None:
+        item.stash[TEST_RAISED] = True
 
 
 @pytest.fixture
-def at_sandbox() -> Iterator[at_client.sandbox.Sandbox]:
-    """Yield the credits API, running on a loopback port with one account, until the test ends."""
-    # Every run of pytest imports this file, and few need the sandbox; only this line loads it.
-    with at_client.sandbox.Sandbox() as sandbox:
+def at_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Yield the credits API, running on a loopback port, until the test ends.
+
+    A fault that the test scripts and that then happens to no request is an error,
+    unless the test has failed already.
+    """
+    stash = request.node.stash
+    stash[TEST_RAISED] = False
+
+    with Sandbox() as sandbox:
+        yield sandbox
+
+        if stash[TEST_RAISED]:
+            sandbox.recover()
+
+
+@pytest.fixture(scope="session")
+def at_sandbox_session() -> Iterator[Sandbox]:
+    """Yield the credits API, running on a loopback port, until the last test ends.
+
+    Its accounts, faults and log are shared by all tests that use it.
+    """
+    with Sandbox() as sandbox:
         yield sandbox
