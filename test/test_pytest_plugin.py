@@ -1,4 +1,4 @@
-"""The pytest plugin gives a running sandbox, costs nothing, and the guide's own tests pass with it."""
+"""The pytest plugin gives running sandboxes, and the guide's own tests pass with it."""
 
 import inspect
 import os
@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -15,91 +15,129 @@ import pytest
 from at_client import pytest_plugin
 from at_client.sandbox import Sandbox
 
-Run = typing.Callable[..., list[str]]
+RunPytest = Callable[..., str]
+
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-v",
+    "-p",
+    "at_client.pytest_plugin",
+    "-W",
+    "error",
+    # Under `python -O`, pytest warns that asserts outside test modules do nothing.
+    "-W",
+    "ignore::pytest.PytestConfigWarning",
+]
 
 
 @pytest.fixture
-def run_pytest(tmp_path: Path) -> Run:
-    """Run test files as their author would, with this plugin only; gives what pytest prints for each test."""
+def run_pytest(tmp_path: Path) -> RunPytest:
+    """Run test files as their author would, with this plugin only; give the output."""
 
-    def run(*files: str) -> list[str]:
+    def run(*files: str) -> str:
         for number, code in enumerate(files):
-            (tmp_path / f"test_{number}.py").write_text(code, encoding="utf-8")
-        # Under `python -O`, pytest warns that asserts outside test modules do nothing.
-        options = [
-            "-p",
-            "at_client.pytest_plugin",
-            "-W",
-            "error",
-            "-W",
-            "ignore::pytest.PytestConfigWarning",
-            "-v",
-        ]
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        command = [sys.executable, "-m", "pytest", *options]
+            path = tmp_path / f"test_{number}.py"
+            path.write_text(code, encoding="utf-8")
+
         done = subprocess.run(
-            command,
+            PYTEST,
             cwd=tmp_path,
-            env=environment,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return re.findall(r"^(test_\d+\.py::\w+)\S* PASSED", done.stdout, re.MULTILINE)
+        return done.stdout + done.stderr
 
     return run
 
 
+def outcomes(output: str) -> list[tuple[str, str]]:
+    """Read the outcome of each test from the output of pytest."""
+    return re.findall(r"^test_\d+\.py::(\w+)\S* ([A-Z]+)", output, re.MULTILINE)
+
+
 def test_pytest_finds_the_plugin() -> None:
-    """The installed package tells pytest of the plugin, whose annotations are true at run time."""
+    """The installed package tells pytest of the plugin, whose annotations are true."""
     (found,) = entry_points(group="pytest11", name="at_client")
     assert found.load() is pytest_plugin
+
     fixture = inspect.unwrap(pytest_plugin.at_sandbox)
-    assert typing.get_type_hints(fixture) == {"return": Iterator[Sandbox]}
-    assert (fixture.__doc__ or "").startswith(
-        "Yield the credits API, running on a loopback port"
-    )
+    assert typing.get_type_hints(fixture)["return"] == Iterator[Sandbox]
 
 
-def test_fixture_is_a_new_sandbox_each_time(run_pytest: Run) -> None:
-    """`at_sandbox` is loaded on first use, running in the test, gone after it, and another one in the next."""
-    passed = run_pytest("""
-import sys, threading, urllib.request, pytest
+def test_fixture_is_a_new_sandbox_each_time(run_pytest: RunPytest) -> None:
+    """`at_sandbox` runs in one test and is gone after it; the session's one stays."""
+    output = run_pytest("""
+import threading, pytest
 
 seen = []
 
-def test_nothing_is_loaded():
-    assert "at_client.pytest_plugin" in sys.modules
-    assert not {"urllib3", "pydantic", "http.server", "at_client.sandbox"} & set(sys.modules)
+def test_first(at_sandbox, at_sandbox_session):
+    seen.extend([at_sandbox, at_sandbox_session])
+    assert at_sandbox.url != at_sandbox_session.url
 
-def test_first(at_sandbox):
-    headers = {"Authorization": f"Bearer {at_sandbox.token}"}
-    request = urllib.request.Request(at_sandbox.url + "/api/v1/credits", headers=headers)
-    urllib.request.urlopen(request, timeout=5).close()
-    seen.append(at_sandbox.token)
+def test_second(at_sandbox, at_sandbox_session):
+    assert at_sandbox is not seen[0]
+    assert at_sandbox_session is seen[1]
 
-def test_second(at_sandbox):
-    assert at_sandbox.requests == []
-    assert at_sandbox.token != seen[0]
-    seen.append(at_sandbox)
-
-def test_nothing_is_left():
-    assert threading.active_count() == 1
+def test_nothing_is_left_but_that_of_the_session():
+    assert threading.active_count() == 2
     with pytest.raises(RuntimeError):
-        seen[1].url
+        seen[0].url
 """)
-    assert len(passed) == 4
+    assert [outcome for _, outcome in outcomes(output)] == ["PASSED"] * 3, output
 
 
-def test_blocks_of_the_guide_run_alone(run_pytest: Run, project: Path) -> None:
+def test_unused_faults_are_errors(run_pytest: RunPytest) -> None:
+    """A fault that nothing used is an error of its test, unless that ended early."""
+    output = run_pytest("""
+import pytest
+
+@pytest.fixture
+def broken(at_sandbox):
+    at_sandbox.fail()
+    raise LookupError
+
+def test_forgets(at_sandbox):
+    at_sandbox.fail(502)
+
+def test_fails(at_sandbox):
+    at_sandbox.fail()
+    assert False
+
+def test_skips(at_sandbox):
+    at_sandbox.fail()
+    pytest.skip()
+
+def test_cannot_start(broken):
+    pass
+
+def test_of_the_session(at_sandbox_session):
+    at_sandbox_session.fail(504)
+""")
+    assert outcomes(output) == [
+        ("test_forgets", "PASSED"),
+        ("test_forgets", "ERROR"),
+        ("test_fails", "FAILED"),
+        ("test_skips", "SKIPPED"),
+        ("test_cannot_start", "ERROR"),
+        ("test_of_the_session", "PASSED"),
+        ("test_of_the_session", "ERROR"),
+    ], output
+    assert "UnusedFaultError: scripted, but happened to no request" in output
+
+
+def test_blocks_of_the_guide_run_alone(run_pytest: RunPytest, project: Path) -> None:
     """Each Python block of the guide is a file that passes as it stands on the page."""
     page = (project / "docs" / "sandbox.md").read_text(encoding="utf-8")
     files = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    tests = {
-        f"test_{number}.py::{name}"
-        for number, code in enumerate(files)
-        for name in re.findall(r"^def (test_\w+)", code, re.MULTILINE)
-    }
-    assert set(run_pytest(*files)) == tests
+    tests = re.findall(r"^def (test_\w+)", page, re.MULTILINE)
+
+    output = run_pytest(*files)
+
+    assert {name for name, _ in outcomes(output)} == set(tests)
+    assert {outcome for _, outcome in outcomes(output)} == {"PASSED"}, output
     assert len(tests) > 10

@@ -455,6 +455,7 @@ class Sandbox:
 
     def script(self, fault: Fault) -> None:
         """Queue a fault, which may combine what the other methods do."""
+        check("fault", fault, Fault)
         self._faults.add(fault)
 
     def recover(self) -> None:
