@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR
 from socketserver import ThreadingTCPServer
-from threading import Event, Thread, current_thread
+from threading import Event, Thread
 from types import NoneType
 from typing import Any
 
@@ -100,8 +100,8 @@ class Connection(BaseHTTPRequestHandler):
 class Server(ThreadingTCPServer):
     """The port, and a thread for each connection.
 
-    `http.server` has one, too, which asks for the name of its address when it starts.
-    That can take seconds.
+    `http.server.ThreadingHTTPServer` would do, but it looks up the name of its address
+    first, which can take seconds.
     """
 
     request_queue_size = 128
@@ -131,6 +131,13 @@ class Server(ThreadingTCPServer):
             args=(request, client_address),
             daemon=True,
         )
+
+        # Ended threads go here, not when they end: `stop` waits for all that may run.
+        self._sockets = {
+            running: sock
+            for running, sock in self._sockets.items()
+            if running.is_alive()
+        }
         self._sockets[thread] = request
         thread.start()
 
@@ -145,19 +152,14 @@ class Server(ThreadingTCPServer):
             with self.tls.wrap_socket(request.dup(), server_side=True) as secured:
                 super().finish_request(secured, client_address)
 
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection."""
-        super().shutdown_request(request)
-        self._sockets.pop(current_thread(), None)
-
     def stop(self) -> None:
         """Close the port and all connections, and wait for their threads."""
         self.shutdown()
         self._acceptor.join()
         self.server_close()
 
-        for thread, sock in list(self._sockets.items()):
-            with suppress(OSError):  # it has ended by now
+        for thread, sock in self._sockets.items():
+            with suppress(OSError):  # it has ended already
                 sock.shutdown(SHUT_RDWR)
             thread.join()
 
