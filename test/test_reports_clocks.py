@@ -1,4 +1,4 @@
-"""Calls under clocks that stand still, jump or differ: of this machine and of the service."""
+"""Calls under clocks that stand still, jump or differ, here and at the service."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from at_client import (
-    ApiException,
     ApiTimeoutException,
+    CreditsApi,
     ServiceException,
     TooManyRequestsException,
 )
@@ -51,7 +51,7 @@ def in_real_seconds(at_least: float, at_most: float) -> Iterator[None]:
 
 @every_clock
 def test_a_call_under_a_clock(wire: Wire, make_api: MakeApi, clock: Clock) -> None:
-    """A call is answered, whether the client was made before the clock was changed or after."""
+    """A call is answered, whenever its client was made."""
     before = make_api(wire.url)
     assert good_call(before)
 
@@ -76,7 +76,8 @@ def test_a_client_waits_under_a_clock(
 ) -> None:
     """A wait that the service asks for takes its time, and the call goes on."""
     api = make_api(wire.url)
-    wire.play(reply(answer(b"", 503, headers=[("Retry-After", "0.3")])))
+    busy = answer(b"", 503, headers=[("Retry-After", "0.3")])
+    wire.play(reply(busy))
 
     with in_real_seconds(0.3, 2.0), clock():
         assert good_call(api)
@@ -123,16 +124,20 @@ def http_date(when: datetime) -> str:
     return format_datetime(when, usegmt=True)
 
 
-def asks_to_wait(wire: Wire, api: Any, headers: list[tuple[str, str]]) -> ApiException:
-    """Have the service ask to wait for too long, and return the error of the call."""
-    wire.requests.clear()
+def wait_from(now: datetime, seconds: float) -> list[tuple[str, str]]:
+    """Make the headers of a service that asks to wait, by its own clock."""
+    until = now + timedelta(seconds=seconds)
+    return [("Date", http_date(now)), ("Retry-After", http_date(until))]
+
+
+def asked_wait(wire: Wire, api: CreditsApi, headers: list[tuple[str, str]]) -> Any:
+    """Have the service ask to wait for too long, and return how long the error says."""
     wire.play(reply(answer(b"{}", 429, headers=headers)))
     with pytest.raises(TooManyRequestsException) as caught:
         api.get_credits(timeout=30)
 
-    error = caught.value
     assert len(wire.requests) == 1
-    return error
+    return caught.value.retry_after
 
 
 NOW = datetime.now(timezone.utc)
@@ -150,31 +155,24 @@ def test_retry_after_by_the_clock_of_the_service(
     wire: Wire, make_api: MakeApi, now: datetime
 ) -> None:
     """A date in `Retry-After` is as far away as the answer's own `Date` says."""
-    until = now + timedelta(seconds=120)
-    headers = [("Date", http_date(now)), ("Retry-After", http_date(until))]
-    error = asks_to_wait(wire, make_api(wire.url), headers)
-    assert error.retry_after == 120
+    headers = wait_from(now, 120)
+    assert asked_wait(wire, make_api(wire.url), headers) == 120
 
 
 @every_clock
 def test_retry_after_under_a_clock(wire: Wire, make_api: MakeApi, clock: Clock) -> None:
     """The clock of this machine has no part in it."""
-    until = NOW + timedelta(seconds=120)
-    headers = [("Date", http_date(NOW)), ("Retry-After", http_date(until))]
-
+    headers = wait_from(NOW, 120)
     with clock():
-        error = asks_to_wait(wire, make_api(wire.url), headers)
-
-    assert error.retry_after == 120
+        assert asked_wait(wire, make_api(wire.url), headers) == 120
 
 
 def test_a_short_wait_by_the_clock_of_the_service(
     wire: Wire, make_api: MakeApi
 ) -> None:
     """The client itself waits by it, too, before the next attempt."""
-    until = LONG_AGO + timedelta(seconds=1)
-    headers = [("Date", http_date(LONG_AGO)), ("Retry-After", http_date(until))]
-    wire.play(reply(answer(b"{}", 503, headers=headers)))
+    busy = answer(b"{}", 503, headers=wait_from(LONG_AGO, 1))
+    wire.play(reply(busy))
 
     with in_real_seconds(1.0, 2.5):
         assert good_call(make_api(wire.url))
@@ -183,35 +181,33 @@ def test_a_short_wait_by_the_clock_of_the_service(
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Jan 2026 99:99:99 GMT"])
 def test_a_broken_date(wire: Wire, make_api: MakeApi, date: str) -> None:
     """An answer whose `Date` is none is read by the clock of this machine."""
-    until = datetime.now(timezone.utc) + timedelta(seconds=120)
-    headers = [("Date", date), ("Retry-After", http_date(until))]
-    error = asks_to_wait(wire, make_api(wire.url), headers)
-    assert error.retry_after == pytest.approx(120, abs=3)
+    (_, asked) = wait_from(datetime.now(timezone.utc), 120)
+    wait = asked_wait(wire, make_api(wire.url), [("Date", date), asked])
+    assert wait == pytest.approx(120, abs=3)
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["120", http_date(LATER + timedelta(seconds=120))],
+    "repeated",
+    [("Retry-After", "120"), wait_from(LATER, 120)[1]],
     ids=["seconds", "a date"],
 )
-def test_retry_after_twice(wire: Wire, make_api: MakeApi, value: str) -> None:
+def test_retry_after_twice(
+    wire: Wire, make_api: MakeApi, repeated: tuple[str, str]
+) -> None:
     """A proxy that repeats `Retry-After` does not hide it."""
-    headers = [("Date", http_date(LATER)), *[("Retry-After", value)] * 2]
-    error = asks_to_wait(wire, make_api(wire.url), headers)
-    assert error.retry_after == 120
+    headers = [("Date", http_date(LATER)), repeated, repeated]
+    assert asked_wait(wire, make_api(wire.url), headers) == 120
 
 
 def test_retry_after_twice_and_different(wire: Wire, make_api: MakeApi) -> None:
-    """Of two that differ, one is taken, and the status is shown."""
+    """Of two that differ, one is taken."""
     headers = [("Retry-After", "90"), ("Retry-After", "120")]
-    error = asks_to_wait(wire, make_api(wire.url), headers)
-    assert error.retry_after in {90, 120}
+    assert asked_wait(wire, make_api(wire.url), headers) in {90, 120}
 
 
 def test_retry_after_in_the_past(wire: Wire, make_api: MakeApi) -> None:
     """A date that is over by the service's own clock asks for no wait at all."""
-    past = LONG_AGO - timedelta(seconds=5)
-    headers = [("Date", http_date(LONG_AGO)), ("Retry-After", http_date(past))]
+    headers = wait_from(LONG_AGO, -5)
     wire.play(reply(answer(b"{}", 500, headers=headers)))
 
     with pytest.raises(ServiceException) as caught:

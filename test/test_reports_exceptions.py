@@ -1,6 +1,5 @@
 """Exceptions of other code pass a call untouched, and other code can rebuild ours."""
 
-import contextlib
 import copy
 import os
 import pickle
@@ -63,12 +62,17 @@ TESTS = Path(__file__).parent
 # ---- A time limit, or anything else that is raised in the middle of a call
 
 
+def directly(wire: Wire) -> dict[str, Any]:
+    """Speak plain HTTP to the server."""
+    return {"host": wire.url}
+
+
 @dataclass(frozen=True)
 class Place:
     """A moment in a call: what the server does, and what leads the client there."""
 
     step: Step
-    settings: Callable[[Wire], dict[str, Any]] = lambda wire: {"host": wire.url}
+    settings: Callable[[Wire], dict[str, Any]] = directly
 
     def configuration(self, wire: Wire) -> Configuration:
         """Make the settings for a client that comes to this moment."""
@@ -105,6 +109,7 @@ KINDS = {
     "an AssertionError": AssertionError,
     "a ValueError": ValueError,
     "a RuntimeError": RuntimeError,
+    "a MemoryError": MemoryError,
 }
 
 
@@ -117,6 +122,7 @@ def check_untouched(wire: Wire, place: Place, error: Exception) -> None:
             CreditsApi(client).get_credits(timeout=20)
 
         assert caught.value is error
+        assert error.__cause__ is None
         assert wire.connections == 1
 
 
@@ -156,11 +162,11 @@ def test_a_signal_handler_raises_while_connecting(make_api: MakeApi) -> None:
 def test_the_client_goes_on(
     wire: Wire, make_api: MakeApi, kind: type[Exception]
 ) -> None:
-    """After such an error, the next call has a connection of its own and is answered."""
+    """After such an error, the next call has a new connection, and is answered."""
     api = make_api(wire.url)
     wire.play(PLACES["reading the body"].step)
 
-    with raised_by_a_signal(kind("stop")), pytest.raises(kind, match="^stop$"):
+    with raised_by_a_signal(kind("stop")), pytest.raises(kind, match=r"^stop$"):
         api.get_credits(timeout=20)
     wire.play()
 
@@ -168,14 +174,14 @@ def test_the_client_goes_on(
     assert wire.connections == 2
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        reply(Drip(answer(), every=0.02)),
-        reply(answer()[:-200], Drip(answer()[-200:], every=0.02)),
-    ],
-    ids=["reading the head", "reading the body"],
-)
+GOOD = answer()
+DRIPPING = {
+    "reading the head": reply(Drip(GOOD)),
+    "reading the body": reply(GOOD[:-200], Drip(GOOD[-200:])),
+}
+
+
+@pytest.mark.parametrize("step", DRIPPING.values(), ids=DRIPPING)
 def test_an_error_raised_in_a_thread(wire: Wire, make_api: MakeApi, step: Step) -> None:
     """What CPython raises in a thread from outside ends the call as it is."""
     wire.play(step)
@@ -193,7 +199,7 @@ def test_an_open_response_is_stopped(wire: Wire, make_api: MakeApi) -> None:
     api = make_api(wire.url)
     response = api.get_credits_api_v1_credits_get_without_preload_content()
 
-    with raised_by_a_signal(Stopped("stop")), pytest.raises(Stopped, match="^stop$"):
+    with raised_by_a_signal(Stopped("stop")), pytest.raises(Stopped, match=r"^stop$"):
         response.read()
 
 
@@ -319,12 +325,15 @@ DOUBLES = [
 
 @pytest.mark.parametrize("target", DOUBLES)
 def test_a_test_double_raises(service: Service, target: str) -> None:
-    """An AssertionError of what stands in for a function is the test's, not the call's."""
+    """An AssertionError of a test double is the test's own, and arrives as such."""
     error = AssertionError("nobody may call this")
 
-    with mock.patch(target, side_effect=error), pytest.raises(AssertionError) as caught:
-        with ApiClient(Configuration(service.url, TOKEN)) as client:
-            CreditsApi(client).get_credits(timeout=5)
+    with (
+        mock.patch(target, side_effect=error),
+        pytest.raises(AssertionError) as caught,
+        ApiClient(Configuration(service.url, TOKEN)) as client,
+    ):
+        CreditsApi(client).get_credits(timeout=5)
 
     assert caught.value is error
     assert service.requests == []
@@ -346,12 +355,14 @@ class InternalAddressError(OSError):
 def test_a_guard_refuses_the_connection(
     wire: Wire, make_api: MakeApi, error: Exception
 ) -> None:
-    """A guard's error is raised once, as it is: a second attempt would change nothing."""
+    """A guard's error is raised as it is, after one attempt."""
     api = make_api(wire.url)
 
-    with mock.patch("socket.socket.connect", side_effect=error) as connect:
-        with pytest.raises(type(error)) as caught:
-            api.get_credits(timeout=5)
+    with (
+        mock.patch("socket.socket.connect", side_effect=error) as connect,
+        pytest.raises(type(error)) as caught,
+    ):
+        api.get_credits(timeout=5)
 
     assert caught.value is error
     assert connect.call_count == 1
@@ -363,10 +374,13 @@ def test_an_adapter_of_the_ssl_context_raises(
     """So is what a user's own SSLContext raises."""
     context = urllib3.util.create_urllib3_context()
     error = Stopped("the certificate is not pinned")
+    api = make_api(secure_service.url, ssl_context=context)
 
-    with mock.patch.object(type(context), "wrap_socket", side_effect=error):
-        with pytest.raises(Stopped) as caught:
-            make_api(secure_service.url, ssl_context=context).get_credits(timeout=5)
+    with (
+        mock.patch.object(type(context), "wrap_socket", side_effect=error),
+        pytest.raises(Stopped) as caught,
+    ):
+        api.get_credits(timeout=5)
 
     assert caught.value is error
 
@@ -447,10 +461,10 @@ def test_a_source_raises(wire: Wire, make_api: MakeApi, name: str) -> None:
 def test_a_renewal_raises(wire: Wire, make_api: MakeApi, name: str) -> None:
     """The same holds for what is raised when a rejected token is to be replaced."""
     error = source_errors()[name]
+    source = Source(["old"], renewal=error)
     wire.play(reply(answer(b"{}", 401)))
 
     with pytest.raises(type(error)) as caught:
-        source = Source(["old"], renewal=error)
         make_api(wire.url, access_token=source).get_credits()
 
     assert caught.value is error
@@ -490,17 +504,10 @@ def test_a_property_raises(wire: Wire) -> None:
         CreditsApi(client).get_credits()
 
 
-def headers_of(request: bytes) -> dict[str, str]:
-    """Read the headers of a request as the wire has kept it, names in small letters."""
-    lines = request.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")[1:]
-    pairs = [line.split(": ", 1) for line in lines]
-    return {name.lower(): value for name, value in pairs}
-
-
 def test_a_source_without_a_token(wire: Wire, make_api: MakeApi) -> None:
     """A source that returns None sends no token, and the call is made."""
     assert good_call(make_api(wire.url, access_token=lambda: None))
-    assert "authorization" not in headers_of(wire.requests[0])
+    assert b"authorization" not in wire.requests[0].lower()
 
 
 @pytest.mark.parametrize("token", [b"bytes", 7, ["list"], True], ids=repr)
@@ -551,7 +558,7 @@ MOCKS = {
 
 @pytest.mark.parametrize("response", MOCKS.values(), ids=MOCKS)
 def test_a_mock_as_response(response: mock.Mock) -> None:
-    """An error made from a mock is an error like any other: it can be shown and read."""
+    """An error made from a mock can be shown and read like any other."""
     error = ApiException(http_resp=response)
 
     assert str(error)
@@ -645,7 +652,16 @@ COPIES = {
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
     },
 }
-PARTS = ["status", "reason", "body", "data", "retry_after", "is_retryable"]
+PARTS = [
+    "status",
+    "reason",
+    "headers",
+    "body",
+    "data",
+    "retry_after",
+    "is_retryable",
+    "__notes__",
+]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -656,13 +672,11 @@ def test_a_copy_is_whole(wire: Wire, end: str) -> None:
 
     for way, make_copy in COPIES.items():
         twin = make_copy(error)
+
         assert type(twin) is type(error), way
         assert str(twin) == str(error), way
-        assert [getattr(twin, name) for name in PARTS] == [
-            getattr(error, name) for name in PARTS
-        ], way
-        assert dict(twin.headers or {}) == dict(error.headers or {}), way
-        assert twin.__notes__ == error.__notes__, way
+        for name in PARTS:
+            assert getattr(twin, name) == getattr(error, name), (way, name)
 
 
 @pytest.mark.parametrize("kind", [ApiTypeError, ApiValueError])
@@ -685,15 +699,18 @@ def test_a_subclass_pickles() -> None:
     """A subclass with other arguments than ours comes out of a pickle whole."""
     error = JobFailed("nightly")
     twin = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
-    assert (str(twin), twin.job, twin.status) == (str(error), "nightly", 500)
+
+    assert str(twin) == str(error)
+    assert twin.job == "nightly"
+    assert twin.status == 500
 
 
 def test_repeated_headers_of_an_error(wire: Wire, make_api: MakeApi) -> None:
     """Two cookies stay two, in an error as in a success."""
     cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
-    wire.play(
-        reply(answer(headers=cookies)), reply(answer(DETAIL, 400, headers=cookies))
-    )
+    good = answer(headers=cookies)
+    bad = answer(DETAIL, 400, headers=cookies)
+    wire.play(reply(good), reply(bad))
     api = make_api(wire.url)
 
     headers: Any = api.get_credits_api_v1_credits_get_with_http_info().headers
@@ -707,24 +724,28 @@ def test_repeated_headers_of_an_error(wire: Wire, make_api: MakeApi) -> None:
 
 # ---- Whether to try again later
 
-RETRYABLE = {
-    **dict.fromkeys([408, 429, 500, 501, 502, 503, 504, 599], True),
-    **dict.fromkeys([400, 401, 402, 403, 404, 405, 409, 410, 422, 451], False),
-}
-"""Status -> whether the same call may succeed later."""
 
-
-@pytest.mark.parametrize(("status", "retryable"), RETRYABLE.items())
-def test_whether_a_status_is_retryable(
-    wire: Wire, status: int, *, retryable: bool
-) -> None:
-    """A failure of the service may pass; one that the request has caused does not."""
+def check_retryable(wire: Wire, status: int, *, retryable: bool) -> None:
+    """Check the error for a status, as a call raises it and as a user makes it."""
     wire.play(reply(answer(DETAIL, status)))
     with pytest.raises(ApiException) as caught:
         call_once(wire)
 
+    made = exceptions.exception_class(status)(status)
     assert caught.value.is_retryable is retryable
-    assert exceptions.exception_class(status)(status).is_retryable is retryable
+    assert made.is_retryable is retryable
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 501, 502, 503, 504, 599])
+def test_a_status_that_may_pass(wire: Wire, status: int) -> None:
+    """A failure of the service is worth another call later."""
+    check_retryable(wire, status, retryable=True)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 422, 451])
+def test_a_status_that_stays(wire: Wire, status: int) -> None:
+    """A failure that the request has caused is not."""
+    check_retryable(wire, status, retryable=False)
 
 
 @pytest.mark.parametrize(
@@ -748,10 +769,11 @@ def test_whether_a_failed_answer_is_retryable(
 def test_no_connection_is_retryable(make_api: MakeApi) -> None:
     """A server that does not run, or a name that is not found, may be there later."""
     with refusing_port() as port:
-        hosts = [f"http://127.0.0.1:{port}", "https://credits.invalid"]
-        for host in hosts:
+        refusing = f"http://127.0.0.1:{port}"
+        for host in [refusing, "https://credits.invalid"]:
+            api = make_api(host, retries=0)
             with pytest.raises(ApiConnectionException) as caught:
-                make_api(host, retries=0).get_credits(timeout=5)
+                api.get_credits(timeout=5)
             assert caught.value.is_retryable is True
 
 
@@ -770,17 +792,12 @@ def test_a_certificate_is_not_retryable(
 # ---- No token
 
 
-@pytest.mark.parametrize(
-    "form",
-    ["get_credits", "get_credits_api_v1_credits_get"],
-)
-def test_no_token_is_sent(wire: Wire, form: str) -> None:
+def test_no_token_is_sent(wire: Wire) -> None:
     """Without a token the request goes out without one, and a good answer is good."""
     with ApiClient(Configuration(wire.url)) as client:
-        answered = getattr(CreditsApi(client), form)()
+        assert good_call(CreditsApi(client))
 
-    assert answered.remaining == 750
-    assert "authorization" not in headers_of(wire.requests[0])
+    assert b"authorization" not in wire.requests[0].lower()
 
 
 def test_a_sidecar_adds_the_token(service: Service) -> None:

@@ -37,7 +37,7 @@ def fetch(host: str, token: str) -> int:
 
 
 def report(host: str, token: str) -> str:
-    """Do the same within the task's soft time limit, and clean up when it has passed."""
+    """Do the same, and clean up when the task's soft time limit has passed."""
     try:
         return f"{fetch(host, token)} left"
     except SoftTimeLimitExceeded:

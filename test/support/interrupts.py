@@ -44,7 +44,7 @@ def raised_by_a_signal(error: Exception, after: float = 0.15) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raised_in_this_thread(kind: type[Exception], after: float = 0.15) -> Iterator[None]:
-    """Have CPython raise an error in this thread, as rq does where there are no signals."""
+    """Have CPython raise an error in this thread, as rq does without signals."""
 
     def interrupt(thread: int) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(

@@ -22,7 +22,7 @@ def report(host: str, token: str) -> str:
 
 
 def main() -> None:
-    """Put one job with a time limit of a second on a queue, and work until it is empty."""
+    """Put a job with a time limit of a second on a queue, and work it off."""
     redis = fakeredis.FakeStrictRedis()
     queue = Queue(connection=redis)
     host, token = sys.argv[1:]
