@@ -329,7 +329,7 @@ SECRET_BODIES: dict[str, tuple[object, object]] = {
 def test_a_secret_in_a_body_is_sent_as_its_value(
     make_client: MakeClient, wire: Wire, body: object, sent: object
 ) -> None:
-    """pydantic's secrets reach the service; stars are for people who look on."""
+    """Secrets of pydantic reach the service; stars are for people who look on."""
     client = make_client(wire.url)
     request = client.param_serialize("POST", "/x", body=body)
     client.call_api(*request).read()
@@ -470,14 +470,14 @@ def test_a_401_names_what_was_used(
 def test_a_401_does_not_advise_what_would_not_help(
     make_api: MakeApi, service: Service, call: Callable[[CreditsApi], object]
 ) -> None:
-    """Who uses another credential is not told to set the environment's token."""
+    """Whoever uses another credential is not told to set the environment's token."""
     with pytest.raises(UnauthorizedException) as caught:
         call(make_api(service.url, access_token=None))
     assert SET_A_TOKEN not in str(caught.value)
 
 
 def test_a_401_without_a_token_says_how_to_set_one(service: Service) -> None:
-    """Who has set none is told of the variable and of the setting."""
+    """Whoever has set none is told of the variable and of the setting."""
     with (
         ApiClient(Configuration(host=service.url)) as client,
         pytest.raises(UnauthorizedException) as caught,
