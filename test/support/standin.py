@@ -1,0 +1,173 @@
+"""A stand-in for the service as README and docs use it, and for a login beside it."""
+
+import contextlib
+import datetime as dt
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import Cookie, Depends, FastAPI, Form, HTTPException, Query, Request
+from fastapi.security import OAuth2PasswordBearer
+from pydantic import BaseModel
+
+from support.facts import COOKIE, CREDITS, TOKEN
+from support.tls import CertificateFiles
+
+USER = "ada"
+PASSWORD = "PASSWORD-SECRET-77e1"
+STALE_TOKEN = "TOKEN-SECRET-stale"
+
+_bearer = OAuth2PasswordBearer(tokenUrl="login", auto_error=False)
+
+
+class Extraction(BaseModel):
+    """The JSON of `POST /api/v1/extract`."""
+
+    urls: list[str]
+    include_images: bool = False
+    include_links: bool = False
+    extract_depth: str = "basic"
+
+
+@dataclass
+class Memory:
+    """What the stand-in has seen.
+
+    Attributes:
+        credits_headers: The headers of every request for the credits.
+        searches: The parameters of every search, as they were read.
+        logins: How many tokens were issued; the first one does not work.
+    """
+
+    credits_headers: list[dict[str, str]] = field(default_factory=list)
+    searches: list[dict[str, object]] = field(default_factory=list)
+    logins: int = 0
+
+
+def check_token(token: Annotated[str | None, Depends(_bearer)]) -> None:
+    """Answer 401 as the service does, unless the token is good."""
+    if token != TOKEN:
+        raise HTTPException(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+
+
+def check_cookie(auth_token: Annotated[str, Cookie()]) -> None:
+    """Answer 401 unless the cookie is good."""
+    if auth_token != COOKIE:
+        raise HTTPException(401, "Not authenticated")
+
+
+def make_standin(memory: Memory) -> FastAPI:
+    """Build the application."""
+    app = FastAPI()
+    add_credits(app, memory)
+    add_search_and_extract(app, memory)
+    add_api_keys(app)
+    add_login(app, memory)
+    return app
+
+
+def add_credits(app: FastAPI, memory: Memory) -> None:
+    """Add the operation that the client has a method for."""
+
+    @app.get("/api/v1/credits", dependencies=[Depends(check_token)])
+    def get_credits(request: Request) -> Any:
+        memory.credits_headers.append(dict(request.headers))
+        return CREDITS
+
+
+def add_search_and_extract(app: FastAPI, memory: Memory) -> None:
+    """Add what the published client has in its `DefaultApi`."""
+
+    @app.get("/api/v1/search", dependencies=[Depends(check_token)])
+    def search(
+        query: str,
+        max_results: int = 10,
+        summarize: bool = False,
+        published_start_date: dt.date | None = None,
+        include_domains: Annotated[list[str] | None, Query()] = None,
+    ) -> Any:
+        asked = {
+            "query": query,
+            "max_results": max_results,
+            "summarize": summarize,
+            "published_start_date": published_start_date,
+            "include_domains": include_domains,
+        }
+        memory.searches.append(asked)
+        return {"results": [{"title": query}]}
+
+    @app.post("/api/v1/extract", dependencies=[Depends(check_token)])
+    def extract(extraction: Extraction) -> Any:
+        return {"results": [{"url": url} for url in extraction.urls]}
+
+
+def add_api_keys(app: FastAPI) -> None:
+    """Add the operations that want the cookie beside the token."""
+    both = [Depends(check_token), Depends(check_cookie)]
+
+    @app.get("/api/v1/api-keys", dependencies=both)
+    def list_keys() -> Any:
+        return [{"id": "key-1", "is_active": True}]
+
+    @app.put("/api/v1/api-keys/{key_id}/status", dependencies=both)
+    def set_status(key_id: str, *, is_active: bool) -> Any:
+        return {"id": key_id, "is_active": is_active}
+
+
+def add_login(app: FastAPI, memory: Memory) -> None:
+    """Add a token endpoint; its first token has expired already."""
+
+    @app.post("/login")
+    def login(
+        grant_type: Annotated[str, Form()],
+        username: Annotated[str, Form()],
+        password: Annotated[str, Form()],
+    ) -> Any:
+        if (grant_type, username, password) != ("password", USER, PASSWORD):
+            raise HTTPException(400, "invalid_grant")
+        memory.logins += 1
+        token = TOKEN if memory.logins > 1 else STALE_TOKEN
+        return {"access_token": token, "token_type": "bearer"}
+
+
+class _Server(uvicorn.Server):
+    """Stops at once, without waiting for clients to end their TLS connections."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+@contextlib.contextmanager
+def serving(app: FastAPI, tls: CertificateFiles | None = None) -> Iterator[int]:
+    """Serve an application on a free loopback port, over TLS if given a certificate.
+
+    Yields:
+        The port.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+    server = _Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(
+            target=server.run,
+            kwargs={"sockets": [listener]},
+            name="stand-in",
+            daemon=True,
+        )
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(10)
