@@ -249,7 +249,7 @@ def test_published_example_reaches_the_service(
     assert headers["authorization"] == f"Bearer {TOKEN}"
     assert headers["cookie"] == "auth_token=auth_token_example"
     printed = capsys.readouterr().out
-    assert "CreditResponse(total=1000, used=250, remaining=750" in printed
+    assert re.search(r"CreditResponse\(.*=1000, .*=250, .*=750, ", printed)
 
 
 @pytest.mark.parametrize("name", MODULES)
