@@ -47,6 +47,7 @@ NEEDED = {
 """What the blocks of a page import beside the package; without it, they do not run."""
 
 DOCUMENT = json.loads((PROJECT / "openapi.json").read_text(encoding="utf-8"))
+OPERATION = DOCUMENT["paths"]["/api/v1/credits"]["get"]
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
 ERRORS = {
@@ -58,12 +59,9 @@ ERRORS = {
 }
 
 MODULES = [
-    "at_client",
-    *(
-        module.name
-        for module in pkgutil.walk_packages(at_client.__path__, "at_client.")
-        if module.name != "at_client.__main__"  # importing it runs the command line
-    ),
+    module.name
+    for module in pkgutil.walk_packages(at_client.__path__, "at_client.")
+    if module.name != "at_client.__main__"  # importing it runs the command line
 ]
 
 SETUP = (
@@ -252,7 +250,7 @@ def test_published_example_reaches_the_service(
     assert re.search(r"CreditResponse\(.*=1000, .*=250, .*=750, ", printed)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", ["at_client", *MODULES])
 @pytest.mark.usefixtures("running")
 def test_docstring_examples(name: str) -> None:
     """The examples in docstrings print what they show."""
@@ -283,8 +281,10 @@ def test_index_shows_no_dead_links() -> None:
 )
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file that exists and an anchor that it has."""
-    relative = [link for link in pages.links(page) if not re.match(r"\w+:", link)]
-    for link in relative:
+    for link in pages.links(page):
+        if re.match(r"\w+:", link):
+            continue
+
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{link}: no such file"
@@ -294,84 +294,101 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_page_is_reached_from_readme() -> None:
     """README leads to each page of docs."""
-    linked = {PROJECT / link.partition("#")[0] for link in pages.links(README)}
-    assert set(PROJECT.glob("docs/*.md")) <= linked
+    linked = set(pages.links(README))
+    for page in PROJECT.glob("docs/*.md"):
+        assert name_of(page) in linked
 
 
-def test_operations_and_models_agree() -> None:
-    """CreditsApi.md and README list the operations and models of openapi.json."""
-    documented = [
-        [operation["operationId"], f"{verb.upper()} {path}", operation["summary"]]
-        for path, verbs in DOCUMENT["paths"].items()
-        for verb, operation in verbs.items()
+def test_the_site_shows_its_version() -> None:
+    """The name of the documentation site has the version of the package."""
+    settings = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert f"\nsite_name: at-client {at_client.__version__} " in settings
+
+
+def rows_below(page: Path, heading: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has this heading."""
+    for head, *rows in tables(page):
+        if head[0] == heading:
+            return rows
+    raise AssertionError(f"{name_of(page)} has no table {heading!r}")
+
+
+def test_operation_agrees() -> None:
+    """CreditsApi.md and README have the operation as openapi.json has it."""
+    summary = [
+        "get_credits_api_v1_credits_get",
+        "GET /api/v1/credits",
+        OPERATION["summary"],
     ]
-    assert tables(CREDITS_PAGE)[0][1:] == documented
-
-    endpoints = next(table for table in tables(README) if table[0][0] == "Class")
-    assert [row[1:] for row in endpoints[1:]] == documented
-    models = {link for link in pages.links(README) if link[5:-3] in SCHEMAS}
-    assert models == {f"docs/{name}.md" for name in SCHEMAS}
+    assert OPERATION["operationId"] == summary[0]
+    assert rows_below(CREDITS_PAGE, "Method") == [summary]
+    assert rows_below(README, "Class") == [["CreditsApi", *summary]]
 
 
-def test_operation_page_agrees() -> None:
-    """CreditsApi.md has the parameters and statuses of openapi.json."""
-    operation = DOCUMENT["paths"]["/api/v1/credits"]["get"]
-    parameters = tables(CREDITS_PAGE)[1]
-    statuses = tables(CREDITS_PAGE)[-1]
+def test_parameters_agree() -> None:
+    """The first parameters on CreditsApi.md are those of openapi.json."""
+    documented = [row[0] for row in rows_below(CREDITS_PAGE, "Name")]
+    assert documented == [parameter["name"] for parameter in OPERATION["parameters"]]
 
-    names = [parameter["name"] for parameter in operation["parameters"]]
-    assert [row[0] for row in parameters[1:]] == names
-    responses = [
+
+def test_statuses_agree() -> None:
+    """CreditsApi.md has every status of openapi.json with its description."""
+    documented = [row[:2] for row in rows_below(CREDITS_PAGE, "Status code")]
+    assert documented == [
         [status, response["description"]]
-        for status, response in operation["responses"].items()
+        for status, response in OPERATION["responses"].items()
     ]
-    assert [row[:2] for row in statuses[1:]] == responses
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_model_page_agrees(name: str) -> None:
-    """A model's page has the document's properties, and the model's defaults."""
-    heading, *rows = tables(PROJECT / "docs" / f"{name}.md")[0]
-    assert heading == ["Name", "On the wire", "Type", "When absent"]
+    """README links the page of each model, which has the document's properties."""
+    assert f"docs/{name}.md" in pages.links(README)
 
-    fields = getattr(at_client, name).model_fields
-    properties = list(SCHEMAS[name]["properties"])
-    assert [row[0] for row in rows] == list(fields)
-    assert [row[1].split(",")[0] for row in rows] == properties
-    defaults = [
-        "error" if field.is_required() else repr(field.default)
-        for field in fields.values()
-    ]
-    assert [row[3] for row in rows] == defaults
+    rows = rows_below(PROJECT / "docs" / f"{name}.md", "Name")
+    on_the_wire = [row[1].split(",")[0] for row in rows]
+    assert on_the_wire == list(SCHEMAS[name]["properties"])
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_defaults_agree(name: str) -> None:
+    """The page of each model says what the model has for an absent property."""
+    fields = getattr(at_client, name).model_fields.values()
+    rows = rows_below(PROJECT / "docs" / f"{name}.md", "Name")
+    for field, row in zip(fields, rows, strict=True):
+        default = "error" if field.is_required() else repr(field.default)
+        assert row[3] == default
+
+
+def test_error_table_is_complete() -> None:
+    """The table on the errors page names every class."""
+    named: set[str] = set()
+    for row in rows_below(ERRORS_PAGE, "Status"):
+        named |= set(row[1].split(", "))
+    assert named == ERRORS.keys() - {"OpenApiException"}
 
 
 def test_error_table_agrees() -> None:
-    """The errors page names every class, with the status that it stands for."""
-    table = next(table for table in tables(ERRORS_PAGE) if table[0][0] == "Status")
-    named = {name for row in table[1:] for name in row[1].split(", ")}
-    assert named == ERRORS.keys() - {"OpenApiException"}
+    """Each status of the table on the errors page raises the class beside it."""
+    for row in rows_below(ERRORS_PAGE, "Status"):
+        if not re.match(r"\d{3}", row[0]):
+            continue
 
-    by_status = [row for row in table[1:] if re.match(r"[1-9]\d\d", row[0])]
-    for status, name, _ in by_status:
-        response = SimpleNamespace(
-            status=int(status[:3]), reason="", data=b"", getheaders=dict
-        )
+        status = int(row[0][:3])
+        response = SimpleNamespace(status=status, reason="", data=b"", getheaders=dict)
         with pytest.raises(at_client.ApiException) as caught:
             at_client.ApiException.from_response(
                 http_resp=response, body=None, data=None
             )
-        assert type(caught.value).__name__ == name
+        assert type(caught.value).__name__ == row[1]
 
 
 def test_error_tree_agrees() -> None:
     """The tree on the errors page is the tree of the classes."""
     tree = next(content for _, content in blocks(ERRORS_PAGE) if "├" in content)
-    drawn = {
-        name: len(indent) // 4
-        for indent, name in re.findall(r"^([ │├└─]*)(\w+)", tree, re.MULTILINE)
-    }
-    depths = {
-        name: sum(base in ERRORS.values() for base in kind.__mro__) - 1
-        for name, kind in ERRORS.items()
-    }
-    assert drawn == depths
+    lines = re.findall(r"^([ │├└─]*)(\w+)", tree, re.MULTILINE)
+    assert {name for _, name in lines} == set(ERRORS)
+
+    for indent, name in lines:
+        ancestors = [kind for kind in ERRORS[name].__mro__ if kind in ERRORS.values()]
+        assert len(indent) == 4 * (len(ancestors) - 1)
