@@ -1,7 +1,8 @@
-"""Build the package with a README whose links work on a package index; the rest is in pyproject.toml.
+"""Build the package with a README whose links work on a package index.
 
-Relative links lead nowhere there. With SITE_URL, the address of the documentation site with a trailing slash, they lead
-to the site; without it, only their text is left.
+Relative links lead nowhere there. With SITE_URL, the address of the documentation site
+with a trailing slash, they lead to the site; without it, only their text is left.
+Everything else is in pyproject.toml.
 """
 
 import os
@@ -12,11 +13,13 @@ from setuptools import setup
 
 
 def on_site(link: re.Match[str]) -> str:
-    """Write `[Errors](docs/errors.md#the-tree)` as a link to the site, or as plain text without one."""
+    """Return a link such as `[Errors](docs/errors.md#tree)` as it is on the site."""
     text, folder, page, anchor = link.groups(default="")
+
     site = os.environ.get("SITE_URL")
     if not site:
         return text
+
     return f"[{text}]({site}{page if folder else 'project/' + page}/{anchor})"
 
 

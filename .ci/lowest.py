@@ -1,4 +1,4 @@
-"""Install the tests' needs with every run-time dependency at the lowest version allowed."""
+"""Install the test group with every run-time dependency at its lowest version."""
 
 import re
 import subprocess
@@ -7,15 +7,17 @@ from importlib.metadata import requires
 
 
 def lowest(requirement: str) -> str:
-    """Turn `urllib3<3,>=2.6.3` into `urllib3==2.6.3`."""
+    """Return `urllib3==2.6.3` for `urllib3<3,>=2.6.3`."""
     return re.sub(r"^([\w.-]+).*>=\s*([\w.]+).*$", r"\1==\2", requirement)
 
 
 # What the metadata of the installed package says, less the optional extras.
 pins = [lowest(line) for line in requires("at-client") or () if "extra ==" not in line]
-# One solve for all, so that what the tests need steps down along with the pins.
 pip = [sys.executable, "-m", "pip"]
+
+# One solve for all, so that what the tests need steps down along with the pins.
 subprocess.run([*pip, "install", "-qq", "--group", "test", *pins], check=True)
-done = subprocess.run([*pip, "check"], check=False, stdout=subprocess.PIPE, text=True)
-if done.returncode:
-    sys.exit(done.stdout)
+
+check = subprocess.run([*pip, "check"], check=False, stdout=subprocess.PIPE, text=True)
+if check.returncode:
+    sys.exit(check.stdout)

@@ -1,4 +1,4 @@
-"""MkDocs hook: add the pages that live beside docs/ to the site, and check its images."""
+"""MkDocs hook: add the pages that live beside docs/, and check the images."""
 
 import logging
 import re
