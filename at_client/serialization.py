@@ -290,7 +290,7 @@ def _reduce(value: Any) -> Any:
 
 
 def _reduce_object(value: Any) -> Any:
-    """Return what pydantic makes of a model, a dataclass, an enumeration or the like."""
+    """Return what pydantic makes of a model, a dataclass, an enumeration and so on."""
     from pydantic import TypeAdapter  # plain values need none
 
     written = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")

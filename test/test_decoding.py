@@ -1,4 +1,4 @@
-"""From the bytes of a body to its type, by tables: charsets, types, and what is no JSON."""
+"""From the bytes of a body to its type, by tables: charsets, types, faults."""
 
 import codecs
 import contextlib

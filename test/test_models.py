@@ -353,7 +353,7 @@ NO_DATES = {
 @pytest.mark.usefixtures("tokyo")
 @pytest.mark.parametrize("reset_date", NO_DATES.values(), ids=NO_DATES)
 def test_a_text_that_is_no_date_is_quoted(reset_date: str) -> None:
-    """Our error shows forty characters; a zone's name differs from machine to machine."""
+    """Our error shows forty characters; the name of a zone alone is no date."""
     model = make(reset_date=reset_date)
     with pytest.raises(ApiValueError) as caught:
         _ = model.resets_at
@@ -369,7 +369,7 @@ LIKE_A_DATE = st.text("0123456789:-+TZ /.,", max_size=30)
 @settings(deadline=None)  # the first example imports dateutil
 @given(ANY_TEXT | LIKE_A_DATE)
 def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
-    """Whatever the service writes there, no other error escapes, and words are found."""
+    """Whatever the service writes, no other error escapes, and the card has words."""
     model = make(reset_date=reset_date)
     assert format_reset(model).startswith("Resets ") == bool(reset_date)
     try:

@@ -148,7 +148,7 @@ WRITERS = {
 def test_a_value_that_no_text_can_carry_is_refused(
     write: Callable[[object], object], value: object
 ) -> None:
-    """The error names parameter and type, and neither it nor its cause has the value."""
+    """The error names parameter and type, and nothing in it has the value."""
     with pytest.raises(ApiTypeError) as caught:
         write(value)
 
@@ -168,7 +168,7 @@ BAD_BODIES = {
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
 def test_a_body_that_is_no_json_is_refused(body: object) -> None:
-    """The error names the type, and neither it nor its cause has the value."""
+    """The error names the type, and nothing in it has the value."""
     with pytest.raises(
         ApiTypeError, match=r"^body cannot be written as JSON:"
     ) as caught:
@@ -243,7 +243,7 @@ def test_the_one_collection_format_is_allowed(formats: Any) -> None:
 
 
 def test_files_are_refused() -> None:
-    """The error says what can be sent instead; no files are what generated code gives."""
+    """The error says what can be sent instead; generated code gives no files."""
     with pytest.raises(ApiValueError, match=r"^files must be empty: .* as body$"):
         refuse_files({"f": "a.png"})
 

@@ -13,6 +13,7 @@ from typing_extensions import Self
 class ApiModel(
     BaseModel,
     extra="allow",
+    serialize_by_alias=True,  # for models that inherit from ours
     strict=True,
     validate_assignment=True,
     hide_input_in_errors=True,
@@ -25,7 +26,7 @@ class ApiModel(
     """
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields by name; one that is `None` is left out unless it was given."""
+        """Return the fields by name; a `None` is left out unless it was given."""
         known = self.model_dump(exclude_none=True)
         given = self.model_dump(exclude_unset=True)
         return known | given

@@ -168,7 +168,9 @@ class CreditResponse(ApiModel):
 
     @property
     def resets_at(self) -> datetime | None:
-        """`reset_date` as an aware `datetime`, UTC if it has no offset; `None` for none.
+        """`reset_date` as an aware `datetime`, in UTC if it has no offset.
+
+        It is `None` if there is no date.
 
         Raises:
             ApiValueError: `reset_date` is not a date.
