@@ -27,7 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The usual methods, which need no check."""
 
 _SEVERAL = (list, tuple, set, frozenset)
-_PLAIN = (str, int, float, bool, bytes)
+_PLAIN = (type(None), str, int, float, bool, bytes)
 _WORD = re.compile(r"[A-Za-z0-9-]+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _JSON_TYPE = re.compile(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)")
@@ -199,7 +199,7 @@ def sanitize(field: str, value: Any) -> Any:
     """Reduce a value to what JSON has.
 
     Anything with a `to_dict` method is written by it, at any depth; a secret of
-    pydantic is written by its value.
+    pydantic is written by its value; bytes stay.
 
     Raises:
         ApiTypeError: There is no way to write it.
@@ -267,7 +267,7 @@ def _write_plain(value: Any) -> str:
 
 
 def _reduce(value: Any) -> Any:
-    if value is None or type(value) in _PLAIN:
+    if type(value) in _PLAIN:
         return value
 
     if isinstance(value, date):  # or a datetime
@@ -282,9 +282,11 @@ def _reduce(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_reduce(key): _reduce(item) for key, item in value.items()}
 
+    if isinstance(value, tuple):
+        return tuple(map(_reduce, value))
+
     if isinstance(value, _SEVERAL):
-        items = [_reduce(item) for item in value]
-        return tuple(items) if isinstance(value, tuple) else items
+        return list(map(_reduce, value))
 
     return _reduce_object(value)
 
