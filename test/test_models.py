@@ -383,7 +383,6 @@ def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
 FRACTIONS = [
     (0, 1000, 0.0),
     (250, 1000, 0.25),
-    (1, 3, 1 / 3),
     (1000, 1000, 1.0),
     (1500, 1000, 1.0),
     (0, 0, 0.0),
