@@ -99,7 +99,7 @@ def test_langchain_tool_call(api: CreditsApi) -> None:
     tools = pytest.importorskip("langchain_core.tools")
     tool = tools.StructuredTool.from_function(api.get_credits)
     call = {"type": "tool_call", "id": "1", "name": "get_credits", "args": {}}
-    assert "remaining=750" in tool.invoke(call).content
+    assert "=750" in tool.invoke(call).content
 
 
 def test_langchain_failure(sandbox: Sandbox, make_api: MakeApi) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -30,11 +30,16 @@ LATER = datetime(2037, 1, 1, tzinfo=timezone.utc)
 
 Clock = Callable[[], AbstractContextManager[Any]]
 
+
+def freeze(at: datetime, **options: Any) -> AbstractContextManager[Any]:
+    """Freeze all clocks but the one of asyncio, where other tests have servers."""
+    frozen = freezegun.freeze_time(at, ignore=["asyncio"], **options)
+    return cast("AbstractContextManager[Any]", frozen)
+
+
 CLOCKS: dict[str, Clock] = {
-    "freezegun, standing": lambda: freezegun.freeze_time(LONG_AGO),
-    "freezegun, 15 s at each look": lambda: freezegun.freeze_time(
-        LONG_AGO, auto_tick_seconds=15
-    ),
+    "freezegun, standing": lambda: freeze(LONG_AGO),
+    "freezegun, 15 s at each look": lambda: freeze(LONG_AGO, auto_tick_seconds=15),
     "time-machine, standing": lambda: time_machine.travel(LONG_AGO, tick=False),
     "time-machine, running": lambda: time_machine.travel(LATER, tick=True),
 }
@@ -102,7 +107,7 @@ def test_a_clock_that_steps(wire: Wire, make_api: MakeApi, by: timedelta) -> Non
 
     freezegun sets the monotonic clocks as well.
     """
-    with in_real_seconds(0.3, 3.0), freezegun.freeze_time(LATER) as frozen:
+    with in_real_seconds(0.3, 3.0), freeze(LATER) as frozen:
 
         def source() -> str:
             """Set the clock, in the middle of a call."""

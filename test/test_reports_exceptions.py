@@ -1,6 +1,7 @@
 """Exceptions of other code pass a call untouched, and other code can rebuild ours."""
 
 import copy
+import gc
 import os
 import pickle
 import signal
@@ -97,7 +98,6 @@ PLACES = {
     "waiting before a retry": Place(
         reply(answer(b"", 503, headers=[("Retry-After", "10")]))
     ),
-    "in the TLS handshake": Place(greet(SILENCE), over_tls),
     "waiting for a tunnel": Place(reply(SILENCE), through_a_tunnel),
 }
 
@@ -118,12 +118,25 @@ def check_untouched(wire: Wire, place: Place, error: Exception) -> None:
     wire.play(place.step)
 
     with nothing_left(), ApiClient(place.configuration(wire)) as client:
-        with raised_by_a_signal(error), pytest.raises(type(error)) as caught:
+        with raised_by_a_signal(error, wire), pytest.raises(type(error)) as caught:
             CreditsApi(client).get_credits(timeout=20)
 
         assert caught.value is error
         assert error.__cause__ is None
         assert wire.connections == 1
+
+
+TLS_HANDSHAKE = Place(greet(SILENCE), over_tls)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [*PLACES.values(), TLS_HANDSHAKE],
+    ids=[*PLACES, "in the TLS handshake"],
+)
+def test_an_error_that_looks_like_a_timeout(wire: Wire, place: Place) -> None:
+    """A handler's own kind of TimeoutError is not taken for a timeout of the call."""
+    check_untouched(wire, place, LateStopped("the time is over"))
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -132,10 +145,21 @@ def test_a_signal_handler_raises_anywhere(wire: Wire, place: Place) -> None:
     check_untouched(wire, place, Stopped("the time is over"))
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_an_error_that_looks_like_a_timeout(wire: Wire, place: Place) -> None:
-    """A handler's own kind of TimeoutError is not taken for a timeout of the call."""
-    check_untouched(wire, place, LateStopped("the time is over"))
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_signal_handler_raises_in_a_tls_handshake(
+    wire: Wire, make_api: MakeApi
+) -> None:
+    """So it does there, where ssl leaves its socket to the garbage collector."""
+    error = Stopped("the time is over")
+    wire.play(TLS_HANDSHAKE.step)
+    api = make_api(**TLS_HANDSHAKE.settings(wire))
+
+    with raised_by_a_signal(error, wire), pytest.raises(Stopped) as caught:
+        api.get_credits(timeout=20)
+    assert caught.value is error
+
+    error.__traceback__ = None
+    gc.collect()
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -166,7 +190,8 @@ def test_the_client_goes_on(
     api = make_api(wire.url)
     wire.play(PLACES["reading the body"].step)
 
-    with raised_by_a_signal(kind("stop")), pytest.raises(kind, match=r"^stop$"):
+    error = kind("stop")
+    with raised_by_a_signal(error, wire), pytest.raises(kind, match=r"^stop$"):
         api.get_credits(timeout=20)
     wire.play()
 
@@ -187,7 +212,7 @@ def test_an_error_raised_in_a_thread(wire: Wire, make_api: MakeApi, step: Step) 
     wire.play(step)
     api = make_api(wire.url)
 
-    with raised_in_this_thread(Stopped), pytest.raises(Stopped):
+    with raised_in_this_thread(Stopped, wire), pytest.raises(Stopped):
         api.get_credits(timeout=20)
 
     assert len(wire.requests) == 1
@@ -201,6 +226,23 @@ def test_an_open_response_is_stopped(wire: Wire, make_api: MakeApi) -> None:
 
     with raised_by_a_signal(Stopped("stop")), pytest.raises(Stopped, match=r"^stop$"):
         response.read()
+
+
+def test_a_call_while_an_error_is_handled(wire: Wire, make_api: MakeApi) -> None:
+    """A call made in an `except` block fails by what happens to it, not by that error.
+
+    It is retried as ever, and the error that was handled stays its context.
+    """
+    wire.play(otherwise=greet(CLOSE))
+    handled = Stopped("handled by the caller")
+
+    try:
+        raise handled
+    except Stopped:
+        with pytest.raises(ApiConnectionException):
+            make_api(wire.url, retries=1).get_credits(timeout=5)
+
+    assert wire.connections == 2
 
 
 # ---- Job queues and event loops, each the real one
@@ -276,7 +318,7 @@ def test_rq_time_limit(wire: Wire) -> None:
         command, cwd=TESTS, capture_output=True, text=True, timeout=30, check=False
     )
 
-    assert done.stdout == "cleaned up\n", done.stderr
+    assert done.stdout.endswith("\ncleaned up\n"), done.stderr
 
 
 GEVENT = """
@@ -548,11 +590,11 @@ def test_a_status_as_text() -> None:
 
 
 MOCKS = {
-    "a Mock": mock.Mock(),
+    "without a status": mock.Mock(),
     "a MagicMock": mock.MagicMock(),
-    "a Mock with a status": mock.Mock(status=404, reason="Not Found"),
-    "a Mock with a body": mock.Mock(status=503, data=b'{"detail": "closed"}'),
-    "a Mock of urllib3's response": mock.create_autospec(urllib3.HTTPResponse),
+    "with a status": mock.Mock(status=404, reason="Not Found"),
+    "with a body": mock.Mock(status=503, data=b'{"detail": "closed"}'),
+    "with a text as status": mock.Mock(status="404"),
 }
 
 
@@ -566,15 +608,6 @@ def test_a_mock_as_response(response: mock.Mock) -> None:
     assert isinstance(error.is_retryable, bool)
 
 
-@pytest.mark.parametrize("response", MOCKS.values(), ids=MOCKS)
-def test_from_a_mock(response: mock.Mock) -> None:
-    """`from_response`, which chooses the class, raises for any mock."""
-    with pytest.raises(ApiException) as caught:
-        ApiException.from_response(http_resp=response)
-
-    assert str(caught.value)
-
-
 DETAIL = b'{"detail": "The ledger is closed"}'
 ENDS = {
     "400": reply(answer(DETAIL, 400, headers=[("X-Request-Id", "7")])),
@@ -585,6 +618,8 @@ ENDS = {
     "503": reply(answer(DETAIL, 503)),
     "a redirect away": reply(answer(b"", 302, headers=[("Location", "http://a.b/")])),
     "not an answer": reply(answer(b"<html>")),
+    "not HTTP": reply(b"SSH-2.0-OpenSSH_9.6\r\n", CLOSE),
+    "too large": reply(answer(length=10**9)),
     "a lost body": reply(answer(length=5000), CLOSE),
     "too late": reply(SILENCE),
 }
@@ -754,6 +789,8 @@ def test_a_status_that_stays(wire: Wire, status: int) -> None:
         ("a lost body", True),
         ("too late", True),
         ("not an answer", False),
+        ("not HTTP", False),
+        ("too large", False),
         ("a redirect away", False),
     ],
 )

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ every_token = pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 
 def check_plain(headers: Mapping[str, Any]) -> None:
     """Check that headers are texts, and that the credentials are there as they are."""
-    assert {type(value) for value in headers.values()} == {str}
+    assert all(isinstance(value, str) for value in headers.values())
     assert headers["Authorization"].startswith("Bearer ")
     assert f"{headers['Authorization']}" == BEARER
     assert json.loads(json.dumps(dict(headers))) == dict(headers)
@@ -522,21 +523,107 @@ def test_a_method_that_the_policy_allows(wire: Wire, make_client: MakeClient) ->
     assert len(wire.requests) == 2
 
 
-def test_a_policy_follows_to_another_origin(
-    make_wire: MakeWire, make_api: MakeApi
-) -> None:
-    """A redirect that the user's own policy follows takes no credentials along."""
+class Named(urllib3.Retry):
+    """A policy with an argument of its own, which it takes along as urllib3 documents."""
+
+    seen: ClassVar[set[str]] = set()
+
+    def __init__(self, *given: Any, job: str = "", **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.job = job
+        self.seen.add(job)
+
+    def new(self, **more: Any) -> "Named":
+        """Copy the policy."""
+        more["job"] = self.job
+        return super().new(**more)
+
+
+def test_a_policy_with_an_argument(wire: Wire, make_api: MakeApi) -> None:
+    """Every copy of the policy is made by its own `new`."""
+    Named.seen.clear()
+    wire.play(UNAVAILABLE, UNAVAILABLE)
+    policy = Named(3, job="nightly", status_forcelist=[503], backoff_factor=0)
+
+    assert good_call(make_api(wire.url, retries=policy))
+    assert Named.seen == {"nightly"}
+
+
+class Sleeping(urllib3.Retry):
+    """A policy that sleeps in its own way."""
+
+    slept: ClassVar[list[int | None]] = []
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        """Note before what it would sleep."""
+        self.slept.append(None if response is None else response.status)
+
+
+def test_a_hook_that_sleeps(wire: Wire, make_api: MakeApi) -> None:
+    """The policy's own `sleep` is asked before each further attempt."""
+    Sleeping.slept.clear()
+    wire.play(UNAVAILABLE, UNAVAILABLE)
+    policy = Sleeping(3, status_forcelist=[503], backoff_factor=60)
+
+    assert good_call(make_api(wire.url, retries=policy))
+    assert Sleeping.slept == [503, 503]
+
+
+def test_a_policy_that_waits_too_long(wire: Wire, make_api: MakeApi) -> None:
+    """The wait of a policy ends with the time of the call, at the latest."""
+    wire.play(otherwise=UNAVAILABLE)
+    policy = urllib3.Retry(9, status_forcelist=[503], backoff_factor=60)
+    began = time.monotonic()
+
+    with pytest.raises(ApiException):
+        make_api(wire.url, retries=policy).get_credits(timeout=0.5)
+
+    assert time.monotonic() - began < 1.5
+
+
+def redirected(make_wire: MakeWire, make_api: MakeApi, retries: urllib3.Retry) -> Wire:
+    """Make a call that is redirected to another server, and return that server."""
     first = make_wire()
     second = make_wire()
     target = f"{second.url}/api/v1/credits"
     first.play(reply(answer(b"", 302, headers=[("Location", target)])))
 
-    api = make_api(first.url, retries=urllib3.Retry(3))
+    api = make_api(first.url, retries=retries)
+    api.api_client.set_default_header("X-Mine", "1")
     assert api.get_credits(auth_token=COOKIE).remaining == 750
 
     assert secrets_in(*first.requests) == [TOKEN, COOKIE]
-    assert secrets_in(*second.requests) == []
     assert len(second.requests) == 1
+    return second
+
+
+def test_a_policy_follows_to_another_origin(
+    make_wire: MakeWire, make_api: MakeApi
+) -> None:
+    """A redirect that the user's own policy follows takes no credentials along."""
+    second = redirected(make_wire, make_api, urllib3.Retry(3))
+    assert secrets_in(*second.requests) == []
+    assert b"X-Mine: 1" in second.requests[0]
+
+
+def test_a_policy_keeps_more_headers_back(
+    make_wire: MakeWire, make_api: MakeApi
+) -> None:
+    """Headers that the policy itself names stay behind as well."""
+    policy = urllib3.Retry(3, remove_headers_on_redirect=["X-Mine"])
+    second = redirected(make_wire, make_api, policy)
+    assert secrets_in(*second.requests) == []
+    assert b"X-Mine" not in second.requests[0]
+
+
+def test_a_policy_follows_within_the_origin(wire: Wire, make_api: MakeApi) -> None:
+    """A redirect to the same server takes the credentials along."""
+    wire.play(reply(answer(b"", 307, headers=[("Location", "/elsewhere")])))
+    api = make_api(wire.url, retries=urllib3.Retry(3))
+
+    assert api.get_credits(auth_token=COOKIE).remaining == 750
+    assert wire.requests[1].startswith(b"GET /elsewhere ")
+    assert secrets_in(wire.requests[1]) == [TOKEN, COOKIE]
 
 
 def test_a_policy_without_redirects(wire: Wire, make_api: MakeApi) -> None:
@@ -603,6 +690,27 @@ def test_a_guard_of_addresses(wire: Wire, monkeypatch: MonkeyPatch) -> None:
         CreditsApi(client).get_credits()
 
     assert wire.connections == 0
+
+
+def test_options_of_sockets(
+    wire: Wire, make_api: MakeApi, monkeypatch: MonkeyPatch
+) -> None:
+    """The options of sockets that a user sets reach what opens them."""
+    given = []
+    original = urllib3.util.connection.create_connection
+
+    def create_connection(*rest: Any, **more: Any) -> Any:
+        given.append(more["socket_options"])
+        return original(*rest, **more)
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
+    keep_alive = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    api = make_api(wire.url)
+    manager = api.api_client.rest_client.pool_manager
+    manager.connection_pool_kw["socket_options"] = keep_alive
+
+    assert good_call(api)
+    assert given == [keep_alive]
 
 
 def test_only_one_family_of_addresses(

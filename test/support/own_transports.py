@@ -71,8 +71,9 @@ class HttpxTransport:
         """Send a request."""
         import httpx
 
+        form = dict(post_params or ())
         got = httpx.request(
-            method, url, headers=headers, json=body, data=post_params, timeout=5
+            method, url, headers=headers, json=body, data=form, timeout=5
         )
         return Answer(got.status_code, got.headers, got.content)
 
