@@ -26,6 +26,7 @@ ALLOWANCES = """
 # mypy: allow-untyped-calls, allow-untyped-decorators, allow-subclassing-any
 # mypy: no-warn-return-any
 # pyright: standard, reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportFunctionMemberAccess=false
 # A notebook shows the last expression of a cell:
 # pyright: reportUnusedExpression=false
 """

@@ -67,7 +67,7 @@ def wrong_calls_are_refused(api: CreditsApi) -> None:
     """A typo in a name or a keyword, and a value of the wrong type, are errors."""
     api.get_credit()  # type: ignore[attr-defined]
     api.get_credits(tiemout=5)  # type: ignore[call-arg]
-    api.get_credits("cookie")  # type: ignore[misc]
+    api.get_credits("cookie")  # type: ignore[call-arg]
     api.get_credits(timeout="5")  # type: ignore[arg-type]
     api.get_credits(_request_timeout=5)  # type: ignore[call-arg]
     api.get_credits(auth_token=7)  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ def settings_are_typed() -> Configuration:
 
 def wrong_settings_are_refused(configuration: Configuration) -> None:
     """A misspelt setting and a value of the wrong type are errors."""
-    Configuration(misspelt=1)  # type: ignore[call-arg]
+    Configuration(misspelt=1)  # type: ignore[arg-type]
     Configuration(timeout="5")  # type: ignore[arg-type]
     Configuration.from_env(misspelt=1)  # type: ignore[call-arg]
     configuration.timeot = 5  # type: ignore[attr-defined]
@@ -300,7 +300,7 @@ class Narrow(ApiClient):
     def update_params_for_auth(
         self,
         headers: dict[str, str],
-        queries: list[tuple[str, str]] | None,
+        queries: list[tuple[str, Any]],
         auth_settings: list[str] | None,
         resource_path: str,
         method: str,
