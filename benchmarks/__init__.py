@@ -1,1 +1,1 @@
-"""Measures what docs/performance.md states; `python -m benchmarks --help` says how."""
+"""Measures the client beside others, for the tables of docs/performance.md."""

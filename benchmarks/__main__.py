@@ -1,31 +1,33 @@
-"""The command: `python -m benchmarks`, with the names of those to run, or none for all."""
+"""The command: `python -m benchmarks [NAME ...]`, all tables if none is named."""
 
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import processes, server
+from benchmarks import calls, https, processes, server
 from benchmarks.contest import Contest
-from benchmarks.tables import circumstances, markdown, put
+from benchmarks.tables import describe_machine, put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("calls", "layers", "threads", "startup", "imports", "memory", "fleet")
+BENCHMARKS = {"calls": calls, "https": https}
 PAGE = processes.HOME / "docs" / "performance.md"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks",
-        description="Measure the client against its peers, side by side.",
+        description="Measure the client against others, side by side.",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none for all"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(BENCHMARKS)}; none for all",
     )
     parser.add_argument(
         "--quick", action="store_true", help="show that everything works, in seconds"
@@ -36,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         const=PAGE,
         metavar="PAGE",
-        help="put the tables between their markers in PAGE (default: docs/performance.md)",
+        help="put the tables between their markers in PAGE (docs/performance.md)",
     )
     parser.add_argument(
         "--generated",
@@ -48,29 +50,36 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmarks that the command line names."""
+    """Make the tables that the command line names."""
     parser = make_parser()
     arguments = parser.parse_args(argv)
-    if unknown := sorted(set(arguments.names) - set(NAMES)):
-        parser.error(
-            f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(NAMES)}"
-        )
-    generated = arguments.generated.resolve() if arguments.generated else None
+
+    unknown = sorted(set(arguments.names) - set(BENCHMARKS))
+    if unknown:
+        known = ", ".join(BENCHMARKS)
+        parser.error(f"no benchmark is named {', '.join(unknown)}; there are {known}")
+
     processes.keep_bytecode()
-    with server.running() as url:
-        processes.pin(processes.CALLER_CORE)
-        contest = Contest(url, arguments.quick, generated)
-        for name in arguments.names or NAMES:
-            benchmark = import_module(f"benchmarks.{name}")
-            table = benchmark.run(contest)
-            shown = "\n\n".join(filter(None, (markdown(table), table.note)))
-            print(f"\n## {benchmark.TITLE}\n\n{shown}", flush=True)
-            if arguments.write:
-                content = f"{shown}\n\n{circumstances()}" if name != "fleet" else shown
-                page = arguments.write.read_text(encoding="utf-8")
-                arguments.write.write_text(put(page, name, content), encoding="utf-8")
-    if not arguments.write:
-        print(f"\n{circumstances()}")
+    with server.running() as urls:
+        processes.pin(processes.CONTENDER_CORE)
+        generated = arguments.generated and arguments.generated.resolve()
+        for name in arguments.names or BENCHMARKS:
+            turns = 1 if arguments.quick else BENCHMARKS[name].TURNS
+            show(name, Contest(urls, turns, generated), arguments.write)
+
+    print(f"\n{describe_machine()}")
+
+
+def show(name: str, contest: Contest, page: Path | None) -> None:
+    """Make one table, print it, and put it into a page if there is one."""
+    benchmark = BENCHMARKS[name]
+    table = benchmark.run(contest)
+    print(f"\n## {benchmark.TITLE}\n\n{table}", flush=True)
+
+    if page is not None:
+        content = f"{table}\n\n{describe_machine()}"
+        written = put(page.read_text(encoding="utf-8"), name, content)
+        page.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

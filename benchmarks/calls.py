@@ -1,37 +1,33 @@
-"""What one call costs the processor."""
+"""What one call costs over http, when the connection is open."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from benchmarks.contest import Contest, contenders, costs, rounds
+from benchmarks.peers import GENERATED, URLLIB3
+from benchmarks.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from benchmarks.contest import Contest
 
-    from benchmarks.tables import Table
-
-TITLE = "CPU of one call"
-
-
-def measure(call: Callable[[], object], calls: int) -> float:
-    """Return the processor time of one call, user and system, in microseconds."""
-    started = time.process_time()
-    for _ in range(calls):
-        call()
-    return (time.process_time() - started) / calls * 1e6
+TITLE = "One call over http"
+TURNS = 100
+CALLS = 200
 
 
 def run(contest: Contest) -> Table:
-    """Measure every contender in turns of some hundred calls."""
-    calls, turns = (20, 2) if contest.quick else (500, 40)
-    names = contest.present()
-    with contenders(contest, names) as started:
-        by_name = {contender.name: contender for contender in started}
-        for contender in started:  # connections are made, caches filled
-            contender.measure("calls", calls=calls)
-        figures = rounds(
-            names, turns, lambda name: by_name[name].measure("calls", calls=calls)
+    """Measure every contender in rounds of some hundred calls each."""
+    url = contest.urls.http
+    with contest.contenders() as contenders:
+        figures = contest.measure(contenders, lambda each: each.call(url, CALLS))
+
+    table = Table("CPU of one call", "µs", "to urllib3 by hand", "to openapi-generator")
+    for contender in contenders:
+        name = contender.name
+        table.add(
+            contender.title,
+            f"{figures.median(name) * 1e3:.0f}",
+            figures.ratio(name, URLLIB3),
+            figures.ratio(name, GENERATED),
         )
-    return costs("One call", "µs", figures, contest.absent())
+    return table

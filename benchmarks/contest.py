@@ -1,170 +1,151 @@
-"""Lets contenders take turns: every round measures each of them once, so that a noisy moment hits all alike."""
+"""Lets contenders take turns: each round measures all, so that noise hits all alike."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import json
+import resource
 import statistics
 import subprocess
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks import processes
-from benchmarks.peers import PEERS, YARDSTICK
-from benchmarks.tables import Table
+from benchmarks.peers import GENERATED, PEERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-GENERATED = "generated"
+    from benchmarks.server import Urls
+
+FIRST_CALL = """
+import sys
+from benchmarks.peers import PEERS
+PEERS[sys.argv[1]].prepare(sys.argv[2])()
+"""
 
 
-class Contest(NamedTuple):
+class Contender:
+    """One contender in a process of its own; every measure is CPU time in milliseconds.
+
+    Args:
+        name: Which of `PEERS`.
+        ahead: A folder whose packages it finds before all others.
+    """
+
+    def __init__(self, name: str, ahead: Path | None) -> None:
+        self.name = name
+        self.title = PEERS[name].title
+        self._ahead = ahead
+        self.process = processes.started(
+            *("-m", "benchmarks.measures", name),
+            ahead=ahead,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def first_result(self, url: str) -> float:
+        """Measure from the start of another process to its first result."""
+        before = children_seconds()
+        with processes.started(
+            *("-c", FIRST_CALL, self.name, url), ahead=self._ahead
+        ) as process:
+            pass
+        if process.returncode:
+            raise RuntimeError(f"{self.name} failed; its traceback says why")
+
+        return (children_seconds() - before) * 1e3
+
+    def call(self, url: str, count: int) -> float:
+        """Measure one of many calls with the same client."""
+        return self._order("many_calls", url, count)
+
+    def threads(self, url: str) -> float:
+        """Measure 16 threads that each make one call with the same new client."""
+        return self._order("many_threads", url)
+
+    def _order(self, measure: str, *arguments: str | int) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+
+        self.process.stdin.write(json.dumps([measure, *arguments]) + "\n")
+        self.process.stdin.flush()
+
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.name} failed; its traceback says why")
+        return float(answer) * 1e3
+
+
+def children_seconds() -> float:
+    """Return the CPU time of all processes started so far that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@dataclass(frozen=True)
+class Contest:
     """What all benchmarks of one run share."""
 
-    url: str
-    """Where the server is."""
-
-    quick: bool
-    """Whether to show only that it works, in seconds."""
+    urls: Urls
+    turns: int
+    """Rounds to measure."""
 
     generated: Path | None
     """The folder of a generated client to compare with."""
 
-    def ahead(self, name: str) -> Path | None:
-        """Return the folder whose packages a contender must find before all others."""
-        return self.generated if name == GENERATED else None
+    @contextlib.contextmanager
+    def contenders(self, names: Iterable[str] = PEERS) -> Iterator[list[Contender]]:
+        """Start those of the contenders that are installed; all end together."""
+        with contextlib.ExitStack() as stack:
+            started = []
+            for name in filter(self._is_present, names):
+                ahead = self.generated if name == GENERATED else None
+                contender = Contender(name, ahead)
+                stack.enter_context(contender.process)
+                started.append(contender)
 
-    def present(self, *names: str) -> list[str]:
-        """Choose those of the contenders that can take part; all, if none is named."""
-        return [name for name in names or PEERS if self._is_present(name)]
-
-    def absent(self, *names: str) -> str:
-        """Say which of the contenders cannot take part, and why; empty if all can."""
-        missing = [name for name in names or PEERS if not self._is_present(name)]
-        return f"Not installed, so left out: {', '.join(missing)}." if missing else ""
+            yield started
 
     def _is_present(self, name: str) -> bool:
         if name == GENERATED:
             return self.generated is not None
         return importlib.util.find_spec(PEERS[name].needs) is not None
 
+    def measure(
+        self, contenders: Sequence[Contender], measure: Callable[[Contender], float]
+    ) -> Figures:
+        """Measure every contender once a round; each round starts with a different one.
 
-class Contender:
-    """One contender in a process of its own.
-
-    Args:
-        name: Which of `PEERS`.
-        process: A process that runs this very module.
-    """
-
-    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
-        self.name = name
-        self._process = process
-
-    def measure(self, room: str, **options: int) -> Any:
-        """Have the contender measure itself.
-
-        Args:
-            room: The module of `benchmarks` whose `measure` is to be called with the contender's call.
-            **options: Its further arguments.
+        The first of several rounds is not counted: files and code are not cached yet.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([room, options]) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.name} failed; what it wrote to stderr says why")
-        return json.loads(answer)
+        figures: dict[str, list[float]] = {each.name: [] for each in contenders}
+        for turn in range(self.turns):
+            first = turn % len(contenders)
+            for contender in [*contenders[first:], *contenders[:first]]:
+                figures[contender.name].append(measure(contender))
+
+        uncounted = 1 if self.turns > 1 else 0
+        return Figures({name: found[uncounted:] for name, found in figures.items()})
 
 
-@contextlib.contextmanager
-def contenders(contest: Contest, names: Sequence[str]) -> Iterator[list[Contender]]:
-    """Start a process for each contender; all end together."""
-    with contextlib.ExitStack() as stack:
-        yield [
-            Contender(
-                name,
-                stack.enter_context(
-                    processes.started(
-                        *("-m", "benchmarks.contest", name, contest.url),
-                        ahead=contest.ahead(name),
-                        stdin=subprocess.PIPE,
-                        stdout=subprocess.PIPE,
-                    )
-                ),
-            )
-            for name in names
-        ]
+@dataclass(frozen=True)
+class Figures:
+    """What was measured: a figure for each contender and round."""
 
+    by_name: dict[str, list[float]]
 
-def rounds(
-    names: Sequence[str], count: int, measure: Callable[[str], float]
-) -> dict[str, list[float]]:
-    """Measure every contender once a round, beginning with another one each time.
+    def median(self, name: str) -> float:
+        """Return the median of a contender's figures."""
+        return statistics.median(self.by_name[name])
 
-    Returns:
-        The figures of each contender, one a round.
-    """
-    figures: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(count):
-        start = number % len(names)
-        for name in [*names[start:], *names[:start]]:
-            figures[name].append(measure(name))
-    return figures
+    def ratio(self, name: str, other: str) -> str:
+        """Return the median of the rounds' ratios, a dash if one is absent."""
+        if name not in self.by_name or other not in self.by_name:
+            return "-"
 
-
-def ratio(figures: dict[str, list[float]], name: str, other: str = YARDSTICK) -> float:
-    """Compare two contenders: the median over the rounds of one's figure over the other's."""
-    return statistics.median(
-        mine / theirs
-        for mine, theirs in zip(figures[name], figures[other], strict=True)
-    )
-
-
-def ratio_text(
-    figures: dict[str, list[float]], name: str, other: str = YARDSTICK
-) -> str:
-    """Write a ratio for a table; a dash if the other one did not take part."""
-    return f"{ratio(figures, name, other):.2f}" if other in figures else "-"
-
-
-def costs(what: str, unit: str, figures: dict[str, list[float]], note: str) -> Table:
-    """Lay out what something costs each contender, beside the two that all are compared with."""
-    return Table(
-        (
-            what,
-            f"best, {unit}",
-            f"median, {unit}",
-            "to urllib3 by hand",
-            "to openapi-generator",
-        ),
-        [
-            (
-                PEERS[name].title,
-                f"{min(own):.0f}",
-                f"{statistics.median(own):.0f}",
-                ratio_text(figures, name),
-                ratio_text(figures, name, GENERATED),
-            )
-            for name, own in figures.items()
-        ],
-        note,
-    )
-
-
-def main(name: str, url: str) -> None:
-    """Be a contender: measure what stdin asks for, one JSON line each, and answer on stdout."""
-    call = PEERS[name].prepare(url)
-    for line in sys.stdin:
-        room, options = json.loads(line)
-        figure = import_module(f"benchmarks.{room}").measure(call, **options)
-        print(json.dumps(figure), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        pairs = zip(self.by_name[name], self.by_name[other], strict=True)
+        ratio = statistics.median(one / another for one, another in pairs)
+        return f"{ratio:.2f}"

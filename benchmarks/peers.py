@@ -1,11 +1,12 @@
-"""The contenders: each a function that gets ready, and gives a function that makes one call.
+"""The contenders: each makes a client, and returns a function that makes one call.
 
-Everything is imported where it is used, because the time from the start of a process counts too.
+Imports are inside the functions, because starting a process is measured, too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,12 +19,12 @@ HEADERS = {
     "Authorization": f"Bearer {TOKEN}",
     "Cookie": f"auth_token={COOKIE}",
 }
-THREADS = 32
-"""Connections that a pool must keep, for the benchmark with threads."""
+THREADS = 16
+"""Threads that share a client, and connections that its pool keeps."""
 
 
 def credits_by_hand() -> Any:
-    """Make the model that one would write by hand, with the fields of ours."""
+    """Return the model that one would write by hand, with the fields of ours."""
     from pydantic import BaseModel
 
     class Credits(BaseModel):
@@ -41,7 +42,7 @@ def credits_by_hand() -> Any:
 
 
 def http_client(url: str) -> Callable[[], object]:
-    """`http.client` and `json` alone: one connection, a dictionary, no checks."""
+    """Use `http.client` and `json` alone: one connection, a dictionary, no checks."""
     import http.client
     import json
 
@@ -55,7 +56,7 @@ def http_client(url: str) -> Callable[[], object]:
 
 
 def urllib3_by_hand(url: str) -> Callable[[], object]:
-    """What one would write: `PoolManager.request`, `json.loads`, a model; no deadline, no limits."""
+    """Use `PoolManager.request`, `json.loads` and a model; no deadline, no limits."""
     import json
 
     import urllib3
@@ -73,29 +74,25 @@ def urllib3_by_hand(url: str) -> Callable[[], object]:
 
 
 def httpx_by_hand(url: str) -> Callable[[], object]:
-    """The same with httpx."""
+    """Use httpx and a model."""
     import httpx
 
-    model = credits_by_hand()
-    client = httpx.Client()
-
-    def call() -> object:
-        response = client.get(url + PATH, headers=HEADERS)
-        response.raise_for_status()
-        return model.model_validate(response.json())
-
-    return call
+    return call_by_hand(httpx.Client().get, url)
 
 
 def requests_by_hand(url: str) -> Callable[[], object]:
-    """The same with requests."""
+    """Use requests and a model."""
     import requests
 
+    return call_by_hand(requests.Session().get, url)
+
+
+def call_by_hand(get: Callable[..., Any], url: str) -> Callable[[], object]:
+    """Return what one would write around the `get` of httpx or requests."""
     model = credits_by_hand()
-    session = requests.Session()
 
     def call() -> object:
-        response = session.get(url + PATH, headers=HEADERS, timeout=60)
+        response = get(url + PATH, headers=HEADERS, timeout=60)
         response.raise_for_status()
         return model.model_validate(response.json())
 
@@ -103,37 +100,39 @@ def requests_by_hand(url: str) -> Callable[[], object]:
 
 
 def at_client(url: str) -> Callable[[], object]:
-    """This client; or a generated one, which has the same names: whichever the process finds first."""
+    """Use this client, or a generated one with the same names if it is found first."""
     from at_client import ApiClient, Configuration, CreditsApi
 
     api = CreditsApi(ApiClient(Configuration(host=url, access_token=TOKEN)))
     return lambda: api.get_credits_api_v1_credits_get(auth_token=COOKIE)
 
 
-class Peer(NamedTuple):
+@dataclass(frozen=True)
+class Peer:
     """One contender."""
 
     title: str
-    """How the tables name it."""
+    """Its name in the tables."""
 
     prepare: Callable[[str], Callable[[], object]]
-    """Takes the URL of the server; gives the function that makes one call."""
+    """Takes the URL of the server; returns a function that makes one call."""
 
     needs: str
-    """The module that it cannot do without."""
+    """The module that it needs."""
 
+
+URLLIB3 = "urllib3"
+AT_CLIENT = "at_client"
+GENERATED = "generated"
 
 PEERS = {
     "http.client": Peer(
         "`http.client` and `json`, no model", http_client, "http.client"
     ),
-    "urllib3": Peer("urllib3 and pydantic by hand", urllib3_by_hand, "urllib3"),
-    "at_client": Peer("**at_client**", at_client, "at_client"),
-    "generated": Peer("openapi-generator", at_client, "at_client"),
+    URLLIB3: Peer("urllib3 and pydantic by hand", urllib3_by_hand, "urllib3"),
+    AT_CLIENT: Peer("**at_client**", at_client, "at_client"),
+    GENERATED: Peer("openapi-generator", at_client, "at_client"),
     "httpx": Peer("httpx and pydantic by hand", httpx_by_hand, "httpx"),
     "requests": Peer("requests and pydantic by hand", requests_by_hand, "requests"),
 }
-"""All of them, in the order of the tables."""
-
-YARDSTICK = "urllib3"
-"""Whom the ratios are to."""
+"""All contenders, in the order of the tables."""

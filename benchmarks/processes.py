@@ -1,4 +1,4 @@
-"""Starts the processes that take part: the server on one core, the callers on another, bytecode for all."""
+"""Starts the processes: the server on one core, the contenders on another."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SERVER_CORE, CALLER_CORE = -1, 0
-"""Which of the cores that this process may use."""
+SERVER_CORE = -1
+CONTENDER_CORE = 0
 
 HOME = Path(__file__).parent.parent
 """The folder that `benchmarks` is in."""
 
 
 def pin(core: int) -> None:
-    """Keep this process, and what it starts from now on, on one core, where the system can do that.
+    """Keep this process and its children on one core, where the system can do that.
 
     Args:
-        core: Its place among the cores that may be used.
+        core: Its index among the cores that may be used.
     """
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[core]})
 
 
 def started(
@@ -32,15 +33,16 @@ def started(
 
     Args:
         *arguments: Those of the interpreter.
-        ahead: A folder whose packages go before all others.
+        ahead: A folder whose packages are found before all others.
         **options: Those of `subprocess.Popen`.
     """
     folders = [folder for folder in (ahead, HOME) if folder is not None]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+
     return subprocess.Popen(
         [sys.executable, *arguments],
         env=environment,
-        # `-m` and `-c` look into the folder that they are started in before anywhere else.
+        # `-m` and `-c` look into the current folder before anywhere else.
         cwd=folders[0],
         text=True,
         **options,
@@ -48,6 +50,6 @@ def started(
 
 
 def keep_bytecode() -> None:
-    """Have the processes started keep their bytecode beside the source, as people's do."""
+    """Let the processes write bytecode files, as they do for most people."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.pop("PYTHONPYCACHEPREFIX", None)

@@ -1,4 +1,4 @@
-"""Tables as the terminal and the docs show them, and under which circumstances they came to be."""
+"""Tables in Markdown, and the machine that they were made on."""
 
 from __future__ import annotations
 
@@ -8,79 +8,81 @@ import platform
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 LIBRARIES = ("urllib3", "pydantic", "httpx", "requests")
 
 
-class Table(NamedTuple):
-    """What one benchmark has found."""
+class Table:
+    """A table in Markdown: words in the first column, figures in all others.
 
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    note: str = ""
-    """A sentence to go below it; empty for none."""
+    Args:
+        *head: The names of the columns.
+    """
 
+    def __init__(self, *head: str) -> None:
+        self._head = head
+        self._rows: list[tuple[str, ...]] = []
 
-def markdown(table: Table) -> str:
-    """Write a table in Markdown, columns aligned: words to the left, figures to the right."""
-    lines = [table.head, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = [
-        "-" * width if place == 0 else "-" * (width - 1) + ":"
-        for place, width in enumerate(widths)
-    ]
-    written = [
-        " | ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in (table.head, rule, *table.rows)
-    ]
-    return "\n".join(f"| {line} |" for line in written)
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        self._rows.append(cells)
+
+    def __str__(self) -> str:
+        columns = zip(self._head, *self._rows, strict=True)
+        widths = [max(map(len, column)) for column in columns]
+
+        figures = ("-" * (width - 1) + ":" for width in widths[1:])
+        rule = ("-" * widths[0], *figures)
+        return "\n".join(write(row, widths) for row in (self._head, rule, *self._rows))
 
 
-def circumstances() -> str:
-    """Say on which machine, with which versions and when this runs, in one line."""
-    versions = [
-        f"{name} {version}" for name in LIBRARIES if (version := _version(name))
-    ]
+def write(cells: tuple[str, ...], widths: list[int]) -> str:
+    """Return one line of a table, its cells padded to the widths of the columns."""
+    words = cells[0].ljust(widths[0])
+    figures = map(str.rjust, cells[1:], widths[1:])
+    return f"| {' | '.join((words, *figures))} |"
+
+
+def describe_machine() -> str:
+    """Return the machine, the versions and the day, in one line."""
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    libraries = ", ".join(filter(None, map(name_version, LIBRARIES)))
     today = dt.datetime.now(dt.timezone.utc).date()
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}; "
-        f"{platform.python_implementation()} {platform.python_version()}, {', '.join(versions)}; {today}."
-    )
+    machine = f"{name_processor()}, {os.cpu_count()} cores, {system}"
+    return f"{machine}; {python}, {libraries}; {today}."
 
 
 def put(page: str, name: str, content: str) -> str:
-    r"""Put a table into a page, in place of what is between its two markers.
+    """Return a page with a table in place of what is between its two markers.
 
     Raises:
-        ValueError: The page has no such markers.
-
-    Examples:
-        >>> put("<!-- calls -->old<!-- /calls -->", "calls", "new")
-        '<!-- calls -->\n\nnew\n\n<!-- /calls -->'
+        ValueError: The page does not have both markers once.
     """
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    begin = f"<!-- {name} -->"
+    end = f"<!-- /{name} -->"
     if page.count(begin) != 1 or page.count(end) != 1:
         raise ValueError(f"the page needs {begin} and {end}, once each")
-    between = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
-    return between.sub(lambda _: f"{begin}\n\n{content}\n\n{end}", page)
+
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 
-def _version(name: str) -> str:
+def name_version(library: str) -> str:
+    """Return a library and its version, or an empty text if it is not installed."""
     try:
-        return metadata.version(name)
+        return f"{library} {metadata.version(library)}"
     except metadata.PackageNotFoundError:
         return ""
 
 
-def _processor() -> str:
+def name_processor() -> str:
+    """Return the model of the processor, as the system names it."""
     info = Path("/proc/cpuinfo")
-    named = (
-        re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE)
-        if info.exists()
-        else None
-    )
-    return named[1].strip() if named else platform.processor() or platform.machine()
+    if info.exists():
+        model = re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE)
+        if model:
+            return model[1].strip()
+
+    return platform.processor() or platform.machine()
