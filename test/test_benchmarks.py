@@ -11,6 +11,8 @@ import pytest
 
 from support.pages import PROJECT
 
+pytest.importorskip("resource", reason="the benchmarks do not run on Windows")
+
 GENERATED = """
 import urllib3
 
