@@ -140,6 +140,7 @@ class RESTResponse:
             reason=self.reason,
             preload_content=False,
             decode_content=False,
+            enforce_content_length=False,  # the length is that of the encoded body
         )
 
     def getheaders(self) -> Mapping[str, str]:
@@ -358,7 +359,12 @@ def advise_unauthorized(headers: Mapping[str, str], token: Any) -> str:
             "The cookie (auth_token) is wrong or expired, and no access token was set."
         )
     if others:
-        return f"The header {others[0]} of this call is wrong or expired."
+        return (
+            f"The header {others[0]} of this call (_request_auth or _headers) is wrong or "
+            "expired."
+        )
+    if callable(token):
+        return "The source of Configuration.access_token gave no token."
     return (
         "No access token was set: set ACCESS_TOKEN and use Configuration.from_env(), or "
         "set Configuration.access_token."

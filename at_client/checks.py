@@ -31,6 +31,7 @@ _LOOPBACK = re.compile(
     r"(?i)(?:.+\.)?localhost\.?|::1|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}", re.ASCII
 )
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
+_PROXY_USER = re.compile(r"[^/?#\x00- \x7f-\U0010ffff]*")
 _BEARER_OR_QUOTED = re.compile(r"""(?i)bearer |(['"]).*\1$""")
 
 
@@ -200,7 +201,14 @@ def check_proxy(field: str, value: object) -> str:
         url = f"http://{url}"
     if url.startswith("socks://"):  # as desktops write it into ALL_PROXY
         url = url.replace("socks://", "socks5h://", 1)
-    check_url(field, url, PROXY_SCHEMES)
+
+    scheme, _, rest = url.partition("://")
+    user_info, _, address = rest.rpartition("@")
+    if not _PROXY_USER.fullmatch(user_info):
+        raise ApiValueError(
+            f"{field} must have its user name and password percent-encoded"
+        )
+    check_url(field, f"{scheme}://{address}", PROXY_SCHEMES)
     return url
 
 

@@ -35,6 +35,10 @@ R = TypeVar("R")
 class OpenApiException(Exception):
     """The base of everything that this package raises."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the finished exception, whatever a subclass is made from."""
+        return type(self).__new__, (type(self), *self.args), vars(self)
+
 
 class _ArgumentError(OpenApiException):
     """An error about an argument or a setting.
@@ -118,12 +122,17 @@ class ApiException(OpenApiException):
             status = None
 
         if http_resp is not None:
-            status = http_resp.status if status is None else status
-            reason = http_resp.reason if reason is None else reason
-            headers = headers_of(http_resp) if headers is None else headers
-            body = http_resp.data if body is None else body
+            # Any of these may be missing in a test double.
+            if status is None:
+                status = getattr(http_resp, "status", None)
+            if reason is None:
+                reason = getattr(http_resp, "reason", None)
+            if headers is None:
+                headers = headers_of(http_resp)
+            if body is None:
+                body = getattr(http_resp, "data", None)
 
-        self.status: int = int(status) if isinstance(status, int | str) else 0
+        self.status: int = read_status(status)
         """The HTTP status; 0 when there was no response."""
 
         self.reason: str | None = reason
@@ -167,7 +176,7 @@ class ApiException(OpenApiException):
             body: The body; `None` for `http_resp.data`.
             data: The parsed body.
         """
-        kind = exception_class(http_resp.status)
+        kind = exception_class(read_status(getattr(http_resp, "status", None)))
         raise kind(http_resp=http_resp, body=body, data=data)
 
 
@@ -264,6 +273,11 @@ def _rule_for(status: int) -> _StatusRule:
     return _RULES.get(status, _OTHER_RULE)
 
 
+def read_status(status: object) -> int:
+    """Return a status as a number; 0 for what is none, such as that of a mock."""
+    return int(status) if isinstance(status, int | str) else 0
+
+
 def exception_class(status: int) -> type[ApiException]:
     """Return the exception class for a status that is not a success."""
     return _rule_for(status).error
@@ -321,8 +335,10 @@ def render_path(path_to_item: Sequence[str | int]) -> str:
 
 
 def headers_of(response: Any) -> Any:
-    """Return the headers of any kind of response."""
-    return response.headers if hasattr(response, "headers") else response.getheaders()
+    """Return the headers of any kind of response; `None` if it has none."""
+    if hasattr(response, "headers"):
+        return response.headers
+    return response.getheaders() if hasattr(response, "getheaders") else None
 
 
 def drop_frames(function: Callable[P, R]) -> Callable[P, R]:
