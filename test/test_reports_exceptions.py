@@ -154,9 +154,8 @@ def test_a_signal_handler_raises_in_a_tls_handshake(
     wire.play(TLS_HANDSHAKE.step)
     api = make_api(**TLS_HANDSHAKE.settings(wire))
 
-    with raised_by_a_signal(error, wire), pytest.raises(Stopped) as caught:
+    with raised_by_a_signal(error, wire), pytest.raises(Stopped, match="is over"):
         api.get_credits(timeout=20)
-    assert caught.value is error
 
     error.__traceback__ = None
     gc.collect()
@@ -844,20 +843,24 @@ def test_a_sidecar_adds_the_token(service: Service) -> None:
         assert good_call(CreditsApi(client))
 
 
-NO_TOKEN = {
-    "no token": {},
-    "a source without one": {"access_token": lambda: None},
-}
-
-
-@pytest.mark.parametrize("settings", NO_TOKEN.values(), ids=NO_TOKEN)
-def test_a_401_without_a_token(service: Service, settings: dict[str, Any]) -> None:
+def test_a_401_without_a_token(service: Service) -> None:
     """The error says that none was set, and where to set one."""
     with (
-        ApiClient(Configuration(service.url, **settings)) as client,
+        ApiClient(Configuration(service.url)) as client,
         pytest.raises(UnauthorizedException, match=r"(?i)no access token") as caught,
     ):
         CreditsApi(client).get_credits()
 
     assert "access_token" in str(caught.value)
+    assert len(service.requests) == 1
+
+
+def test_a_401_without_a_token_of_the_source(service: Service) -> None:
+    """A source that gave none is named instead."""
+    with (
+        ApiClient(Configuration(service.url, access_token=lambda: None)) as client,
+        pytest.raises(UnauthorizedException, match="source of .*access_token"),
+    ):
+        CreditsApi(client).get_credits()
+
     assert len(service.requests) == 1

@@ -524,7 +524,7 @@ def test_a_method_that_the_policy_allows(wire: Wire, make_client: MakeClient) ->
 
 
 class Named(urllib3.Retry):
-    """A policy with an argument of its own, which it takes along as urllib3 documents."""
+    """A policy with an argument of its own, which each copy takes along."""
 
     seen: ClassVar[set[str]] = set()
 
@@ -789,14 +789,14 @@ urllib3.contrib.pyopenssl.inject_into_urllib3()
 
 from at_client import ApiClient, ApiException, Configuration, CreditsApi
 
-host, token, ca_file = sys.argv[1:]
+host, token, ca_file, timeout = sys.argv[1:]
 began = time.monotonic()
 settings = Configuration(host, token, retries=0, ssl_ca_cert=ca_file)
 with ApiClient(settings) as client:
     api = CreditsApi(client)
     try:
-        print(api.get_credits(timeout=1.0).remaining)
-        print(api.get_credits(timeout=1.0).remaining)
+        print(api.get_credits(timeout=float(timeout)).remaining)
+        print(api.get_credits(timeout=float(timeout)).remaining)
     except ApiException as error:
         print(type(error).__name__, "certificate" in str(error))
         print(time.monotonic() - began < 3.0)
@@ -804,38 +804,38 @@ with ApiClient(settings) as client:
 
 
 @pytest.fixture
-def run_with_pyopenssl() -> Callable[[str, str], str]:
+def run_with_pyopenssl() -> Callable[[str, str, str], str]:
     """Make two calls in a process whose urllib3 speaks TLS by pyOpenSSL."""
     pytest.importorskip("OpenSSL")
-    return lambda host, ca_file: run(PYOPENSSL, host, TOKEN, ca_file)
+    return lambda host, ca_file, timeout: run(PYOPENSSL, host, TOKEN, ca_file, timeout)
 
 
 def test_pyopenssl(
     secure_service: Service,
     authority: Authority,
-    run_with_pyopenssl: Callable[[str, str], str],
+    run_with_pyopenssl: Callable[[str, str, str], str],
 ) -> None:
     """Calls are answered over pyOpenSSL, as google-auth injects it."""
-    printed = run_with_pyopenssl(secure_service.url, authority.ca_file)
+    printed = run_with_pyopenssl(secure_service.url, authority.ca_file, "5")
     assert printed == "750\n750\n"
 
 
 def test_pyopenssl_and_a_silent_server(
     secure_wire: Wire,
     authority: Authority,
-    run_with_pyopenssl: Callable[[str, str], str],
+    run_with_pyopenssl: Callable[[str, str, str], str],
 ) -> None:
     """The deadline holds there, too."""
     secure_wire.play(otherwise=reply(SILENCE))
-    printed = run_with_pyopenssl(secure_wire.url, authority.ca_file)
+    printed = run_with_pyopenssl(secure_wire.url, authority.ca_file, "0.3")
     assert printed == "ApiTimeoutException False\nTrue\n"
 
 
 def test_pyopenssl_and_a_wrong_certificate(
     secure_service: Service,
     other_authority: Authority,
-    run_with_pyopenssl: Callable[[str, str], str],
+    run_with_pyopenssl: Callable[[str, str, str], str],
 ) -> None:
     """A certificate that is not trusted ends the call as such."""
-    printed = run_with_pyopenssl(secure_service.url, other_authority.ca_file)
+    printed = run_with_pyopenssl(secure_service.url, other_authority.ca_file, "5")
     assert printed == "ApiConnectionException True\nTrue\n"
