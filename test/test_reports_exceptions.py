@@ -859,7 +859,7 @@ def test_a_401_without_a_token_of_the_source(service: Service) -> None:
     """A source that gave none is named instead."""
     with (
         ApiClient(Configuration(service.url, access_token=lambda: None)) as client,
-        pytest.raises(UnauthorizedException, match="source of .*access_token"),
+        pytest.raises(UnauthorizedException, match=r"source of .*access_token"),
     ):
         CreditsApi(client).get_credits()
 
