@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
 import urllib3
+import vcr
 
 from at_client import (
     ApiClient,
@@ -270,15 +272,34 @@ def test_a_patched_proxy_manager_is_asked(service: Service) -> None:
     assert service.requests == []
 
 
+@every_token
 @pytest.mark.parametrize("name", ["request", "urlopen"])
-def test_a_patched_method_gets_text(service: Service, name: str) -> None:
-    """A patched method of the manager gets headers that it can compare."""
+def test_a_patched_method_gets_text(service: Service, name: str, token: Any) -> None:
+    """A patched method of the manager gets headers that are texts and no more."""
     patch = mock.patch(f"urllib3.PoolManager.{name}", return_value=patched_answer())
-    with patch as patched, ApiClient(Configuration(service.url, TOKEN)) as client:
+    with patch as patched, ApiClient(Configuration(service.url, token)) as client:
         assert good_call(CreditsApi(client))
 
-    check_plain(patched.call_args.kwargs["headers"])
+    headers = patched.call_args.kwargs["headers"]
+    check_plain(headers)
+    assert {type(value) for value in headers.values()} == {str}
     assert service.requests == []
+
+
+@every_token
+def test_a_recorder_gets_text(wire: Wire, tmp_path: Path, token: Any) -> None:
+    """vcrpy writes the headers to its cassette as YAML, and finds them there again."""
+    recorder = vcr.VCR(match_on=["method", "uri", "headers"])
+
+    for _ in range(2):
+        with (
+            recorder.use_cassette(tmp_path / "credits.yaml") as tape,
+            ApiClient(Configuration(wire.url, token)) as client,
+        ):
+            assert good_call(CreditsApi(client))
+
+    assert tape.play_count == 1
+    assert len(wire.requests) == 1
 
 
 PATCHED_IMPORT = """
