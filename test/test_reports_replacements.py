@@ -288,7 +288,7 @@ def test_a_patched_method_gets_text(service: Service, name: str, token: Any) -> 
 
 @every_token
 def test_a_recorder_gets_text(wire: Wire, tmp_path: Path, token: Any) -> None:
-    """vcrpy writes the headers to its cassette as YAML, and finds them there again."""
+    """The cassette of vcrpy is written as YAML, and its headers are found again."""
     recorder = vcr.VCR(match_on=["method", "uri", "headers"])
 
     for _ in range(2):
