@@ -1,6 +1,7 @@
-"""The command line shows credits in every form, says in one line what went wrong, and ends well."""
+"""The command line shows credits in every form, says what is wrong, and ends well."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,7 +17,8 @@ import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,11 +27,29 @@ from at_client.sandbox import Sandbox
 from support.facts import TOKEN
 from support.pages import PROJECT, tables
 
-Ended = tuple[int, str, str]
-Call = Callable[[str], Ended]
 MonkeyPatch = pytest.MonkeyPatch
 PROGRAM = [sys.executable, "-m", "at_client"]
-LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ total=1000 used=%d remaining=%d"
+NOTE = "Made-up credits from a sandbox on this machine; not your credits\n"
+NOWHERE = "http://127.0.0.1:9"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+LINE = TIME + r" total=1000 used=%d remaining=%d"
+UNENCODABLE_PLAN = "größer"
+
+
+class Ended(NamedTuple):
+    """How the command line ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Call = Callable[[str], Ended]
+
+
+def rows(**named: tuple[Any, ...]) -> list[Any]:
+    """Return the rows of a table, each with the name that says what is tried."""
+    return [pytest.param(*row, id=name) for name, row in named.items()]
 
 
 @pytest.fixture
@@ -42,7 +62,7 @@ def account(sandbox: Sandbox, monkeypatch: MonkeyPatch) -> Sandbox:
 
 @pytest.fixture
 def naps(monkeypatch: MonkeyPatch) -> list[float]:
-    """The pauses that the command line makes; the fourth is interrupted, as by Ctrl-C."""
+    """The pauses that are made; the fourth is interrupted, as by Ctrl-C."""
     taken: list[float] = []
 
     def nap(seconds: float) -> None:
@@ -56,29 +76,25 @@ def naps(monkeypatch: MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line in this process; gives its exit status, stdout and stderr."""
+    """Run the command line in this process."""
 
     def main(arguments: str) -> Ended:
         try:
-            status = cli.main(arguments.split())
+            status = cli.main(shlex.split(arguments))
         except SystemExit as ended:
             status = int(ended.code or 0)
-        return (status, *capsys.readouterr())
+        return Ended(status, *capsys.readouterr())
 
     return main
 
 
 @contextlib.contextmanager
-def running(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, **options: Any) -> Iterator["subprocess.Popen[str]"]:
     """Run the command line as a process of its own."""
-    options = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        "text": True,
-    } | options
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # A child inherits an ignored SIGINT, such as that of a test run in the background.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen([*PROGRAM, *arguments], **options)
+    process = subprocess.Popen([*PROGRAM, *arguments], **pipes | options)
     signal.signal(signal.SIGINT, before)
     with process:
         try:
@@ -88,25 +104,52 @@ def running(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
 
 
 def run(*arguments: str, **options: Any) -> Ended:
+    """Run the command line as a process of its own, to its end."""
+    given = options.pop("input", None)
     with running(*arguments, **options) as process:
-        out, err = process.communicate(timeout=30)
-        return process.returncode, out, err
+        out, err = process.communicate(given, timeout=30)
+        return Ended(process.returncode, out, err)
+
+
+def run_in_shell(command: str) -> Ended:
+    """Run a line of shell in which `$AT` is the command line."""
+    environment = {**os.environ, "AT": shlex.join(PROGRAM)}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        capture_output=True,
+        check=False,
+        env=environment,
+        text=True,
+        timeout=30,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Terminal:
-    """A pseudo-terminal with a command on it; `shown` is everything that it has been sent."""
+    """A pseudo-terminal with a command on it; `shown` is all that it has been sent."""
 
-    def __init__(self, near: int, process: subprocess.Popen[str]) -> None:
-        self._near, self._process, self.shown = near, process, ""
+    def __init__(self, near: int, process: "subprocess.Popen[str]") -> None:
+        self._near = near
+        self._process = process
+        self.shown = ""
 
     def resize(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(
-            self._near, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0)
-        )
+        """Change the size of the window."""
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._near, termios.TIOCSWINSZ, size)
 
     def read(self, until: str) -> None:
         """Read until a pattern is found in what is new."""
-        start, deadline = len(self.shown), time.monotonic() + 20
+        start = len(self.shown)
+        deadline = time.monotonic() + 20
         while not re.search(until, self.shown[start:]):
             assert time.monotonic() < deadline, self.shown
             if select.select([self._near], [], [], 0.1)[0]:
@@ -115,9 +158,8 @@ class Terminal:
     def draw(self) -> list[str]:
         """Return the lines of the next whole picture."""
         self.read(r"(?s)\x1b\[H\x1b\[J.*\x1b\[H\x1b\[J")
-        return re.sub(r"\x1b\[\d+m", "", self.shown.split("\x1b[H\x1b[J")[-2]).split(
-            "\n"
-        )
+        picture = self.shown.split("\x1b[H\x1b[J")[-2]
+        return re.sub(r"\x1b\[\d+m", "", picture).split("\n")
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Send a signal, read what is left, and return the exit status."""
@@ -137,16 +179,12 @@ class Terminal:
 def on_terminal(*arguments: str, **variables: str) -> Iterator[Terminal]:
     """Run the command line on a pseudo-terminal of 80 columns and 24 rows."""
     near, far = pty.openpty()
-    environment = (
-        {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
-        | {"TERM": "xterm"}
-        | variables
-    )
+    environment = {**os.environ, "TERM": "xterm", **variables}
+    environment.pop("COLUMNS", None)
+    streams = {"stdin": far, "stdout": far, "stderr": far}
     with (
         os.fdopen(near, "rb", buffering=0),
-        running(
-            *arguments, stdin=far, stdout=far, stderr=far, env=environment
-        ) as process,
+        running(*arguments, env=environment, **streams) as process,
     ):
         os.close(far)
         terminal = Terminal(near, process)
@@ -154,140 +192,223 @@ def on_terminal(*arguments: str, **variables: str) -> Iterator[Terminal]:
         yield terminal
 
 
-@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
-    ("encoding", "bar"), [("utf-8", "█{10}░{30}"), ("ascii", "#{10}-{30}")]
+    ("encoding", "bar"),
+    rows(
+        utf_8=("utf-8", "█{10}░{30}"),
+        ascii=("ascii", "#{10}-{30}"),
+    ),
 )
-def test_credits_as_text(encoding: str, bar: str) -> None:
-    """Without options, `credits` shows plan, bar, numbers and reset, as plain as the pipe needs it."""
-    status, out, err = run("credits", env={**os.environ, "PYTHONIOENCODING": encoding})
+def test_credits_as_text(encoding: str, bar: str, account: Sandbox) -> None:
+    """The default is plan, bar, numbers and reset, in what the pipe can carry."""
+    account.account.plan_tier = UNENCODABLE_PLAN
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    status, out, err = run("credits", env=environment, encoding=encoding)
+    plan = UNENCODABLE_PLAN.encode(encoding, "replace").decode(encoding)
     assert (status, err) == (0, "")
-    assert re.search(
-        rf"free plan\n\n  {bar}  25 % used\n[^\x1b]*\n  Remaining    750\n\n  Resets .*\n$",
-        out,
-    )
+    assert out.startswith(f"Agent Toolkit credits, {plan} plan\n\n")
+    assert re.search(rf"\n  {bar}  25 % used\n", out)
+    assert re.search(r"\n  Remaining    750\n\n  Resets .*\n$", out)
+    assert "\x1b" not in out
 
 
-NOTE = "Made-up credits from a sandbox on this machine; not your credits"
+def test_json_in_any_encoding(account: Sandbox) -> None:
+    """JSON loses nothing, whatever the encoding of the output."""
+    account.account.plan_tier = UNENCODABLE_PLAN
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    out = run("credits", "--format", "json", env=environment).out
+    assert json.loads(out)["plan_tier"] == UNENCODABLE_PLAN
+    assert out.count("\n") == 1
+    assert "time" not in json.loads(out)
 
 
 @pytest.mark.parametrize(
     ("form", "line"),
-    [
-        ("text", f"  {NOTE}"),
-        ("json", r'{"total_credits": 1000, .*, "plan_tier": "free"}'),
-        ("prometheus", 'agent_toolkit_credits_remaining{plan="free"} 750'),
-    ],
+    rows(
+        text=("text", "  Remaining    750"),
+        json=("json", r'{"total_credits": 1000, .*}'),
+        prometheus=("prometheus", 'agent_toolkit_credits_remaining{plan="free"} 750'),
+    ),
 )
-def test_sandbox_needs_nothing(
+def test_made_up_credits(
     form: str, line: str, monkeypatch: MonkeyPatch, call: Call
 ) -> None:
-    """`--sandbox` needs no token, ignores host and proxies, and says that these are not your credits."""
+    """`--sandbox` needs no token, ignores host and proxies, and says what it is."""
     for name in ("AT_CLIENT_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name, NOWHERE)
     status, out, err = call(f"credits --sandbox --format {form}")
+    assert (status, err) == (0, NOTE)
     assert re.search(f"^{line}$", out, re.MULTILINE)
-    assert (status, err, form == "json") == (
-        0,
-        "" if form == "text" else f"{NOTE}\n",
-        out.count("\n") == 1,
-    )
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status", "said"),
-    [
-        (lambda s: s.fail(401), 4, "401 Unauthorized"),
-        (lambda s: s.fail(403), 4, "403 Forbidden"),
-        (lambda s: s.drop(times=None), 5, "127.0.0.1"),
-        (lambda s: s.delay(30, times=None), 5, "127.0.0.1"),
-        (lambda s: s.fail(429, retry_after=3600), 1, "3600 s"),
-        (lambda s: s.answer({"used": 1}), 1, "total"),
-        (lambda s: s.fail(400, body={"detail": "a\x1b[2J\nb"}), 1, "400 Bad Request"),
-    ],
+    ("limit", "status", "message"),
+    rows(
+        far_below=(0, 0, ""),
+        just_enough=(750, 0, ""),
+        too_few=(751, 3, "at-client: 750 credits, fewer than 751\n"),
+    ),
+)
+def test_fail_below(
+    limit: int, status: int, message: str, account: Sandbox, call: Call
+) -> None:
+    """`--fail-below N` shows the credits, and exits with 3 if fewer remain."""
+    ended = call(f"credits --fail-below {limit}")
+    assert (ended.status, ended.err) == (status, message)
+    assert "Remaining    750" in ended.out
+    assert len(account.requests) == 1
+
+
+def test_token_from_a_file(
+    account: Sandbox, tmp_path: Path, monkeypatch: MonkeyPatch, call: Call
+) -> None:
+    """A token file takes precedence, its white space and byte-order mark aside."""
+    file = tmp_path / "token"
+    file.write_text(f"\ufeff{account.token}\r\n", "utf-8")
+    monkeypatch.setenv("ACCESS_TOKEN", "another")
+    assert call(f"credits --token-file {file}").status == 0
+
+
+def test_token_from_stdin(account: Sandbox) -> None:
+    """`--token-file -` reads the token from stdin."""
+    arguments = ("credits", "--token-file", "-", "--format", "json")
+    ended = run(*arguments, stdin=subprocess.PIPE, input=f"{account.token}\n")
+    assert (ended.status, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    rows(
+        missing=(None, "cannot read the token: .*No such file"),
+        empty=(b"\n", "there is no token in '.*token'"),
+        binary=(b"\xff", "cannot read the token: .*utf-8"),
+    ),
+)
+def test_token_file_without_a_token(
+    content: bytes | None,
+    message: str,
+    account: Sandbox,
+    tmp_path: Path,
+    call: Call,
+) -> None:
+    """A file without a token is wrong usage, even with a token in the environment."""
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    status, out, err = call(f"credits --token-file {file}")
+    assert (status, out, account.requests) == (2, "", [])
+    assert re.search(f"argument --token-file: {message}", err)
+
+
+def test_no_token(account: Sandbox, monkeypatch: MonkeyPatch, call: Call) -> None:
+    """Without a token, nothing is sent, and the message says how to give one."""
+    monkeypatch.setenv("ACCESS_TOKEN", "")
+    status, out, err = call("credits")
+    assert (status, out, account.requests) == (2, "", [])
+    assert "ACCESS_TOKEN is not set" in err
+    assert "--token-file" in err
+    assert "--sandbox" in err
+
+
+@pytest.mark.parametrize(
+    ("play", "status", "message"),
+    rows(
+        status_401=(lambda s: s.fail(401), 4, "401 Unauthorized"),
+        status_403=(lambda s: s.fail(403), 4, "403 Forbidden"),
+        status_404=(lambda s: s.fail(404), 1, r"--host \(AT_CLIENT"),
+        dropped=(lambda s: s.drop(times=None), 5, r"127\.0\.0\.1"),
+        slow=(lambda s: s.delay(30, times=None), 5, "with --timeout"),
+        rate_limit=(lambda s: s.fail(429, retry_after=3600), 1, "3600 s"),
+        not_credits=(lambda s: s.answer({"used": 1}), 1, "total"),
+        control_characters=(
+            lambda s: s.fail(400, body={"detail": "a\x1b[2J\nb"}),
+            1,
+            "400 Bad Request",
+        ),
+    ),
 )
 def test_failures_are_one_line(
-    trouble: Callable[[Sandbox], None],
+    play: Callable[[Sandbox], None],
     status: int,
-    said: str,
+    message: str,
     account: Sandbox,
     call: Call,
 ) -> None:
-    """A failure has its exit status, nothing on stdout, one plain line on stderr, and no secret."""
-    trouble(account)
+    """A call that fails ends in time, and the message names options, not settings."""
+    play(account)
     start = time.monotonic()
-    ended, out, err = call("credits --retries 0 --timeout 1")
+    ended = call("credits --retries 0 --timeout 1")
     assert time.monotonic() - start < 5
-    assert (ended, out, err[:11], err[-1], err[:-1].isprintable()) == (
-        status,
-        "",
-        "at-client: ",
-        "\n",
-        True,
-    )
-    assert said in err
-    assert account.token not in err
+    assert (ended.status, ended.out) == (status, "")
+    assert re.fullmatch(rf"at-client: [ -~…]*{message}[ -~…]*\n", ended.err)
+    assert "Configuration" not in ended.err
+    assert account.token not in ended.err
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "options", "said"),
-    [
-        ("ACCESS_TOKEN", "", "", "ACCESS_TOKEN"),
-        ("AT_CLIENT_HOST", "nonsense", "", "host"),
-        ("AT_CLIENT_HOST", "http://credits.example", "", "https"),
-        ("AT_CLIENT_HOST", "", "--retries -1", "retries"),
-    ],
+    ("options", "message"),
+    rows(
+        host_is_no_url=("--host nonsense", "--host"),
+        host_over_http=("--host http://credits.example", "use https"),
+        retries_below_0=("--retries -1", "--retries must be 0"),
+    ),
 )
 def test_wrong_settings(
-    variable: str,
-    value: str,
+    options: str, message: str, account: Sandbox, call: Call
+) -> None:
+    """What cannot work exits with 2, and the message names the option."""
+    status, out, err = call(f"credits {options}")
+    assert (status, out, account.requests) == (2, "", [])
+    assert re.fullmatch(f"at-client: .*{message}.*\n", err)
+    assert "allow_insecure_http" not in err
+
+
+def test_quoted_token(account: Sandbox, monkeypatch: MonkeyPatch, call: Call) -> None:
+    """A token that cannot be one is refused, and not shown."""
+    monkeypatch.setenv("ACCESS_TOKEN", f'"{account.token}"')
+    status, _, err = call("credits")
+    assert status == 2
+    assert err.startswith("at-client: the access token must be")
+    assert account.token not in err
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize(
+    ("options", "attempts"),
+    rows(
+        default=("", 3),
+        one=("--retries 1", 2),
+    ),
+)
+def test_options_are_used(
     options: str,
-    said: str,
+    attempts: int,
     account: Sandbox,
     monkeypatch: MonkeyPatch,
     call: Call,
 ) -> None:
-    """What cannot work exits with 2 and a line that says what is wrong; nothing is sent."""
-    monkeypatch.setenv(variable, value)
-    status, out, err = call(f"credits {options}")
-    assert (status, out, account.requests) == (2, "", [])
-    assert re.fullmatch(f"at-client: .*{said}.*\n", err)
-
-
-@pytest.mark.usefixtures("short_waits")
-@pytest.mark.parametrize(("options", "attempts"), [("", 3), ("--retries 1", 2)])
-def test_options_are_used(
-    options: str, attempts: int, account: Sandbox, monkeypatch: MonkeyPatch, call: Call
-) -> None:
-    """`--host` takes precedence, `--retries` follow the first attempt, `--verbose` logs each of them."""
+    """`--host` takes precedence, and `--verbose` logs each of the `--retries`."""
     account.fail(503, times=None)
-    monkeypatch.setenv("AT_CLIENT_HOST", "http://127.0.0.1:9")
+    monkeypatch.setenv("AT_CLIENT_HOST", NOWHERE)
     status, out, err = call(f"credits {options} --host {account.url} --verbose")
     assert (status, out, len(account.requests)) == (1, "", attempts)
-    assert ["503" in line for line in err.splitlines()] == [True] * (attempts + 1)
+    lines = err.splitlines()
+    assert len(lines) == attempts + 1
+    assert all("503" in line for line in lines)
     assert account.token not in err
-
-
-@pytest.mark.parametrize(
-    ("limit", "status", "said"),
-    [(0, 0, ""), (750, 0, ""), (751, 3, "at-client: 750 credits, fewer than 751\n")],
-)
-def test_fail_below(
-    limit: int, status: int, said: str, account: Sandbox, call: Call
-) -> None:
-    """`--fail-below N` shows the credits, and exits with 3 when fewer than N remain."""
-    ended, out, err = call(f"credits --fail-below {limit}")
-    assert (ended, err, len(account.requests)) == (status, said, 1)
-    assert "Remaining    750" in out
 
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("form", "line"),
-    [("text", LINE % (250, 750)), ("json", r'{.*"remaining_credits": 750.*}')],
+    rows(
+        text=("text", LINE % (250, 750)),
+        json=("json", rf'{{.*_credits": 750.*"time": "{TIME}"}}'),
+        prometheus=("prometheus", r"(.*\n){11}.*"),
+    ),
 )
 def test_watch_in_a_pipe(form: str, line: str, naps: list[float], call: Call) -> None:
-    """In a pipe, `--watch` prints a line each time; Ctrl-C ends it quietly with 130."""
+    """Each time has its line, JSON with the time; Ctrl-C ends it quietly with 130."""
     status, out, err = call(f"credits --watch 7.5 --format {form}")
     assert re.fullmatch(f"({line}\n){{4}}", out)
     assert (status, err, naps) == (130, "", [7.5] * 4)
@@ -296,7 +417,7 @@ def test_watch_in_a_pipe(form: str, line: str, naps: list[float], call: Call) ->
 def test_watch_outlives_trouble(
     account: Sandbox, naps: list[float], call: Call
 ) -> None:
-    """A watch goes on after what may pass, waits as long as the service asks, and tells each time."""
+    """What may pass is told, and waited for as long as the service asks."""
     account.answer(account.account.to_dict())
     account.fail(503)
     account.fail(429, retry_after=90)
@@ -308,47 +429,56 @@ def test_watch_outlives_trouble(
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "status"), [(0, 503, 1), (1, 400, 1), (1, 401, 4)]
+    ("good_calls", "answer", "status"),
+    rows(
+        first_call=(0, 503, 1),
+        bad_request=(1, 400, 1),
+        expired_token=(1, 401, 4),
+    ),
 )
 def test_watch_gives_up(
-    good: int, bad: int, status: int, account: Sandbox, naps: list[float], call: Call
+    good_calls: int,
+    answer: int,
+    status: int,
+    account: Sandbox,
+    naps: list[float],
+    call: Call,
 ) -> None:
-    """A watch ends when its first call fails, and when the service refuses the request itself."""
-    if good:
+    """A first call that fails ends a watch, and so does a request that is refused."""
+    if good_calls:
         account.answer(account.account.to_dict())
-    account.fail(bad)
-    ended, _, err = call("credits --watch 5 --retries 0")
-    assert (ended, naps) == (status, [5.0] * good)
-    assert err.startswith(f"at-client: {bad} ")
+    account.fail(answer)
+    ended = call("credits --watch 5 --retries 0")
+    assert (ended.status, naps) == (status, [5.0] * good_calls)
+    assert ended.err.startswith(f"at-client: {answer} ")
 
 
 def test_watch_until_too_few(
     account: Sandbox, monkeypatch: MonkeyPatch, call: Call
 ) -> None:
-    """A watch with `--fail-below` ends with 3 as soon as fewer remain."""
-    monkeypatch.setattr(
-        "at_client.cli.time.sleep", lambda _: account.account.spend(300)
-    )
+    """`--fail-below` ends a watch with 3 as soon as fewer credits remain."""
+
+    def spend(_seconds: float) -> None:
+        account.account.spend(300)
+
+    monkeypatch.setattr("at_client.cli.time.sleep", spend)
     status, out, err = call("credits --watch 1 --fail-below 200")
     assert (status, err) == (3, "at-client: 150 credits, fewer than 200\n")
-    assert re.fullmatch(
-        "".join(f"{LINE}\n" % pair for pair in ((250, 750), (550, 450), (850, 150))),
-        out,
-    )
+    assert re.findall(r"remaining=(\d+)", out) == ["750", "450", "150"]
 
 
 @pytest.mark.parametrize(
     ("variables", "start", "end"),
-    [
-        ({}, "\x1b[32m", "\x1b[0m"),
-        ({"NO_COLOR": "1"}, "", ""),
-        ({"TERM": "dumb"}, "", ""),
-    ],
+    rows(
+        xterm=({}, "\x1b[32m", "\x1b[0m"),
+        no_color=({"NO_COLOR": "1"}, "", ""),
+        dumb=({"TERM": "dumb"}, "", ""),
+    ),
 )
 def test_terminal_has_colours(
     variables: dict[str, str], start: str, end: str, account: Sandbox
 ) -> None:
-    """On a terminal the bar has the width that there is, and its colour, where that is wanted."""
+    """The bar has the width that there is, and its colour where that is wanted."""
     account.delay(0.5)
     with on_terminal("credits", **variables) as terminal:
         terminal.resize(40, 24)
@@ -357,55 +487,58 @@ def test_terminal_has_colours(
     assert ("\x1b" in terminal.shown) == bool(start)
 
 
-def test_watch_draws_on_the_alternate_screen(account: Sandbox) -> None:
-    """`--watch` draws on the alternate screen, and leaves the last state and a free line on the other."""
+def test_watch_redraws(account: Sandbox) -> None:
+    """A watch redraws the credits, with what goes wrong below the last good ones."""
     with on_terminal("credits", "--watch", "0.05", "--retries", "0") as terminal:
-        assert terminal.draw()[0] == "Agent Toolkit credits, free plan"
+        picture = terminal.draw()
+        assert picture[0] == "Agent Toolkit credits, free plan"
+        assert re.fullmatch(
+            r"  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it",
+            picture[-1],
+        )
         account.account.spend(50)
-        terminal.read(r"Spending [\d,]+\.\d credits per hour; used up in 0 h \d min\n")
+        terminal.read("  Remaining    700\n")
         account.fail(429, retry_after=0)
-        terminal.read("  429 Too Many Requests")
-        assert terminal.end() == 130
-    before, rest = terminal.shown.split("\x1b[?1049h")
-    drawn, after = rest.split("\x1b[?1049l")
-    assert re.search(
-        r"\n  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it\x1b\[H\x1b\[J",
-        drawn,
-    )
-    assert (before, after.count("Remaining    700\n"), after.count("Spending")) == (
-        "",
-        1,
-        1,
-    )
-    assert after.endswith(" min\n\n")
+        terminal.read(r"  Remaining    700\n\n  Resets .*\n  429 Too Many Requests")
+        terminal.read("  Remaining    700\n\n  Resets .*\n  As of")
 
 
-def test_watch_fits_the_window() -> None:
-    """A watch fits the window as it is now, and keeps what remains."""
-    with on_terminal("credits", "--watch", "0.05", "--sandbox") as terminal:
-        for columns, rows in ((80, 24), (60, 8), (20, 5), (8, 2), (1, 1)):
-            terminal.resize(columns, rows)
-            terminal.draw()
-            lines = terminal.draw()
-            assert (len(lines) <= rows, max(map(len, lines)) <= columns) == (True, True)
-            assert columns < 20 or "  Remaining    750" in lines
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, 0])
-def test_watch_leaves_the_alternate_screen(number: int, account: Sandbox) -> None:
-    """However a watch ends, the terminal is left as it was, and a failure is told after that."""
+@pytest.mark.parametrize(
+    ("number", "status"),
+    rows(
+        ctrl_c=(signal.SIGINT, 130),
+        sigterm=(signal.SIGTERM, 143),
+        refused=(0, 4),
+    ),
+)
+def test_watch_ends(number: int, status: int, account: Sandbox) -> None:
+    """However a watch ends, the usual screen has the last state, then the failure."""
     with on_terminal("credits", "--watch", "0.05", "--retries", "0") as terminal:
         terminal.draw()
         if not number:
             account.fail(403)
-        assert terminal.end(number) == (128 + number if number else 4)
-    _, after = terminal.shown.split("\x1b[?1049l")
-    assert bool(re.search("\nat-client: 403 .*\n$", after)) is not bool(number)
+        assert terminal.end(number) == status
+    before, watched = terminal.shown.split("\x1b[?1049h")
+    _, after = watched.split("\x1b[?1049l")
+    assert before == ""
+    assert after.count("  Remaining    750\n") == 1
+    assert bool(re.search("\nat-client: 403 .*\n$", after)) == (not number)
+
+
+def test_watch_follows_the_window() -> None:
+    """A watch fits the width of the window as it is now."""
+    with on_terminal("credits", "--watch", "0.05", "--sandbox") as terminal:
+        for columns in (80, 40):
+            terminal.resize(columns, 24)
+            terminal.draw()
+            picture = terminal.draw()
+            assert max(map(len, picture[1:])) <= columns
+            assert "  Remaining    750" in picture
 
 
 @pytest.mark.usefixtures("account")
-def test_log_and_watch_take_turns() -> None:
-    """With `--verbose`, a watch prints a line each time even on a terminal, between the lines of the log."""
+def test_watch_with_a_log() -> None:
+    """With `--verbose`, a watch prints lines between those of the log."""
     with on_terminal("credits", "--watch", "0.05", "--verbose") as terminal:
         terminal.read(f"(.*GET .*200.*\n{LINE % (250, 750)}\n){{2}}")
         assert terminal.end() == 130
@@ -413,158 +546,363 @@ def test_log_and_watch_take_turns() -> None:
 
 
 def test_interrupt_is_quiet(account: Sandbox) -> None:
-    """Ctrl-C while waiting for an answer exits with 130, at once; a terminal gets a new line."""
+    """Ctrl-C while a call waits exits with 130; a terminal gets a new line."""
     account.delay(60, times=2)
     with running("credits") as process, on_terminal("credits") as terminal:
-        while len(account.requests) < 2:
-            assert process.poll() is None
-            time.sleep(0.01)
+        wait_until(lambda: len(account.requests) == 2)
         process.send_signal(signal.SIGINT)
-        assert (process.communicate(timeout=10), process.returncode) == (("", ""), 130)
+        assert process.communicate(timeout=10) == ("", "")
+        assert process.returncode == 130
         assert (terminal.end(), terminal.shown) == (130, "\n")
 
 
+PROGRAMS = pytest.mark.parametrize(
+    "arguments",
+    rows(
+        credits=("credits",),
+        watch=("credits --watch 0.01",),
+        sandbox=("sandbox",),
+    ),
+)
+
+
 @pytest.mark.usefixtures("account")
-@pytest.mark.parametrize("arguments", ["credits", "credits --watch 0.01", "sandbox"])
-def test_unwritable_output(arguments: str) -> None:
-    """A full disk and a closed stdout end with one line; a reader that has gone, without one."""
-    with open("/dev/full", "w") as full:  # noqa: PTH123  # what a shell does
-        status, _, err = run(*arguments.split(), stdout=full)
-    assert (status, err) == (1, "at-client: cannot write: No space left on device\n")
+@PROGRAMS
+def test_full_disk(arguments: str) -> None:
+    """A full disk is told in one line."""
+    status, _, err = run_in_shell(f"$AT {arguments} >/dev/full")
+    reason = os.strerror(errno.ENOSPC)
+    assert (status, err) == (1, f"at-client: cannot write: {reason}\n")
+
+
+@pytest.mark.usefixtures("account")
+@PROGRAMS
+def test_reader_has_gone(arguments: str) -> None:
+    """A reader that has gone ends it quietly with 141."""
     reading, writing = os.pipe()
     os.close(reading)
     status, _, err = run(*arguments.split(), stdout=writing)
     os.close(writing)
     assert (status, err) == (141, "")
-    shell = ["/bin/sh", "-c", f"{shlex.join(PROGRAM)} {arguments} >&-"]
-    done = subprocess.run(shell, capture_output=True, check=False, text=True)
-    assert (done.returncode, done.stderr) == (
-        1,
-        "at-client: cannot write: stdout is closed\n",
-    )
 
 
-@pytest.mark.parametrize("token", [f"{TOKEN} $HOME", ""])
-def test_sandbox_in_the_foreground(token: str) -> None:
-    """`sandbox` prints lines that a shell can evaluate, answers, logs to stderr, and ends on Ctrl-C."""
-    with running(
-        "sandbox", "--total", "100", "--used", "90", "--token", token
-    ) as process:
-        shell = (
-            "".join(process.stdout.readline() for _ in range(3))
-            + 'echo "$AT_CLIENT_HOST"; echo "$ACCESS_TOKEN"'
-        )
-        host, accepted = subprocess.check_output(
-            ["/bin/sh", "-c", shell], text=True
-        ).splitlines()
-        assert accepted == token or re.fullmatch(
-            "at-sandbox-token-[0-9a-f]{24}", accepted
-        )
-        request = urllib.request.Request(
-            f"{host}/api/v1/credits", headers={"Authorization": f"Bearer {accepted}"}
-        )
+def test_closed_stdout() -> None:
+    """A closed stdout is told in one line."""
+    status, _, err = run_in_shell("$AT credits --sandbox >&-")
+    assert (status, err) == (1, "at-client: cannot write: stdout is closed\n")
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    rows(
+        log=("credits --format json --verbose", 0),
+        too_few=("credits --format json --fail-below 751", 3),
+    ),
+)
+@pytest.mark.parametrize("stderr", ["closed", "broken"])
+def test_no_stderr(stderr: str, arguments: str, status: int) -> None:
+    """Messages that nobody can read are dropped, and never go to stdout."""
+    if stderr == "closed":
+        ended = run_in_shell(f"$AT {arguments} 2>&-")
+    else:
+        reading, writing = os.pipe()
+        os.close(reading)
+        ended = run(*arguments.split(), stderr=writing)
+        os.close(writing)
+    assert ended.status == status
+    assert json.loads(ended.out)["remaining_credits"] == 750
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_wrong_usage_without_stderr(redirection: str) -> None:
+    """Wrong usage exits with 2, even if nobody can read why."""
+    assert run_in_shell(f"$AT credits --watch 0 {redirection}") == (2, "", "")
+
+
+@pytest.mark.usefixtures("account")
+def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
+    """`main` does without a stderr, as under pythonw, and puts nothing in place."""
+    monkeypatch.setattr("sys.stderr", None)
+    assert call("credits --fail-below 751 --format json").status == 3
+    assert sys.stderr is None
+
+
+def test_sandbox_in_the_foreground() -> None:
+    """It prints lines for a shell, answers, logs to stderr, and ends on Ctrl-C."""
+    token = f"{TOKEN} $HOME"
+    options = ("--total", "100", "--used", "90", "--token", token)
+    with running("sandbox", *options) as process:
+        exports = "".join(process.stdout.readline() for _ in range(3))
+        shown = run_in_shell(f'{exports} echo "$AT_CLIENT_HOST"; echo "$ACCESS_TOKEN"')
+        host, accepted = shown.out.splitlines()
+        assert accepted == token
+
+        headers = {"Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"{host}/api/v1/credits", headers=headers)
         with urllib.request.urlopen(request, timeout=5) as response:
             assert json.load(response)["remaining_credits"] == 10
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{host}/nowhere", timeout=5)
-        logged = process.stderr.readline() + process.stderr.readline()
+
+        logged = process.stderr.readline()
+        assert re.fullmatch(r"[\d:]{8} GET /api/v1/credits 200\n", logged)
         process.send_signal(signal.SIGINT)
-        assert (process.communicate(timeout=10), process.returncode) == (("", ""), 130)
-    clock = r"\d\d:\d\d:\d\d"
-    assert re.fullmatch(
-        rf"{clock} GET /api/v1/credits 200\n{clock} GET /nowhere 404\n", logged
-    )
+        assert process.communicate(timeout=10) == ("", "")
+        assert process.returncode == 130
 
 
-@pytest.mark.parametrize("options", ["--port {taken}", "--port 65536", "--used 2000"])
-def test_sandbox_that_cannot_run(options: str, sandbox: Sandbox, call: Call) -> None:
-    """A taken or impossible port and impossible numbers are told in one line."""
-    status, out, err = call(
-        f"sandbox {options}".format(taken=sandbox.url.rpartition(":")[2])
-    )
-    assert (status, out) == (1, "")
-    assert re.fullmatch(r"at-client: cannot start the sandbox on port \d+: .+\n", err)
-
-
-def test_sandbox_runs_a_command() -> None:
-    """`sandbox -- COMMAND` runs it with both variables set, and exits with its status."""
-    assert run("sandbox", "--", *PROGRAM, "credits", "--fail-below", "1000")[0] == 3
-    shell = ("sandbox", "--", "/bin/sh", "-c")
-    assert run(*shell, "echo $1 $2", "x", "--", "-q") == (0, "-- -q\n", "")
-    assert run(*shell, "kill -9 $$") == (128 + 9, "", "")
-    err = "at-client: cannot run /no/such: No such file or directory\n"
-    assert run("sandbox", "--", "/no/such") == (127, "", err)
-
-
-def test_ctrl_c_is_for_the_command_of_a_sandbox() -> None:
-    """Ctrl-C reaches the command as well, which decides whether and how to end."""
-    script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done"
-    # A group of their own, as a shell would give them.
-    with running(
-        "sandbox", "--", "/bin/sh", "-c", script, start_new_session=True
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
-        os.killpg(process.pid, signal.SIGINT)
-        assert (process.communicate(timeout=10), process.returncode) == (
-            ("caught\n", ""),
-            5,
-        )
+def test_sandbox_has_a_quarter_used() -> None:
+    """`--total` alone is enough; the command finds the sandbox by its environment."""
+    show = [*PROGRAM, "credits", "--format", "json"]
+    out = run("sandbox", "--total", "100", "--", *show).out
+    assert json.loads(out)["used_credits"] == 25
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ("credits --watch 0", "--watch: must be a number of seconds above 0, not '0'"),
-        (
+    ("options", "status"),
+    rows(
+        port_taken=("--port {taken}", 1),
+        no_such_port=("--port 65536", 2),
+        more_used_than_there_are=("--total 100 --used 200", 2),
+    ),
+)
+def test_sandbox_that_cannot_start(
+    options: str, status: int, sandbox: Sandbox, call: Call
+) -> None:
+    """A port or numbers that cannot be are told in one line."""
+    taken = sandbox.url.rpartition(":")[2]
+    ended = call(f"sandbox {options.format(taken=taken)}")
+    assert (ended.status, ended.out) == (status, "")
+    assert re.fullmatch(r"at-client: cannot .+\n", ended.err)
+
+
+@pytest.mark.parametrize(
+    ("command", "ended"),
+    rows(
+        exits=("echo $1 $2; exit 7", Ended(7, "-- -q\n", "")),
+        is_killed=("kill -9 $$", Ended(128 + 9, "", "")),
+    ),
+)
+def test_sandbox_runs_a_command(command: str, ended: Ended) -> None:
+    """A command gets its arguments untouched, and its status is that of the whole."""
+    shell = ("/bin/sh", "-c", command, "x", "--", "-q")
+    assert run("sandbox", "--", *shell) == ended
+
+
+def test_command_that_does_not_exist() -> None:
+    """A command that cannot be started exits with 127."""
+    reason = os.strerror(errno.ENOENT)
+    message = f"at-client: cannot run /no/such: {reason}\n"
+    assert run("sandbox", "--", "/no/such") == (127, "", message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "status"),
+    rows(
+        sandbox_sigterm=("sandbox", signal.SIGTERM, 143),
+        sandbox_sighup=("sandbox", signal.SIGHUP, 129),
+        watch_sigterm=("credits --sandbox --watch 0.1", signal.SIGTERM, 143),
+    ),
+)
+def test_signals_end_it(arguments: str, number: int, status: int) -> None:
+    """A signal ends it by a handler, so that it also works as process 1."""
+    with running(*arguments.split()) as process:
+        process.stdout.readline()
+        process.send_signal(number)
+        process.communicate(timeout=10)
+        assert process.returncode == status
+
+
+@pytest.mark.parametrize(
+    ("number", "trap", "out"),
+    rows(
+        obeys=(signal.SIGHUP, "", ""),
+        cleans_up=(signal.SIGTERM, "trap 'echo done; exit' TERM; ", "done\n"),
+    ),
+)
+def test_signals_end_the_command_of_a_sandbox(number: int, trap: str, out: str) -> None:
+    """A signal that ends `sandbox -- COMMAND` ends the command as well."""
+    script = f"{trap}echo $$; while :; do sleep 0.05; done"
+    with running("sandbox", "--", "/bin/sh", "-c", script) as process:
+        command = int(process.stdout.readline())
+        process.send_signal(number)
+        assert process.communicate(timeout=10) == (out, "")
+    assert process.returncode == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(command, 0)
+
+
+def test_stubborn_command_of_a_sandbox_is_killed() -> None:
+    """A command that starts with a SIGTERM and ends by none is killed after a while."""
+    command = ["sandbox", "--", "/bin/sh", "-c"]
+    script = "trap '' TERM; kill -TERM $PPID; while :; do sleep 0.05; done"
+    program = (
+        "from at_client import cli\n"
+        "cli.GRACE_SECONDS = 0.2\n"
+        f"raise SystemExit(cli.main({[*command, script]}))"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
+    assert done.returncode == 143
+    assert time.monotonic() - start < 5
+
+
+def test_nohup_holds() -> None:
+    """SIGHUP is no end for a sandbox that `nohup` has started."""
+    start = f"trap '' HUP; exec {shlex.join(PROGRAM)} sandbox"
+    with subprocess.Popen(["/bin/sh", "-c", start], stdout=subprocess.PIPE) as shell:
+        shell.stdout.readline()
+        shell.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert shell.poll() is None
+        shell.terminate()
+        assert shell.wait(10) == 143
+
+
+def test_ctrl_c_is_for_the_command() -> None:
+    """Ctrl-C reaches the command of a sandbox, which decides how to end."""
+    script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done"
+    # A group of their own, as a shell would give them.
+    options = {"start_new_session": True}
+    with running("sandbox", "--", "/bin/sh", "-c", script, **options) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=10) == ("caught\n", "")
+        assert process.returncode == 5
+
+
+def test_handlers_are_put_back(call: Call) -> None:
+    """`main` leaves the handlers of the process as they were."""
+    before = signal.getsignal(signal.SIGTERM)
+    call("credits --sandbox")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    rows(
+        bare=("", "a command is missing: credits or sandbox"),
+        command=("credts", "no command 'credts'; did you mean 'credits'?"),
+        unlike_any_command=("quux", "no command 'quux'\n"),
+        main_option=("--verison", "no command '--verison'; did you mean '--version'?"),
+        option=("credits --wach 5", "no option '--wach'; did you mean '--watch'?"),
+        abbreviation=(
+            "credits --form json",
+            "no option '--form'; did you mean '--format'?",
+        ),
+        option_of_sandbox=(
+            "sandbox --prt 1",
+            "no option '--prt'; did you mean '--port'?",
+        ),
+        no_number=(
+            "credits --watch abc",
+            "--watch: must be a number of seconds above 0, not 'abc'",
+        ),
+        zero=(
+            "credits --watch 0",
+            "--watch: must be a number of seconds above 0, not '0'",
+        ),
+        nan=(
+            "credits --timeout nan",
+            "--timeout: must be a number of seconds above 0, not 'nan'",
+        ),
+        infinite=(
             "credits --watch inf",
             "--watch: must be a number of seconds above 0, not 'inf'",
         ),
-        ("credits --timeout nan", "--timeout: must be a number of seconds above 0"),
-        ("credits --retries few", "--retries: invalid int value: 'few'"),
-        ("credits --format xml", "--format: invalid choice: 'xml'"),
-        ("credits --form json", "unrecognized arguments: --form json"),
-        ("", "commands:"),
-        ("credts", "no command 'credts'; did you mean 'credits'?"),
-        ("sandbux --port 1", "no command 'sandbux'; did you mean 'sandbox'?"),
-        ("quux", "no command 'quux'\n"),
-    ],
+        no_whole_number=(
+            "credits --retries few",
+            "--retries: invalid int value: 'few'",
+        ),
+        choice=("credits --format xml", "--format: invalid choice: 'xml'"),
+        contradiction=(
+            "credits --sandbox --host http://x",
+            "--host: not allowed with argument --sandbox",
+        ),
+    ),
 )
-def test_wrong_usage(arguments: str, said: str, call: Call) -> None:
-    """Wrong usage exits with 2, says what is wrong, and shows the commands or options."""
+def test_wrong_usage(arguments: str, message: str, call: Call) -> None:
+    """Wrong usage exits with 2, a short usage, and what was meant."""
     status, out, err = call(arguments)
-    assert (status, out, err[:16]) == (2, "", "usage: at-client")
-    assert said in err
-
-
-@pytest.mark.parametrize("command", ["", "credits", "sandbox"])
-def test_help(command: str, call: Call) -> None:
-    """Every help has examples that the parser takes, and the exit statuses of the page."""
-    status, out, _ = call(f"{command} --help")
-    assert status == 0
-    examples = re.findall(r"^  at-client (.*?)(?: +[#|>&].*)?$", out, re.MULTILINE)
-    assert len(examples) >= 5
-    for example in examples:
-        cli.make_parser().parse_args(example.split())
-    statuses = next(
-        table
-        for table in tables(PROJECT / "docs" / "command-line.md")
-        if table[0][0] == "Status"
-    )
-    listed = re.findall(
-        r"  (\d+)  ", out[out.index("Exit status:") : out.index("Examples:")]
-    )
-    assert sorted(listed, key=int) == [row[0] for row in statuses[1:]]
+    assert (status, out) == (2, "")
+    usage, problem, advice = err.splitlines()
+    assert usage.startswith("usage: at-client")
+    assert message in f"{problem}\n"
+    assert re.fullmatch(r"Try 'at-client.* --help'\.", advice)
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
-    [("--help", "usage: at-client"), ("--version", f"at-client {__version__}\n")],
+    ("command", "opening", "rows"),
+    rows(
+        main=("", "Show how many Agent Toolkit credits are left.", 24),
+        credits=("credits", "Show how many Agent Toolkit credits are left.", 50),
+        sandbox=(
+            "sandbox",
+            "Run a copy of the credits API on this machine, for tests.",
+            50,
+        ),
+    ),
 )
-def test_help_and_version_are_light(option: str, said: str) -> None:
-    """`--help` and `--version` bring in neither urllib3 nor pydantic, nor what they need."""
-    command = [sys.executable, "-X", "importtime", "-m", "at_client", option]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(said)
-    loaded = re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE)
-    assert "at_client.cli" in loaded
-    assert not {"urllib3", "pydantic", "dateutil", "ssl", "http"} & set(loaded)
+def test_help(
+    command: str,
+    opening: str,
+    rows: int,
+    monkeypatch: MonkeyPatch,
+    call: Call,
+) -> None:
+    """Help opens with the purpose, fits a screen, and its examples can be parsed."""
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = call(f"{command} --help")
+    lines = out.splitlines()
+    assert (status, lines[0]) == (0, opening)
+    assert out.count(opening) == 1
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= rows
+
+    examples = re.findall(r"^  at-client (.*?)(?: +[#|>&].*)?$", out, re.MULTILINE)
+    assert len(examples) >= 3
+    for example in examples:
+        words = example.replace("/run/secrets/token", __file__).split()
+        cli.make_parser().parse_args(words)
+
+
+def test_help_has_every_exit_status(call: Call) -> None:
+    """The exit statuses of the page are those of the helps."""
+    listed: set[str] = set()
+    for command in ("credits", "sandbox"):
+        text = call(f"{command} --help").out.partition("exit status")[2]
+        listed |= set(re.findall(r"  (\d+)  ", text))
+    on_page: set[str] = set()
+    for table in tables(PROJECT / "docs" / "command-line.md"):
+        if table[0][0] == "Status":
+            on_page = {row[0] for row in table[1:]}
+    assert listed == on_page
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option: str, call: Call) -> None:
+    """The version can be asked for."""
+    assert call(option) == (0, f"at-client {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    rows(
+        command=("at-client cr", "credits"),
+        option=("at-client credits --fa", "--fail-below"),
+        format=("at-client credits --format pro", "prometheus"),
+    ),
+)
+def test_completion_in_bash(words: str, completed: str, tmp_path: Path) -> None:
+    """What shtab writes for bash completes commands, options and formats."""
+    shtab = pytest.importorskip("shtab")
+    script = tmp_path / "at-client"
+    script.write_text(shtab.complete(cli.make_parser(), shell="bash"))  # noqa: S604  # no shell runs
+
+    *before, last = words.split()
+    ask = (
+        f"source {script}; COMP_WORDS=({words}); COMP_CWORD={len(before)}; "
+        f'_shtab_at_client at-client {last} {before[-1]}; echo "${{COMPREPLY[@]}}"'
+    )
+    answer = subprocess.check_output(["/bin/bash", "-c", ask], text=True)
+    assert answer == f"{completed}\n"

@@ -1,6 +1,6 @@
-"""Credits as text: every number is there, nothing lies, and nobody's text takes over a terminal."""
+"""Credits as text: every number is there, nothing lies, and no text takes over."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -9,38 +9,32 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from at_client import display
+from at_client.display import Screen
 from at_client.models.credit_response import CreditResponse
 from support.facts import CREDITS
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-LEAST = CreditResponse(total=1000, used=250, remaining=750)
-SCREEN = {"width": 80, "rows": 24, "colour": False, "blocks": True}
+LEAST = {"total_credits": 1000, "used_credits": 250, "remaining_credits": 750}
 
 
-def credits_of(**changes: Any) -> CreditResponse:
-    return CreditResponse.model_validate({**CREDITS, **changes})
+def rows(**named: tuple[Any, ...]) -> list[Any]:
+    """Return the rows of a table, each with the name that says what is tried."""
+    return [pytest.param(*row, id=name) for name, row in named.items()]
 
 
-def render_text(credits: CreditResponse, *notes: str, **screen: Any) -> str:
-    return display.render_text([(NOON, credits)], *notes, **{**SCREEN, **screen})
+def credits_of(**fields: Any) -> CreditResponse:
+    """Return the least credits that there are, and some fields."""
+    return CreditResponse.model_validate({**LEAST, **fields})
 
 
-def spending_of(*used: int, minutes: float = 1) -> display.Samples:
-    return [
-        (
-            NOON + i * timedelta(minutes=minutes),
-            credits_of(used_credits=n, remaining_credits=1000 - n),
-        )
-        for i, n in enumerate(used)
-    ]
+ALL = credits_of(**CREDITS)
 
 
-def test_text_shows_all() -> None:
-    """Plan, bar, the three numbers, where they come from, reset and notes are shown."""
-    credits = credits_of(total_credits=12000, used_credits=3000)
-    assert render_text(
-        credits, "", "This is something else to say, which is wrapped", width=46
-    ) == (
+def test_text_has_everything() -> None:
+    """Plan, bar, numbers, where they come from, reset and notes are shown."""
+    credits = credits_of(**{**CREDITS, "total_credits": 12000, "used_credits": 3000})
+    note = "This is something else to say, which is wrapped"
+    assert display.render_text(credits, "", note, screen=Screen(width=46)) == (
         "Agent Toolkit credits, pro plan\n\n"
         "  ████████░░░░░░░░░░░░░░░░░░░░░░░░░  25 % used\n\n"
         "  Total      12,000  (100 free, 900 purchased)\n"
@@ -54,50 +48,85 @@ def test_text_shows_all() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "line"),
-    [
-        ({}, "Agent Toolkit credits"),
-        ({}, "  Total      1,000"),
-        (
+    rows(
+        no_plan=({}, "Agent Toolkit credits"),
+        no_sources=({}, "  Total      1,000"),
+        plan_with_escapes=(
             {"plan_tier": "\x1b]0;owned\x07\n\nmax"},
             "Agent Toolkit credits, ]0;owned max plan",
         ),
-        ({"purchased_credits": 900}, "  Total      1,000  (900 purchased)"),
-        ({"free_credits": 100}, "  Total      1,000  (100 free)"),
-        (
-            {"reset_date": "2026-12-01", "days_until_reset": 1},
-            "  Resets 2026-12-01, in 1 day",
-        ),
-        ({"reset_date": "2026-12-01T01:30:00+02:00"}, "  Resets 2026-11-30 23:30 UTC"),
-        (
-            {"reset_date": "0001-01-01T00:00:00+14:00", "days_until_reset": 2},
-            "  Resets in 2 days",
-        ),
-        (
-            {"reset_date": "\x1b[2Jnext\nweek", "days_until_reset": 0},
-            "  Resets in 0 days",
-        ),
-    ],
+        plan_of_escapes_alone=({"plan_tier": "\x1b"}, "Agent Toolkit credits"),
+        purchased=({"purchased_credits": 900}, "  Total      1,000  (900 purchased)"),
+        free=({"free_credits": 100}, "  Total      1,000  (100 free)"),
+    ),
 )
-def test_text_shows_what_is_known(fields: dict[str, Any], line: str) -> None:
-    """What the service does not say is left out, and what cannot be read or shown does no harm."""
-    lines = render_text(LEAST.model_copy(update=fields)).splitlines()
+def test_text_has_what_is_known(fields: dict[str, Any], line: str) -> None:
+    """What the service does not say is left out, and what it says does no harm."""
+    lines = display.render_text(credits_of(**fields), screen=Screen()).splitlines()
     assert line in lines
-    assert any("Resets" in line for line in lines) == any(
-        "reset" in field for field in fields
+    assert "Resets" not in "".join(lines)
+
+
+@given(st.integers(1, 90))
+def test_text_in_any_width(width: int) -> None:
+    """Whatever the width, the numbers are there, and bar and notes fit if they can."""
+    text = display.render_text(
+        ALL, "The service failed; try again.", screen=Screen(width)
     )
+    lines = text.split("\n")
+    assert "  Remaining    750" in lines
+    if width >= 20:
+        assert max(len(line) for line in (lines[2], *lines[8:])) <= width
 
 
 @pytest.mark.parametrize(
-    ("used", "code"),
-    [(0, 32), (749, 32), (750, 33), (899, 33), (900, 31), (999, 31), (1001, 31)],
+    ("fields", "said"),
+    rows(
+        unknown=({}, ""),
+        date_and_days=(
+            {"reset_date": "2026-12-01", "days_until_reset": 9},
+            "Resets 2026-12-01, in 9 days",
+        ),
+        one_day=({"days_until_reset": 1}, "Resets in 1 day"),
+        today=({"days_until_reset": 0}, "Resets in 0 days"),
+        time_of_day=(
+            {"reset_date": "2026-12-01T01:30:00+02:00"},
+            "Resets 2026-11-30 23:30 UTC",
+        ),
+        before_all_dates=(
+            {"reset_date": "0001-01-01T00:00:00+14:00", "days_until_reset": 2},
+            "Resets in 2 days",
+        ),
+        date_that_is_not_one=({"reset_date": "\x1b[2Jnext\nweek"}, ""),
+    ),
 )
-def test_colours(used: int, code: int) -> None:
+def test_reset(fields: dict[str, Any], said: str) -> None:
+    """The reset is told in UTC, by date and days as far as they are known."""
+    assert display.format_reset(credits_of(**fields)) == said
+
+
+@given(st.integers(0, 100_000), st.integers(1, 100_000))
+def test_percent_is_rounded_down(used: int, total: int) -> None:
+    """Whole percent are exact, and 100 % is all of it."""
+    fraction = min(1.0, used / total)
+    expected = min(100, used * 100 // total)
+    assert display.format_percent(fraction) == f"{expected} %"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "colour"),
+    rows(
+        none_used=(0.0, display.GREEN),
+        below_three_quarters=(0.749, display.GREEN),
+        three_quarters=(0.75, display.YELLOW),
+        below_nine_tenths=(0.899, display.YELLOW),
+        nine_tenths=(0.9, display.RED),
+        all_used=(1.0, display.RED),
+    ),
+)
+def test_colours(fraction: float, colour: str) -> None:
     """The bar is green, yellow from three quarters on, and red from nine tenths on."""
-    shown = render_text(
-        CreditResponse(total=1000, used=used, remaining=1000 - used), colour=True
-    )
-    assert f"  \x1b[{code}m" in shown
-    assert f"  {min(used // 10, 100)} % used" in shown
+    assert display.render_bar(fraction, 40, colour=True).startswith(colour)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 10_000), st.integers(2, 60))
@@ -111,106 +140,48 @@ def test_bar_is_honest(used: int, total: int, cells: int) -> None:
     assert abs(bar.count("#") - fraction * cells) <= 1
 
 
-@given(st.integers(1, 90), st.integers(1, 20), st.booleans())
-def test_text_fits(width: int, rows: int, colour: bool) -> None:
-    """Lines are left out and cut until the text fits; a number that remains is whole."""
-    shown = render_text(
-        credits_of(),
-        "The service failed; try again later.",
-        width=width,
-        rows=rows,
-        colour=colour,
-    )
-    lines = [
-        line.replace("\x1b[32m", "").replace("\x1b[0m", "")
-        for line in shown.split("\n")
-    ]
-    assert len(lines) <= rows
-    assert max(map(len, lines)) <= width
-    assert all(
-        number in {"750", ">"}
-        for line in lines
-        if "Remaining" in line
-        for number in line.split()[1:]
-    )
-    assert width < 18 or "  Remaining    750" in lines
-
-
-@pytest.mark.parametrize(
-    ("samples", "said"),
-    [
-        (spending_of(250), ""),
-        (spending_of(250, 250, minutes=0), ""),
-        (spending_of(250, 250), "None spent since 12:00:00 UTC"),
-        (
-            spending_of(250, 260),
-            "Spending 600.0 credits per hour; used up in 1 h 14 min",
-        ),
-        (
-            spending_of(0, 0, 0, 1),
-            "Spending 20.0 credits per hour; used up in 49 h 57 min",
-        ),
-        (
-            spending_of(990, 1000, 10, 20),
-            "Spending 400.0 credits per hour; used up in 2 h 27 min",
-        ),
-        (
-            spending_of(900, 1200),
-            "Spending 18,000.0 credits per hour; used up in 0 h 0 min",
-        ),
-    ],
-)
-def test_spending(samples: display.Samples, said: str) -> None:
-    """The rate is what was spent between the samples, a new period included, and says when none are left."""
-    assert display.render_spending(samples) == said
-    assert said in display.render_text(
-        samples, width=80, rows=24, colour=False, blocks=True
-    )
-
-
 @given(st.text())
 def test_printable(text: str) -> None:
     """Whatever the text, what is printed is one line without control characters."""
     assert display.printable(text).isprintable()
 
 
+def test_json_keeps_what_the_service_adds() -> None:
+    """JSON has the fields of the service, unknown ones included, and our time."""
+    credits = credits_of(region="eu", time="never")
+    text = display.render_json(credits, NOON)
+    assert '"region": "eu"' in text
+    assert '"time": "2026-11-22T12:00:00Z"' in text
+
+
 def gauges_of(credits: CreditResponse) -> dict[str, tuple[float, str]]:
-    """Read values and plans as Prometheus would."""
-    return {
-        sample.name.removeprefix("agent_toolkit_credits_"): (
-            sample.value,
-            sample.labels["plan"],
-        )
-        for family in text_string_to_metric_families(
-            display.render_prometheus(credits) + "\n"
-        )
-        for sample in family.samples
-        if family.type == "gauge"
-    }
+    """Return values and plans by the names of the gauges, as Prometheus reads them."""
+    text = display.render_prometheus(credits) + "\n"
+    gauges = {}
+    for family in text_string_to_metric_families(text):
+        assert family.type == "gauge"
+        for sample in family.samples:
+            name = sample.name.removeprefix("agent_toolkit_credits_")
+            gauges[name] = (sample.value, sample.labels["plan"])
+    return gauges
 
 
 def test_prometheus() -> None:
-    """Prometheus' own parser reads a gauge for every number, with the plan as a label."""
-    numbers = {
-        "granted": 1000,
-        "used": 250,
-        "remaining": 750,
-        "free": 100,
-        "purchased": 900,
-    }
-    numbers["reset_timestamp_seconds"] = int(
-        datetime(2026, 12, 1, tzinfo=timezone.utc).timestamp()
-    )
-    assert gauges_of(credits_of()) == {
-        name: (number, "pro") for name, number in numbers.items()
+    """Prometheus' own parser reads a gauge for every number, labelled with the plan."""
+    reset = datetime(2026, 12, 1, tzinfo=timezone.utc)
+    assert gauges_of(ALL) == {
+        "granted": (1000, "pro"),
+        "used": (250, "pro"),
+        "remaining": (750, "pro"),
+        "free": (100, "pro"),
+        "purchased": (900, "pro"),
+        "reset_timestamp_seconds": (reset.timestamp(), "pro"),
     }
 
 
 def test_prometheus_of_the_least() -> None:
-    """What the service does not say readably has no metric; quotes and backslashes arrive as they were."""
-    gauges = gauges_of(
-        LEAST.model_copy(update={"reset_date": "soon", "plan_tier": 'a"b\\c\nd'})
-    )
+    """What is not known has no gauge; quotes and backslashes arrive as they were."""
+    gauges = gauges_of(credits_of(reset_date="soon", plan_tier='a"b\\c\nd'))
     assert list(gauges) == ["granted", "used", "remaining", "purchased"]
     assert gauges["purchased"] == (0, 'a"b\\c d')
-    assert gauges_of(LEAST)["purchased"] == (0, "")
+    assert gauges_of(credits_of())["purchased"] == (0, "")
