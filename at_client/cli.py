@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 from at_client import display
 from at_client.api.credits_api import CreditsApi
 from at_client.api_client import ApiClient
-from at_client.configuration import Configuration
+from at_client.configuration import DEFAULT_HOST, Configuration
 from at_client.exceptions import (
     ApiConnectionException,
     ApiException,
@@ -321,7 +321,7 @@ def _add_credits_options(parser: argparse.ArgumentParser) -> None:
     service.add_argument(
         "--host",
         metavar="URL",
-        default=os.environ.get("AT_CLIENT_HOST"),
+        default=os.environ.get("AT_CLIENT_HOST") or DEFAULT_HOST,
         help="takes precedence over AT_CLIENT_HOST",
     )
     service.add_argument(
@@ -375,7 +375,7 @@ def _seconds(text: str) -> float:
 
 
 def _token(path: str) -> str:
-    """Return the text of a file, or of stdin for `-`, less the white space around it."""
+    """Return the text of a file, or of stdin for `-`, without white space around."""
     is_stdin = path == "-"
     source = 0 if is_stdin else path
     try:
@@ -449,22 +449,21 @@ def _exit_status(error: OpenApiException) -> int:
 
 
 def _translate(message: str) -> str:
-    """Return a message with what the command line has in place of settings in Python."""
+    """Return a message with options in place of settings in Python."""
     for setting, option in OPTIONS_BY_SETTING.items():
         message = re.sub(setting, option, message)
     return message
 
 
-def _show_credits(arguments: argparse.Namespace, host: str | None, token: str) -> int:
+def _show_credits(arguments: argparse.Namespace, host: str, token: str) -> int:
     """Show the credits, again and again with `--watch`, and return the exit status."""
     configuration = Configuration(
+        host=host,
         access_token=token,
         timeout=arguments.timeout,
         retries=arguments.retries,
         debug=arguments.verbose,
     )
-    if host:
-        configuration.host = host
 
     with ApiClient(configuration) as client:
         api = CreditsApi(client)
@@ -569,11 +568,16 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
         if arguments.argv:
             return _run_command(arguments.argv, variables)
 
-        _write("# The sandbox runs until Ctrl-C. To point a client at it:")
-        for name, value in variables.items():
-            _write(f"export {name}={shlex.quote(value)}")
+        _print_exports(variables)
         while True:
             time.sleep(3600)
+
+
+def _print_exports(variables: dict[str, str]) -> None:
+    """Print what a person pastes into another shell."""
+    _write("# The sandbox runs until Ctrl-C. To point a client at it:")
+    for name, value in variables.items():
+        _write(f"export {name}={shlex.quote(value)}")
 
 
 def _log_request(request: object) -> None:
@@ -594,7 +598,8 @@ def _run_command(command: list[str], variables: dict[str, str]) -> int:
         _handle_signals(lambda *_: None, "SIGINT"),
     ):
         try:
-            process = subprocess.Popen(command, env=os.environ | variables)  # noqa: S603  # as asked
+            env = os.environ | variables
+            process = subprocess.Popen(command, env=env)  # noqa: S603  # as asked
         except OSError as error:
             message = f"cannot run {command[0]}: {error.strerror}"
             return _print_error(message, CANNOT_RUN_COMMAND)
@@ -622,7 +627,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _handle_signals(
     handler: Callable[[int, FrameType | None], None], *names: str
 ) -> Generator[None]:
-    """Handle signals, where the system has them and nobody else handles or ignores them.
+    """Handle signals that the system has, and that nobody else handles or ignores.
 
     Only the main thread can; elsewhere, nothing changes.
     """

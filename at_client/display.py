@@ -1,4 +1,4 @@
-"""Credits as text: for a person, a log, a program and Prometheus. Nothing here prints."""
+"""Credits as text: for a person, a log, a program and Prometheus."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ class Screen(NamedTuple):
 
 
 def printable(text: str) -> str:
-    r"""Return text as one line without control characters, which could take over a terminal.
+    r"""Return text as one line without control characters, which could harm a terminal.
 
     Examples:
         >>> printable("pro\x1b[2J\nplan")
@@ -132,20 +132,12 @@ def render_text(credits: CreditResponse, *notes: str, screen: Screen) -> str:
     plan = printable(credits.plan_tier or "")
     title = f"Agent Toolkit credits, {plan} plan" if plan else "Agent Toolkit credits"
 
-    percent = f"{format_percent(credits.used_fraction)} used"
-    room = screen.width - len(percent) - 4
-    bar = render_bar(
-        credits.used_fraction,
-        cells=max(NARROWEST_BAR_CELLS, min(room, WIDEST_BAR_CELLS)),
-        colour=screen.colour,
-        blocks=screen.blocks,
-    )
-
     sentences = [format_reset(credits), *notes]
     columns = max(screen.width - 2, 1)
     below = [f"  {line}" for each in sentences for line in wrap(each, columns)]
 
-    lines = [title, "", f"  {bar}  {percent}", "", *_list_numbers(credits), "", *below]
+    usage = _render_usage(credits, screen)
+    lines = [title, "", usage, "", *_list_numbers(credits), "", *below]
     return "\n".join(lines).rstrip()
 
 
@@ -207,23 +199,36 @@ def render_prometheus(credits: CreditResponse) -> str:
     return "\n".join(lines)
 
 
+def _render_usage(credits: CreditResponse, screen: Screen) -> str:
+    """Return the line with the bar, as wide as the screen allows."""
+    percent = f"{format_percent(credits.used_fraction)} used"
+    room = screen.width - len(percent) - 4
+    bar = render_bar(
+        credits.used_fraction,
+        cells=max(NARROWEST_BAR_CELLS, min(room, WIDEST_BAR_CELLS)),
+        colour=screen.colour,
+        blocks=screen.blocks,
+    )
+    return f"  {bar}  {percent}"
+
+
 def _list_numbers(credits: CreditResponse) -> list[str]:
-    numbers = {
-        "Total": f"{credits.total:,}",
-        "Used": f"{credits.used:,}",
-        "Remaining": f"{credits.remaining:,}",
-    }
-    digits = max(map(len, numbers.values()))
-    lines = [f"  {name:9}  {number:>{digits}}" for name, number in numbers.items()]
+    numbers = [f"{n:,}" for n in (credits.total, credits.used, credits.remaining)]
+    digits = max(map(len, numbers))
+    total, used, remaining = (number.rjust(digits) for number in numbers)
 
     sources = []
     if credits.free_credits:
         sources.append(f"{credits.free_credits:,} free")
     if credits.purchased_credits:
         sources.append(f"{credits.purchased_credits:,} purchased")
-    if sources:
-        lines[0] += f"  ({', '.join(sources)})"
-    return lines
+    origin = f"  ({', '.join(sources)})" if sources else ""
+
+    return [
+        f"  Total      {total}{origin}",
+        f"  Used       {used}",
+        f"  Remaining  {remaining}",
+    ]
 
 
 def _pick_colour(fraction: float) -> str:

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -390,12 +391,12 @@ def test_options_are_used(
     """`--host` takes precedence, and `--verbose` logs each of the `--retries`."""
     account.fail(503, times=None)
     monkeypatch.setenv("AT_CLIENT_HOST", NOWHERE)
-    status, out, err = call(f"credits {options} --host {account.url} --verbose")
-    assert (status, out, len(account.requests)) == (1, "", attempts)
-    lines = err.splitlines()
-    assert len(lines) == attempts + 1
-    assert all("503" in line for line in lines)
-    assert account.token not in err
+    ended = call(f"credits {options} --host {account.url} --verbose")
+    assert (ended.status, ended.out) == (1, "")
+    assert len(account.requests) == attempts
+    assert account.token not in ended.err
+    assert ended.err.count("\n") == attempts + 1
+    assert ended.err.count(" 503 ") == attempts + 1
 
 
 @pytest.mark.usefixtures("account")
@@ -483,7 +484,9 @@ def test_terminal_has_colours(
     with on_terminal("credits", **variables) as terminal:
         terminal.resize(40, 24)
         terminal.read("Resets")
-    assert f"\n  {start}{'█' * 7}{end}{'░' * 20}  25 % used" in terminal.shown
+    used = f"{start}{'█' * 7}{end}"
+    left = "░" * 20
+    assert f"\n  {used}{left}  25 % used" in terminal.shown
     assert ("\x1b" in terminal.shown) == bool(start)
 
 
@@ -523,6 +526,15 @@ def test_watch_ends(number: int, status: int, account: Sandbox) -> None:
     assert before == ""
     assert after.count("  Remaining    750\n") == 1
     assert bool(re.search("\nat-client: 403 .*\n$", after)) == (not number)
+
+
+def test_watch_that_does_not_begin(account: Sandbox) -> None:
+    """A watch whose first call fails leaves the screen as it is."""
+    account.fail(401)
+    with on_terminal("credits", "--watch", "0.05") as terminal:
+        terminal.read("at-client: 401 .*\n")
+        assert terminal.end(0) == 4
+    assert "\x1b" not in terminal.shown
 
 
 def test_watch_follows_the_window() -> None:
@@ -778,6 +790,19 @@ def test_handlers_are_put_back(call: Call) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_main_in_a_thread() -> None:
+    """`main` works in other threads, which cannot handle signals."""
+    statuses = []
+
+    def target() -> None:
+        statuses.append(cli.main(["credits", "--sandbox", "--format", "json"]))
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    assert statuses == [0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     rows(
@@ -897,7 +922,8 @@ def test_completion_in_bash(words: str, completed: str, tmp_path: Path) -> None:
     """What shtab writes for bash completes commands, options and formats."""
     shtab = pytest.importorskip("shtab")
     script = tmp_path / "at-client"
-    script.write_text(shtab.complete(cli.make_parser(), shell="bash"))  # noqa: S604  # no shell runs
+    completion = shtab.complete(cli.make_parser(), "bash")
+    script.write_text(completion)
 
     *before, last = words.split()
     ask = (
