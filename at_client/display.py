@@ -2,13 +2,18 @@
 
 import contextlib
 import json
-from datetime import datetime, time, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 from textwrap import wrap
 from typing import NamedTuple
 
 from at_client.exceptions import ApiValueError
-from at_client.models.credit_response import ALARM_AT, WARN_AT, CreditResponse
+from at_client.models.credit_response import (
+    ALARM_AT,
+    WARN_AT,
+    CreditResponse,
+    format_reset,
+)
 
 WIDEST_BAR_CELLS = 40
 NARROWEST_BAR_CELLS = 2
@@ -50,36 +55,6 @@ def format_percent(fraction: float) -> str:
     """
     exact = Decimal(str(fraction))  # as a float, 0.29 * 100 is less than 29
     return f"{int(exact * 100)} %"
-
-
-def format_reset(credits: CreditResponse) -> str:
-    """Return when the next period starts; empty if the service does not say.
-
-    Examples:
-        >>> format_reset(
-        ...     CreditResponse(
-        ...         total=1000,
-        ...         used=250,
-        ...         remaining=750,
-        ...         reset_date="2026-12-01",
-        ...         days_until_reset=9,
-        ...     )
-        ... )
-        'Resets 2026-12-01, in 9 days'
-    """
-    resets_at = _read_reset(credits)
-    days = credits.days_until_reset
-    parts = []
-
-    if resets_at is not None:
-        at_midnight = resets_at.time() == time.min
-        parts.append(
-            f"{resets_at:%Y-%m-%d}" if at_midnight else _format_time(resets_at)
-        )
-    if days is not None:
-        parts.append("in 1 day" if days == 1 else f"in {days:,} days")
-
-    return f"Resets {', '.join(parts)}" if parts else ""
 
 
 def render_bar(
@@ -132,7 +107,7 @@ def render_text(credits: CreditResponse, *notes: str, screen: Screen) -> str:
     plan = printable(credits.plan_tier or "")
     title = f"Agent Toolkit credits, {plan} plan" if plan else "Agent Toolkit credits"
 
-    sentences = [format_reset(credits), *notes]
+    sentences = [printable(format_reset(credits)), *notes]
     columns = max(screen.width - 2, 1)
     below = [f"  {line}" for each in sentences for line in wrap(each, columns)]
 
@@ -245,10 +220,6 @@ def _read_reset(credits: CreditResponse) -> datetime | None:
         if credits.resets_at is not None:
             return credits.resets_at.astimezone(timezone.utc)
     return None
-
-
-def _format_time(when: datetime) -> str:
-    return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def _format_timestamp(when: datetime) -> str:
