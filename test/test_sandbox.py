@@ -1,7 +1,6 @@
 """The sandbox answers as the service does, fails as told, and leaves nothing."""
 
 import contextlib
-import math
 import re
 import socket
 import ssl
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 import typing
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -217,83 +215,99 @@ def test_empty_credentials_are_refused(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "name", "value"),
+    ("method", "arguments", "message"),
     [
-        (Fault, "status", "503"),
-        (Fault, "status", True),
-        (Fault, "headers", []),
-        (Fault, "retry_after", b"1"),
-        (Fault, "delay", None),
-        (Fault, "after", 1.5),
-        (Fault, "times", "2"),
-        (Fault, "path", b"/"),
-        (Account, "total", "5"),
-        (Account, "used", None),
-        (Account, "plan_tier", 1),
-        (Account, "token", b"x"),
-        (Account, "auth_token", 1),
-        (Sandbox, "port", "80"),
-        (Sandbox, "tls", "cert.pem"),
-        (Sandbox, "on_request", 1),
+        pytest.param(
+            "fail",
+            {"status": 600},
+            "status must be from 200 to 599, not 600",
+            id="status too high",
+        ),
+        pytest.param(
+            "fail",
+            {"headers": {"X": "\u20ac"}},
+            "'latin-1' codec can't encode",
+            id="header that cannot be sent",
+        ),
+        pytest.param(
+            "answer",
+            {"body": object()},
+            "Unable to serialize unknown type",
+            id="body that is no JSON",
+        ),
+        pytest.param(
+            "delay",
+            {"seconds": -1},
+            "delay must be from 0 to 1000000, not -1",
+            id="negative delay",
+        ),
+        pytest.param(
+            "delay",
+            {"seconds": float("nan")},
+            "delay must be from 0 to 1000000, not nan",
+            id="delay that is no number",
+        ),
+        pytest.param(
+            "drop",
+            {"times": 0},
+            "times must be from 1 to inf, not 0",
+            id="no times",
+        ),
+        pytest.param(
+            "add_account",
+            {"total": 100},
+            "used must be from 0 to 100, not 250",
+            id="more used than there is",
+        ),
+        pytest.param(
+            "add_account",
+            {"purchased_credits": -1},
+            "purchased_credits must be from 0 to 1000, not -1",
+            id="negative purchase",
+        ),
     ],
 )
-def test_wrong_types_are_refused(cls: type, name: str, value: object) -> None:
-    """An argument of a wrong type raises where it is written, and is named."""
-    with pytest.raises(TypeError, match=rf"^{name} must be \w.*, not .+"):
-        cls(**{name: value})
+def test_wrong_values_are_refused(
+    method: str,
+    arguments: dict[str, object],
+    message: str,
+    sandbox: Sandbox,
+) -> None:
+    """A value that cannot be raises where it is written, and leaves no fault behind."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        getattr(sandbox, method)(**arguments)
+
+    assert ask(sandbox, token=sandbox.token).status == 200
 
 
 @pytest.mark.parametrize(
-    ("cls", "name", "value", "allowed"),
+    ("method", "arguments"),
     [
-        (Fault, "status", 199, "from 200 to 599"),
-        (Fault, "status", 600, "from 200 to 599"),
-        (Fault, "retry_after", -1, "0 or more"),
-        (Fault, "delay", -1, "from 0 to 1000000"),
-        (Fault, "delay", math.nan, "from 0 to 1000000"),
-        (Fault, "delay", math.inf, "from 0 to 1000000"),
-        (Fault, "after", -1, "0 or more"),
-        (Fault, "times", 0, "1 or more"),
-        (Account, "total", -1, "0 or more"),
-        (Account, "used", 1001, "from 0 to 1000"),
-        (Account, "purchased_credits", -1, "from 0 to 1000"),
-        (Sandbox, "used", 1001, "from 0 to 1000"),
-        (Sandbox, "port", 65536, "from 0 to 65535"),
+        pytest.param("fail", {"status": "503"}, id="text for a status"),
+        pytest.param("fail", {"stats": 503}, id="mistyped keyword of fail"),
+        pytest.param("fail", {"headers": {"X": 1}}, id="number for a header"),
+        pytest.param("delay", {"seconds": "3"}, id="text for seconds"),
+        pytest.param("delay", {"seconds": None}, id="no seconds"),
+        pytest.param("drop", {"times": "2"}, id="text for times"),
+        pytest.param("script", {"fault": 503}, id="number for a fault"),
+        pytest.param("add_account", {"plan": "pro"}, id="mistyped keyword of account"),
+        pytest.param("add_account", {"used": "5"}, id="text for credits"),
     ],
 )
-def test_wrong_numbers_are_refused(
-    cls: type, name: str, value: float, allowed: str
+def test_wrong_types_are_refused(
+    method: str, arguments: dict[str, object], sandbox: Sandbox
 ) -> None:
-    """A number out of its range raises where it is written, with what is allowed."""
-    with pytest.raises(ValueError, match=f"^{name} must be {allowed}, not {value}$"):
-        cls(**{name: value})
-
-
-WRONG_CALLS: dict[str, Callable[[typing.Any], object]] = {
-    "seconds must be int or float, not '3'": lambda s: s.delay("3"),
-    "seconds must be from 0 to 1000000, not -1": lambda s: s.delay(-1),
-    "status must be int, not '503'": lambda s: s.fail("503"),
-    "status must be from 400 to 599, not 200": lambda s: s.fail(200),
-    "times must be 1 or more, not 0": lambda s: s.drop(times=0),
-    "a value in headers must be str, not 1": lambda s: s.fail(headers={"X": 1}),
-    "'latin-1' codec can't encode": lambda s: s.fail(headers={"X": "\u20ac"}),
-    "Object of type set is not JSON": lambda s: s.answer({1}),
-    "fault must be Fault, not 503": lambda s: s.script(503),
-    "token must be str, not None": lambda s: s.expire(None),
-    "amount must be int, not 0.5": lambda s: s.account.spend(0.5),
-    "Sandbox.fail() got an unexpected": lambda s: s.fail(stats=503),
-    "Sandbox.add_account() got an unexpected": lambda s: s.add_account(plan="x"),
-}
-"""What each wrong call says."""
-
-
-@pytest.mark.parametrize("message", WRONG_CALLS)
-def test_wrong_calls_are_refused(message: str, sandbox: Sandbox) -> None:
-    """A wrong call raises where it is written, and leaves no fault behind."""
-    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(message)}"):
-        WRONG_CALLS[message](sandbox)
+    """An argument of a wrong type or name raises where it is written."""
+    with pytest.raises(TypeError):
+        getattr(sandbox, method)(**arguments)
 
     assert ask(sandbox, token=sandbox.token).status == 200
+
+
+def test_impossible_ports_are_refused() -> None:
+    """A port that no address has is refused before the sandbox starts."""
+    with pytest.raises(ValueError, match=r"^port must be from 0 to 65535, not 65536$"):
+        Sandbox(65536)
 
 
 def test_contexts_for_clients_are_refused() -> None:
@@ -302,46 +316,35 @@ def test_contexts_for_clients_are_refused() -> None:
         Sandbox(tls=ssl.create_default_context())
 
 
-def test_mistyped_attributes_of_accounts_are_refused() -> None:
-    """Assigning to an attribute that an account does not have raises."""
-    account: typing.Any = Account()
-    with pytest.raises(AttributeError, match="plan"):
-        account.plan = "pro"
-
-
 @pytest.mark.parametrize(
-    ("fault", "sent"),
+    ("status", "body", "sent"),
     [
-        (Fault(401), b'{"detail":"Not authenticated"}'),
-        (Fault(500), b'{"detail":"Internal Server Error"}'),
-        (Fault(599), b'{"detail":"Unknown"}'),
-        (Fault(body=b"\xff"), b"\xff"),
-        (Fault(502, "ü"), "ü".encode()),
-        (Fault(body={"a": "ü"}), '{"a":"ü"}'.encode()),
-        (Fault(body=[]), b"[]"),
+        pytest.param(401, None, b'{"detail":"Not authenticated"}', id="own 401"),
+        pytest.param(500, None, b'{"detail":"Internal Server Error"}', id="own 500"),
+        pytest.param(599, None, b'{"detail":"Unknown"}', id="unknown status"),
+        pytest.param(200, b"\xff", b"\xff", id="bytes"),
+        pytest.param(502, "\u00fc", b"\xc3\xbc", id="string"),
+        pytest.param(200, {"a": "\u00fc"}, b'{"a":"\xc3\xbc"}', id="dict"),
+        pytest.param(200, [], b"[]", id="empty list"),
+        pytest.param(204, b"", b"", id="no content"),
     ],
-    ids=repr,
 )
-def test_answers_of_ones_own(fault: Fault, sent: bytes, sandbox: Sandbox) -> None:
+def test_answers_of_ones_own(
+    status: int, body: object, sent: bytes, sandbox: Sandbox
+) -> None:
     """Bytes go out as they are, a string as UTF-8, and anything else as JSON."""
-    sandbox.script(fault)
+    sandbox.answer(body, status=status)
     reply = ask(sandbox)
 
-    assert reply.status == fault.status
+    assert reply.status == status
     assert reply.headers["content-type"] == "application/json"
     assert reply.data == sent
 
 
-def test_answer_with_none_is_null(sandbox: Sandbox) -> None:
-    """`answer(None)` sends JSON's null."""
-    sandbox.answer(None)
-    assert ask(sandbox).data == b"null"
-
-
 def test_fail_and_answer(sandbox: Sandbox) -> None:
     """They happen so many times, with headers that override the sandbox's own."""
-    headers = {"X-Trace": "7", "Date": "today"}
-    sandbox.fail(times=2, retry_after=1, headers=headers)
+    headers = {"X-Trace": "7", "content-length": "2"}
+    sandbox.fail(body=b"{}\n", times=2, retry_after=1, headers=headers)
     sandbox.answer(b"", content_type="text/html")
 
     for _ in range(2):
@@ -349,83 +352,37 @@ def test_fail_and_answer(sandbox: Sandbox) -> None:
         assert reply.status == 503
         assert reply.headers["retry-after"] == "1"
         assert reply.headers["x-trace"] == "7"
-        assert reply.headers.getlist("date") == ["today"]
+        assert reply.headers.getlist("content-length") == ["2"]
 
     assert ask(sandbox).headers["content-type"] == "text/html"
     assert ask(sandbox).headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("status", [204, 304])
-def test_statuses_without_a_body_have_none(status: int, sandbox: Sandbox) -> None:
-    """204 and 304 end with their headers, and the connection goes on."""
-    sandbox.answer(b"not sent", status=status)
-    received = exchange(sandbox, REQUEST + LAST_REQUEST)
-    first, _, second = received.partition(END_OF_HEADERS)
-
-    assert first.startswith(b"HTTP/1.1 %d " % status)
-    assert b"content-length" not in first
-    assert second.startswith(b"HTTP/1.1 404 ")
-
-
-@pytest.mark.parametrize(
-    ("after", "end"),
-    [
-        pytest.param(None, b"\r\ncontent-length: 22\r\n", id="in the headers"),
-        pytest.param(0, END_OF_HEADERS, id="before the body"),
-        pytest.param(9, END_OF_HEADERS + NOT_FOUND[:9], id="in the body"),
-    ],
-)
-def test_drop(after: int | None, end: bytes, sandbox: Sandbox) -> None:
-    """A dropped answer begins, and the connection is closed before it ends."""
-    sandbox.drop(after=after)
+def test_drop(sandbox: Sandbox) -> None:
+    """A dropped answer begins, and the connection is closed before its body."""
+    sandbox.drop()
     received = exchange(sandbox, REQUEST)
 
     assert received.startswith(b"HTTP/1.1 404 Not Found\r\n")
-    assert received.endswith(end)
+    assert b"Content-Length: 22\r\n" in received
+    assert received.endswith(END_OF_HEADERS)
     assert str(sandbox.requests[0]) == "GET /nowhere dropped"
 
 
 @pytest.mark.parametrize(
-    "after",
-    [None, 0, 20],
-    ids=["in the headers", "before the body", "in the body"],
-)
-@pytest.mark.parametrize(
     "earlier_calls", [0, 1], ids=["new connection", "kept connection"]
 )
-def test_drop_is_lost_to_the_client(
-    earlier_calls: int, after: int | None, sandbox: Sandbox
-) -> None:
+def test_drop_is_lost_to_the_client(earlier_calls: int, sandbox: Sandbox) -> None:
     """A client sees a lost answer, on any connection, and sends no second request."""
     with calling(sandbox) as api:
         for _ in range(earlier_calls):
             api.get_credits()
 
-        sandbox.drop(after=after)
+        sandbox.drop()
         with pytest.raises(at_client.ApiConnectionException):
             api.get_credits()
 
     assert len(sandbox.requests) == earlier_calls + 1
-
-
-def test_scripted_length_closes(sandbox: Sandbox) -> None:
-    """After an answer with a length of its own, the connection is closed."""
-    sandbox.answer(b"{}", headers={"Content-Length": "10"})
-    assert exchange(sandbox, REQUEST).endswith(END_OF_HEADERS + b"{}")
-
-
-def test_rest_of_a_body_never_comes(sandbox: Sandbox) -> None:
-    """With `after` alone, the client waits for the rest of the body."""
-    sandbox.script(Fault(status=503, body=b"down", after=2))
-    with connect(sandbox, REQUEST) as sock:
-        received = b""
-        while not received.endswith(b"do"):
-            received += sock.recv(65536)
-
-        assert received.startswith(b"HTTP/1.1 503 ")
-        sock.settimeout(0.1)
-        with pytest.raises(TimeoutError):
-            sock.recv(1)
 
 
 def test_delay(sandbox: Sandbox) -> None:
@@ -439,16 +396,15 @@ def test_delay(sandbox: Sandbox) -> None:
     assert 0.2 <= time.monotonic() - start < 3
 
 
-def test_faults_come_in_order_and_by_path(sandbox: Sandbox) -> None:
-    """Each request takes the first fault for its path."""
-    sandbox.fail(500, path="/other")
-    sandbox.fail(429)
-    sandbox.fail(502, path=CREDITS)
+def test_faults_come_in_order(sandbox: Sandbox) -> None:
+    """Each request takes the first fault that is left; one fault can be used again."""
+    fault = Fault(status=429)
+    sandbox.script(fault)
+    sandbox.fail(502)
+    sandbox.script(fault)
 
-    assert ask(sandbox).status == 429
-    assert ask(sandbox).status == 502
-    assert ask(sandbox).status == 401
-    assert ask(sandbox, "/other").status == 500
+    for status in (429, 502, 429, 401):
+        assert ask(sandbox).status == status
 
 
 def test_faults_without_end_last_until_recover(sandbox: Sandbox) -> None:
@@ -466,19 +422,17 @@ def test_close_reports_unused_faults() -> None:
     """Faults that happened to no request are an error, which shows each."""
     sandbox = Sandbox().start()
     sandbox.fail(502, times=2)
-    sandbox.delay(3, path="/other")
-    sandbox.answer("x" * 1000)
+    sandbox.delay(3)
     ask(sandbox)
 
     with nothing_left(), pytest.raises(UnusedFaultError) as caught:
         sandbox.close()
 
+    message = str(caught.value)
     assert isinstance(caught.value, AssertionError)
-    assert str(caught.value) == (
-        "scripted, but happened to no request:"
-        " Fault(delay=3, path='/other'), Fault(body='xxxxxxxxxxxx...xxxxxxxxxxxxx')."
-        " Call recover() to forget faults before the sandbox is closed."
-    )
+    assert message.startswith("scripted, but happened to no request: [Fault(")
+    assert "delay=3" in message
+    assert "502" not in message
     sandbox.close()
 
 
@@ -489,7 +443,7 @@ def test_close_is_content() -> None:
         ask(sandbox)
         sandbox.fail(times=None)
 
-    assert repr(sandbox) == "<Sandbox closed, 1 requests>"
+    assert len(sandbox.requests) == 1
 
 
 def test_recover_forgets_unused_faults() -> None:
@@ -498,7 +452,7 @@ def test_recover_forgets_unused_faults() -> None:
         sandbox.fail()
         sandbox.recover()
 
-    assert repr(sandbox) == "<Sandbox closed, 0 requests>"
+    assert sandbox.requests == []
 
 
 def test_close_hides_no_other_exception() -> None:
@@ -536,12 +490,11 @@ def test_requests_are_logged(sandbox: Sandbox) -> None:
     assert "SECRET" not in f"{sandbox.requests} {first.headers!r}"
 
 
-def test_reprs(sandbox: Sandbox) -> None:
-    """A repr shows the numbers and the address; credentials stay out of it."""
-    assert "SECRET" not in repr(Account(token="SECRET", auth_token="SECRET"))
-    assert "total=1000, used=250" in repr(sandbox.account)
-    assert repr(sandbox) == f"<Sandbox {sandbox.url}, 0 requests>"
-    assert repr(Sandbox()) == "<Sandbox closed, 0 requests>"
+def test_accounts_show_no_credentials() -> None:
+    """The repr of an account shows its numbers, and not its token or cookie."""
+    shown = repr(Account(token="SECRET", auth_token="SECRET"))
+    assert "SECRET" not in shown
+    assert "total=1000, used=250" in shown
 
 
 def test_requests_can_be_watched(capfd: pytest.CaptureFixture[str]) -> None:
@@ -622,28 +575,27 @@ def test_many_threads_at_once(sandbox: Sandbox) -> None:
 
 def test_close_leaves_nothing() -> None:
     """Closing ends at once: no thread, port or connection is left."""
-    delayed = REQUEST.replace(b"nowhere", b"delayed")
     with nothing_left(0), contextlib.ExitStack() as clients:
         with Sandbox() as sandbox:
-            sandbox.delay(60, path="/delayed")
-            socks = [
-                clients.enter_context(connect(sandbox, data))
-                for data in (b"", REQUEST, delayed)
-            ]
-            while len(sandbox.requests) < 2 or not socks[1].recv(65536):
+            idle = clients.enter_context(connect(sandbox, b""))
+            kept = clients.enter_context(connect(sandbox, REQUEST))
+            assert kept.recv(65536)
+
+            sandbox.delay(60)
+            waiting = clients.enter_context(connect(sandbox, REQUEST))
+            while len(sandbox.requests) < 2:
                 time.sleep(0.001)
+
             port = urlsplit(sandbox.url).port or 0
             start = time.monotonic()
 
         assert time.monotonic() - start < 1
-        for sock in socks:
+        for sock in (idle, kept, waiting):
             while sock.recv(65536):
                 pass
+
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
-
-    statuses = {request.path: request.status for request in sandbox.requests}
-    assert statuses == {"/nowhere": 404, "/delayed": None}
 
 
 def test_start_and_close() -> None:
@@ -675,7 +627,7 @@ def test_tls(authority: Authority) -> None:
         assert sandbox.url.startswith("https://127.0.0.1:")
         with calling(sandbox, ssl_ca_cert=authority.ca_file) as api:
             assert api.get_credits().remaining == 750
-            sandbox.drop(after=20)
+            sandbox.drop()
             with pytest.raises(at_client.ApiConnectionException, match="complete"):
                 api.get_credits()
 

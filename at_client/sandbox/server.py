@@ -1,39 +1,21 @@
 """The service on a loopback port, with scripted faults and a log of requests."""
 
-import os
+import socket
 import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
-from socket import SHUT_RDWR
 from socketserver import ThreadingTCPServer
-from threading import Event, Thread
-from types import NoneType
+from threading import Event, Lock, Thread
 from typing import Any
 
-from at_client.sandbox.checks import check
-from at_client.sandbox.faults import (
-    LONGEST_DELAY_SECONDS,
-    Fault,
-    FaultQueue,
-    UnusedFaultError,
-)
-from at_client.sandbox.service import Account, Answer, Request, Service
-
-STATUSES_WITHOUT_BODY = frozenset({204, 304})
+from at_client.sandbox.faults import Fault, UnusedFaultError
+from at_client.sandbox.service import Account, Request, Service, check_number
 
 POLL_SECONDS = 0.01
 """How long it takes the server to notice that it is to close."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer, and what becomes of it on the way."""
-
-    answer: Answer
-    fault: Fault
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -44,50 +26,29 @@ class Connection(BaseHTTPRequestHandler):
     server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride]  # narrower
 
     def do_GET(self) -> None:
-        """Read a request and send what the sandbox replies."""
+        """Read a request, and send the reply to it."""
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("content-length", 0))
         body = self.rfile.read(length)
+
         request = Request(self.command, path, query, self.headers, body)
-
-        reply = self.server.reply_to(request)
-        if reply is None:
-            self.close_connection = True
-            return
-
-        self.send_reply(reply)
+        self.send_reply(self.server.reply_to(request))
 
     # http.server's names
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
     do_OPTIONS = do_TRACE = do_QUERY = do_GET  # noqa: N815
 
-    def send_reply(self, reply: Reply) -> None:
-        """Send an answer, or as much of it as the fault allows."""
-        answer = reply.answer
-        fault = reply.fault
-        body = answer.encode_body()
-        headers = answer.make_headers()
-        may_have_body = answer.status not in STATUSES_WITHOUT_BODY
-
-        # A scripted length may be too long; only closing ends the wait for the rest.
-        if fault.drop or "content-length" in headers:
-            self.close_connection = True
-
-        headers.setdefault("date", self.date_time_string())
-        if may_have_body:
-            headers.setdefault("content-length", str(len(body)))
-
-        self.send_response_only(answer.status)
-        for name, value in headers.items():
+    def send_reply(self, reply: Fault) -> None:
+        """Send an answer, or only its headers if it is to be dropped."""
+        self.send_response(reply.status)
+        for name, value in reply.make_headers().items():
             self.send_header(name, value)
-
-        if fault.drop and fault.after is None:
-            self.flush_headers()  # without the line that ends them
-            return
-
         self.end_headers()
-        if may_have_body and self.command != "HEAD":
-            self.wfile.write(body[: fault.after])
+
+        if reply.drop:
+            self.close_connection = True
+        elif self.command != "HEAD":
+            self.wfile.write(reply.encode_body())
 
     def log_message(
         self,
@@ -105,62 +66,58 @@ class Server(ThreadingTCPServer):
     """
 
     request_queue_size = 128
-
-    # Elsewhere, two servers could share a port.
-    allow_reuse_address = os.name == "posix"
+    allow_reuse_address = True
 
     def __init__(
         self,
         port: int,
         tls: ssl.SSLContext | None,
-        reply_to: Callable[[Request], Reply | None],
+        reply_to: Callable[[Request], Fault],
     ) -> None:
         super().__init__(("127.0.0.1", port), Connection)
-        self.tls = tls
         self.reply_to = reply_to
-        self._sockets: dict[Thread, Any] = {}
-        self._acceptor = Thread(
+        self.sockets: dict[Thread, socket.socket] = {}
+
+        if tls is not None:
+            # The handshake is done on the connection's thread, with its first read.
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+
+        self.acceptor = Thread(
             target=self.serve_forever, args=(POLL_SECONDS,), daemon=True
         )
-        self._acceptor.start()
+        self.acceptor.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection on a thread that `stop` can end."""
+        """Serve a connection on a thread of its own.
+
+        A thread of `ThreadingTCPServer` either keeps a program from ending while its
+        client is connected, or cannot be waited for.
+        """
         thread = Thread(
             target=self.process_request_thread,
             args=(request, client_address),
             daemon=True,
         )
-
-        # Ended threads go here, not when they end: `stop` waits for all that may run.
-        self._sockets = {
-            running: sock
-            for running, sock in self._sockets.items()
-            if running.is_alive()
-        }
-        self._sockets[thread] = request
+        self.sockets[thread] = request
         thread.start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection until either side closes it."""
         with suppress(OSError):  # the client may go away at any time
-            if self.tls is None:
-                super().finish_request(request, client_address)
-                return
-
-            # TLS takes the socket over, so it gets a copy: `stop` needs the socket.
-            with self.tls.wrap_socket(request.dup(), server_side=True) as secured:
-                super().finish_request(secured, client_address)
+            super().finish_request(request, client_address)
 
     def stop(self) -> None:
         """Close the port and all connections, and wait for their threads."""
         self.shutdown()
-        self._acceptor.join()
+        self.acceptor.join()
         self.server_close()
 
-        for thread, sock in self._sockets.items():
+        for thread, sock in self.sockets.items():
             with suppress(OSError):  # it has ended already
-                sock.shutdown(SHUT_RDWR)
+                # An `SSLSocket` would drop its TLS state, which the thread still uses.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
             thread.join()
 
 
@@ -180,8 +137,8 @@ class Sandbox:
             thread of the connection; `None` means nothing is called.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of its range, or `tls` is a context for clients.
+        TypeError: A number is something else.
+        ValueError: A number is out of its limits, or `tls` is a context for clients.
 
     Examples:
         >>> import urllib.request
@@ -206,17 +163,13 @@ class Sandbox:
         tls: ssl.SSLContext | None = None,
         on_request: Callable[[Request], object] | None = None,
     ) -> None:
-        check("port", port, int, lowest=0, highest=65535)
-        check("tls", tls, ssl.SSLContext, NoneType)
+        check_number("port", port, 0, 65535)
 
         if tls is not None and tls.protocol == ssl.PROTOCOL_TLS_CLIENT:
             raise ValueError(
                 "tls must be a context for servers, such as"
                 " ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)"
             )
-
-        if on_request is not None and not callable(on_request):
-            raise TypeError(f"on_request must be callable, not {on_request!r}")
 
         self.on_request = on_request
         """Called with each request; may be assigned at any time."""
@@ -228,7 +181,8 @@ class Sandbox:
         self._tls = tls
         self._closing = Event()
         self._server: Server | None = None
-        self._faults = FaultQueue()
+        self._faults: list[Fault] = []
+        self._counting = Lock()
         self._service = Service()
 
         self.account = self.add_account(total, used)
@@ -246,8 +200,8 @@ class Sandbox:
                 "the sandbox is not running: use `with Sandbox() as sandbox:`"
             )
 
-        scheme = "http" if self._tls is None else "https"
-        port = self._server.socket.getsockname()[1]
+        scheme = "https" if self._tls else "http"
+        port = self._server.server_address[1]
         return f"{scheme}://127.0.0.1:{port}"
 
     @property
@@ -286,12 +240,16 @@ class Sandbox:
             self._server.stop()
             self._server = None
 
-        unused = self._faults.get_unused()
-        self._faults.clear()
+        unused = [
+            fault
+            for fault in self._faults
+            if fault.times is not None and not fault.uses
+        ]
+        self.recover()
 
         if unused and sys.exc_info()[1] is None:
             raise UnusedFaultError(
-                f"scripted, but happened to no request: {', '.join(map(repr, unused))}."
+                f"scripted, but happened to no request: {unused}."
                 " Call recover() to forget faults before the sandbox is closed."
             )
 
@@ -299,10 +257,6 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        address = "closed" if self._server is None else self.url
-        return f"<Sandbox {address}, {len(self.requests)} requests>"
 
     def add_account(
         self,
@@ -326,7 +280,7 @@ class Sandbox:
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: A number is out of its range.
+            ValueError: A number is out of its limits.
         """
         account = Account(total, used, purchased_credits, plan_tier, token, auth_token)
         self._service.accounts.append(account)
@@ -334,7 +288,6 @@ class Sandbox:
 
     def expire(self, token: str) -> None:
         """Refuse a bearer token, or the value of a cookie, from now on."""
-        check("token", token, str)
         self._service.refused.add(token)
 
     def fail(
@@ -346,7 +299,6 @@ class Sandbox:
         headers: dict[str, str] | None = None,
         retry_after: float | str | None = None,
         times: int | None = 1,
-        path: str | None = None,
     ) -> None:
         """Answer with an error.
 
@@ -360,13 +312,11 @@ class Sandbox:
                 means that there is none.
             times: How many requests fail, 1 or more; `None` means all until
                 `recover()`.
-            path: The only path to fail, without a query; `None` means any.
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: An argument is out of its range.
+            ValueError: A number is out of its limits, or something cannot be sent.
         """
-        check("status", status, int, lowest=400, highest=599)
         self.script(
             Fault(
                 status=status,
@@ -375,7 +325,6 @@ class Sandbox:
                 headers=headers,
                 retry_after=retry_after,
                 times=times,
-                path=path,
             )
         )
 
@@ -387,96 +336,91 @@ class Sandbox:
         content_type: str = "application/json",
         headers: dict[str, str] | None = None,
         times: int | None = 1,
-        path: str | None = None,
     ) -> None:
         """Answer with a body of your own, however wrong.
 
         Args:
-            body: Bytes, a string, or anything else to send as JSON.
+            body: Bytes, a string, or anything else to send as JSON; `None` means what
+                the service sends with this status.
             status: The status, from 200 to 599.
             content_type: The header `Content-Type`.
             headers: More headers; these override the sandbox's own.
             times: How many requests are answered so, 1 or more; `None` means all until
                 `recover()`.
-            path: The only path to answer so, without a query; `None` means any.
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: An argument is out of its range.
+            ValueError: A number is out of its limits, or something cannot be sent.
         """
         self.script(
             Fault(
                 status=status,
-                body=b"null" if body is None else body,
+                body=body,
                 content_type=content_type,
                 headers=headers,
                 times=times,
-                path=path,
             )
         )
 
-    def delay(
-        self, seconds: float, *, times: int | None = 1, path: str | None = None
-    ) -> None:
+    def delay(self, seconds: float, *, times: int | None = 1) -> None:
         """Answer as usual, but later.
 
         Args:
             seconds: How much later, from 0 to 1,000,000 seconds.
             times: How many answers are late, 1 or more; `None` means all until
                 `recover()`.
-            path: The only path to delay, without a query; `None` means any.
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: An argument is out of its range.
+            ValueError: A number is out of its limits, or something cannot be sent.
         """
-        check("seconds", seconds, int, float, lowest=0, highest=LONGEST_DELAY_SECONDS)
-        self.script(Fault(delay=seconds, times=times, path=path))
+        self.script(Fault(delay=seconds, times=times))
 
-    def drop(
-        self,
-        *,
-        after: int | None = None,
-        times: int | None = 1,
-        path: str | None = None,
-    ) -> None:
-        """Close the connection in the middle of the answer.
+    def drop(self, *, times: int | None = 1) -> None:
+        """Close the connection in the middle of the answer, after its headers.
 
         Args:
-            after: Bytes of the body to send first, 0 or more; `None` means to close
-                before the headers end.
             times: How many answers are lost, 1 or more; `None` means all until
                 `recover()`.
-            path: The only path to drop, without a query; `None` means any.
 
         Raises:
-            TypeError: An argument has the wrong type.
-            ValueError: An argument is out of its range.
+            TypeError: `times` is no number.
+            ValueError: `times` is less than 1.
         """
-        self.script(Fault(drop=True, after=after, times=times, path=path))
+        self.script(Fault(drop=True, times=times))
 
     def script(self, fault: Fault) -> None:
         """Queue a fault, which may combine what the other methods do."""
-        check("fault", fault, Fault)
-        self._faults.add(fault)
+        self._faults.append(replace(fault))
 
     def recover(self) -> None:
         """Forget the faults that are still in the queue."""
         self._faults.clear()
 
-    def _reply_to(self, request: Request) -> Reply | None:
-        """Return the reply to a request; `None` if the sandbox closes before it."""
+    def _reply_to(self, request: Request) -> Fault:
+        """Return what to answer a request with, when it is time to."""
         self.requests.append(request)
 
-        fault = self._faults.take(request.path)
-        if self._closing.wait(fault.delay):
-            return None
+        reply = self._take_fault()
+        self._closing.wait(reply.delay)
+        if reply.status == 200 and reply.body is None:
+            answer = self._service.respond(request)
+            reply = replace(reply, **vars(answer))
 
-        answer = fault if fault.has_answer else self._service.respond(request)
-        if not fault.drop:
-            request.status = answer.status
+        if not reply.drop:
+            request.status = reply.status
 
         if self.on_request is not None:
             self.on_request(request)
 
-        return Reply(answer, fault)
+        return reply
+
+    def _take_fault(self) -> Fault:
+        """Return the first fault that is left, or one without effect."""
+        with self._counting:
+            for fault in self._faults:
+                if fault.times is None or fault.uses < fault.times:
+                    fault.uses += 1
+                    return fault
+
+        return Fault()

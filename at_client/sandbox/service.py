@@ -1,29 +1,44 @@
 """What the service answers, as FastAPI would; nothing here knows about sockets."""
 
-import json
+import math
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from email.message import Message
 from http.client import responses
-from types import NoneType
 
-from at_client.sandbox.checks import check
+from dateutil.relativedelta import relativedelta
+from pydantic_core import to_json
+from urllib3 import HTTPHeaderDict
 
 CREDITS_PATH = "/api/v1/credits"
 
-MISSING_COOKIE = {
-    "type": "missing",
-    "loc": ["cookie", "auth_token"],
-    "msg": "Field required",
-    "input": None,
-}
 DETAILS: dict[int, object] = {
     **responses,
     401: "Not authenticated",
-    422: [MISSING_COOKIE],
+    422: [
+        {
+            "type": "missing",
+            "loc": ["cookie", "auth_token"],
+            "msg": "Field required",
+            "input": None,
+        }
+    ],
 }
 """What `detail` is in the body of each status."""
+
+
+def check_number(
+    name: str, value: float, lowest: int, highest: float = math.inf
+) -> None:
+    """Raise unless a number is within its limits, whose default is none above.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is out of its limits.
+    """
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} must be from {lowest} to {highest}, not {value}")
 
 
 def get_time() -> datetime:
@@ -36,7 +51,7 @@ def make_secret(kind: str) -> str:
     return f"at-sandbox-{kind}-{secrets.token_hex(12)}"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Account:
     """Credits, and the credentials that give access to them.
 
@@ -51,8 +66,8 @@ class Account:
         auth_token: The value of the cookie; an empty one means that it is made up.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of its range.
+        TypeError: A number is something else.
+        ValueError: A number is out of its limits.
 
     Examples:
         >>> account = Account(total=100, used=40)
@@ -69,18 +84,8 @@ class Account:
     auth_token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        check("total", self.total, int, lowest=0)
-        check("used", self.used, int, lowest=0, highest=self.total)
-        check(
-            "purchased_credits",
-            self.purchased_credits,
-            int,
-            lowest=0,
-            highest=self.total,
-        )
-        check("plan_tier", self.plan_tier, str, NoneType)
-        check("token", self.token, str)
-        check("auth_token", self.auth_token, str)
+        check_number("used", self.used, 0, self.total)
+        check_number("purchased_credits", self.purchased_credits, 0, self.total)
 
         self.token = self.token or make_secret("token")
         self.auth_token = self.auth_token or make_secret("cookie")
@@ -91,8 +96,7 @@ class Account:
         return self.total - self.used
 
     def spend(self, amount: int) -> None:
-        """Use up so many credits, 0 or more; there may be fewer than 0 left then."""
-        check("amount", amount, int, lowest=0)
+        """Use up so many credits; there may be fewer than 0 left then."""
         self.used += amount
 
     def renew(self) -> str:
@@ -103,8 +107,7 @@ class Account:
     def to_dict(self) -> dict[str, object]:
         """Return the body that the service sends for this account."""
         today = get_time().date()
-        next_month = today.replace(day=28) + timedelta(days=4)
-        reset_date = next_month.replace(day=1)
+        reset_date = today + relativedelta(months=1, day=1)
 
         return {
             "total_credits": self.total,
@@ -119,7 +122,7 @@ class Account:
         }
 
 
-@dataclass(eq=False)
+@dataclass
 class Request:
     """A request that the sandbox received.
 
@@ -149,20 +152,9 @@ class Request:
         return f"{self.method} {self.path} {self.status or 'dropped'}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
-    """What to answer a request with.
-
-    Args:
-        status: The status, from 200 to 599.
-        body: Bytes, a string, or anything else to send as JSON; `None` means what the
-            service sends with this status.
-        content_type: The header `Content-Type`.
-        headers: More headers, in Latin-1; these override the sandbox's own, and
-            `Content-Length` as well.
-        retry_after: The header `Retry-After`: seconds, or a date as text; `None` means
-            that there is none.
-    """
+    """What to answer a request with; `Fault` says what each part means."""
 
     status: int = 200
     body: object = None
@@ -171,7 +163,7 @@ class Answer:
     retry_after: float | str | None = None
 
     def encode_body(self) -> bytes:
-        """Return the body as FastAPI would write it."""
+        """Return bytes as they are, a string as UTF-8, and anything else as JSON."""
         body = self.body
         if body is None:
             body = {"detail": DETAILS.get(self.status, "Unknown")}
@@ -179,20 +171,20 @@ class Answer:
         if isinstance(body, bytes):
             return body
 
-        if isinstance(body, str):
-            return body.encode()
+        return body.encode() if isinstance(body, str) else to_json(body)
 
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-    def make_headers(self) -> dict[str, str]:
-        """Return the headers, with their names in small letters."""
-        headers = {"content-type": self.content_type}
+    def make_headers(self) -> HTTPHeaderDict:
+        """Return the headers that go with the body."""
+        headers = HTTPHeaderDict(
+            {
+                "Content-Type": self.content_type,
+                "Content-Length": str(len(self.encode_body())),
+            }
+        )
         if self.retry_after is not None:
-            headers["retry-after"] = str(self.retry_after)
+            headers["Retry-After"] = str(self.retry_after)
 
-        for name, value in (self.headers or {}).items():
-            headers[name.lower()] = value
-
+        headers.update(self.headers or {})
         return headers
 
 
@@ -209,26 +201,29 @@ class Service:
             return Answer(404)
 
         if request.method != "GET":
-            return Answer(405, headers={"allow": "GET"})
+            return Answer(405, headers={"Allow": "GET"})
 
         account = self._find_account(request.headers)
         if account is None:
-            return Answer(401, headers={"www-authenticate": "Bearer"})
+            return Answer(401, headers={"WWW-Authenticate": "Bearer"})
 
         return Answer(200, account.to_dict())
 
     def _find_account(self, headers: Message) -> Account | None:
-        """Return the account of the bearer token, or else of the cookie."""
+        """Return the first account whose bearer token or cookie is given."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        bearer_token = token.strip() if scheme.lower() == "bearer" else ""
-        cookie = str(headers.get_param("auth_token", "", header="cookie"))
+        if scheme.lower() != "bearer":
+            token = ""
+
+        cookie = headers.get_param("auth_token", "", header="cookie")
 
         for account in self.accounts:
-            if account.token == bearer_token and bearer_token not in self.refused:
+            if self._accepts(token, account.token):
                 return account
-
-        for account in self.accounts:
-            if account.auth_token == cookie and cookie not in self.refused:
+            if self._accepts(cookie, account.auth_token):
                 return account
 
         return None
+
+    def _accepts(self, given: object, credential: str) -> bool:
+        return given == credential and credential not in self.refused
