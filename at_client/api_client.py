@@ -180,8 +180,11 @@ class ApiClient(HasDefault):
             ApiValueError: A parameter has an invalid value.
         """
         method = serialization.check_method(method)
-        serialization.check_formats(collection_formats)
-        serialization.refuse_files(files)
+        if collection_formats:
+            serialization.check_formats(collection_formats)
+        if files:
+            serialization.refuse_files(files)
+
         headers = self._merge_headers(header_params, cookie_params)
         queries = serialization.list_items("query_params", query_params)
         self.update_params_for_auth(
@@ -216,8 +219,9 @@ class ApiClient(HasDefault):
         if header_params:
             given = dict(serialization.list_items("header_params", header_params))
             headers = merge_headers(headers, given)
-        for name, value in serialization.list_items("cookie_params", cookie_params):
-            add_cookie(headers, name, value)
+        if cookie_params:
+            for name, value in serialization.list_items("cookie_params", cookie_params):
+                add_cookie(headers, name, value)
         return headers
 
     def update_params_for_auth(
@@ -386,8 +390,8 @@ class Credential(NamedTuple):
     place: str
     """`header`, `query` or `cookie`."""
 
-    name: str
-    value: str
+    name: Any
+    value: Any
 
 
 def read_auth_setting(setting: Any) -> Credential:
@@ -406,12 +410,12 @@ def read_auth_setting(setting: Any) -> Credential:
     if credential.place not in ("header", "query", "cookie"):
         raise ApiValueError("_request_auth['in'] must be header, query or cookie")
 
-    texts = (credential.name, credential.value)
-    if not all(isinstance(text, str) for text in texts):
+    name, value = credential.name, credential.value
+    if not isinstance(name, str) or not isinstance(value, str):
         raise ApiTypeError(
             "_request_auth['key'] and _request_auth['value'] must be str"
         )
-    if credential.place == "query" and not all(text.isprintable() for text in texts):
+    if credential.place == "query" and not (name + value).isprintable():
         raise ApiValueError(
             "_request_auth['key'] and _request_auth['value'] must be printable text"
         )

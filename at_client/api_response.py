@@ -277,7 +277,6 @@ def make_status_error(
 ) -> ApiException:
     """Return the error for a response that is not a success."""
     headers = headers_of(response)
-    text = _text_of(response)
     request = _request_of(response)
     retry_after = read_retry_after(headers) if hasattr(headers, "get") else None
     advice = None
@@ -287,50 +286,39 @@ def make_status_error(
 
     message = describe(
         response.status,
-        text,
-        source=request.source if request else "the service",
+        _text_of(response),
+        source=_source_of(response),
         advice=advice,
         retry_after=retry_after,
     )
-    return exception_class(response.status)(
-        response.status,
-        response.reason,
-        headers=headers,
-        body=text,
-        data=decode_error(response.data, response.status, response_types_map),
-        retry_after=retry_after,
-        message=_redact(message, request),
-    )
+    error = _make_error(exception_class(response.status), response, message)
+    error.data = decode_error(response.data, response.status, response_types_map)
+    error.retry_after = retry_after
+    return error
 
 
-def make_decode_error(response: Any, problem: str) -> ApiDecodeException:
+def make_decode_error(response: Any, problem: str) -> ApiException:
     """Return the error for a success that is not what the API promises."""
-    request = _request_of(response)
-    source = request.source if request else "the service"
-    message = f"{response.status} from {source}, but {problem}."
-    return ApiDecodeException(
-        response.status,
-        response.reason,
-        headers=headers_of(response),
-        body=_text_of(response),
-        message=_redact(message, request),
-    )
+    message = f"{response.status} from {_source_of(response)}, but {problem}."
+    return _make_error(ApiDecodeException, response, message)
 
 
 def make_redirect_error(response: RESTResponse, problem: str) -> ApiException:
     """Return the error for a redirect that is not followed."""
-    request = response.request
-    source = request.source if request else "the service"
-    message = (
-        f"{response.status} from {source}: {problem}. Check Configuration.host "
-        "(AT_CLIENT_HOST)."
-    )
-    return ApiException(
+    advice = "Check Configuration.host (AT_CLIENT_HOST)."
+    message = f"{response.status} from {_source_of(response)}: {problem}. {advice}"
+    return _make_error(ApiException, response, message)
+
+
+def _make_error(kind: type[ApiException], response: Any, message: str) -> ApiException:
+    """Return an error with the parts of a response; its message repeats no credential."""
+    request = _request_of(response)
+    return kind(
         response.status,
         response.reason,
-        headers=response.headers,
+        headers=headers_of(response),
         body=_text_of(response),
-        message=_redact(message, request),
+        message=redact(message, request.credentials) if request else message,
     )
 
 
@@ -375,13 +363,15 @@ def _request_of(response: Any) -> SentRequest | None:
     return response.request if isinstance(response, RESTResponse) else None
 
 
+def _source_of(response: Any) -> str:
+    """Return what a response answers, for messages."""
+    request = _request_of(response)
+    return request.source if request else "the service"
+
+
 def _text_of(response: Any) -> str:
     """Return the body of any kind of response as text."""
     data = response.data
     if isinstance(data, bytes):
         return decode_text(data, headers_of(response))
     return data if isinstance(data, str) else ""
-
-
-def _redact(message: str, request: SentRequest | None) -> str:
-    return redact(message, request.credentials) if request else message

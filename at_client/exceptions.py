@@ -104,6 +104,10 @@ class ApiException(OpenApiException):
         '404 Not Found. Check AT_CLIENT_HOST or Configuration.host, its path prefix included.'
     """
 
+    is_retryable: bool = False
+    """Whether the same call may succeed later: after lost connections, timeouts, and the
+    statuses 408, 429 and 500 to 599."""
+
     def __init__(
         self,
         status: int | str | None = None,
@@ -155,9 +159,8 @@ class ApiException(OpenApiException):
         """Seconds that the service asked to wait (RFC 9110 section 10.2.3); `None` if
         it did not."""
 
-        self.is_retryable: bool = is_temporary(self.status)
-        """Whether the same call may succeed later: after lost connections, timeouts,
-        and the statuses 408, 429 and 500 to 599."""
+        if self.status:
+            self.is_retryable = is_temporary(self.status)
 
         if message is None:
             # The reason phrase of a response is the server's own words: not quoted.
@@ -207,17 +210,19 @@ class UnprocessableEntityException(ApiException):
 class TooManyRequestsException(ApiException):
     """429: too many requests; `retry_after` is how long to wait, if the service says."""
 
+    is_retryable = True
+
 
 class ServiceException(ApiException):
     """500 to 599: the service, or something in front of it, failed."""
+
+    is_retryable = True
 
 
 class ApiConnectionException(ApiException):
     """There was no complete response; `status` is 0 and `__cause__` tells more."""
 
-    def __init__(self, *args: Any, is_retryable: bool = True, **parts: Any) -> None:
-        super().__init__(*args, **parts)
-        self.is_retryable = is_retryable
+    is_retryable = True
 
 
 class ApiTimeoutException(ApiConnectionException):

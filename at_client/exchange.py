@@ -60,6 +60,8 @@ class Exchange:
         retries: int | urllib3.Retry,
     ) -> None:
         self._request = request
+        # Recorders write down what they get: plain text, no class of ours.
+        self._headers = {name: str(value) for name, value in request.headers.items()}
         self._data = data
         self._route = route
         self._clock = clock
@@ -78,7 +80,8 @@ class Exchange:
         """Send the request, and return the response, whatever its status.
 
         Args:
-            manager: The pool manager; `None` for that of the route.
+            manager: The pool manager: that of the route, or a user's own, which gets
+                only what generated code sends, and does its own retries.
             preload_content: Whether to read the body.
 
         Raises:
@@ -93,7 +96,8 @@ class Exchange:
             raise
         else:
             self._log.write(response.status)
-            self._refuse_redirect(response)
+            if response.status >= 300:
+                self._refuse_redirect(response)
             return response
 
         foreign = find_foreign(failure)
@@ -107,15 +111,14 @@ class Exchange:
     def _send(self, manager: Any, *, preload_content: bool) -> RESTResponse:
         """Let urllib3 send and retry; send again if the body is lost while it is read."""
         options: dict[str, Any] = {"body": self._data} if self._data is not None else {}
-        if manager is None:
-            manager = self._route.transport.manager
+        if manager is self._route.transport.manager:
             options["retries"] = self._policy
 
         while True:
             raw = manager.request(
                 self._request.method,
                 self._request.url,
-                headers=self._request.headers,
+                headers=self._headers,
                 timeout=self._clock,
                 preload_content=False,
                 **options,

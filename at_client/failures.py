@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from http.client import BadStatusLine, HTTPException, IncompleteRead
 from typing import NamedTuple
 
@@ -12,7 +12,12 @@ from urllib3 import exceptions as lower
 from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from at_client.connections import DeadlineError, NotHTTPError, StaleConnectionError
+from at_client.connections import (
+    DeadlineError,
+    FramingError,
+    NotHTTPError,
+    StaleConnectionError,
+)
 from at_client.details import shorten
 from at_client.exceptions import ApiConnectionException, ApiTimeoutException
 from at_client.headers import redact
@@ -47,32 +52,14 @@ class Peer(NamedTuple):
         return f"{self.address} through the proxy {self.proxy}"
 
 
-class Failure(NamedTuple):
-    """What is known about an error from below."""
-
-    error: BaseException
-    """The error that a rule applies to: one of the causes."""
-
-    seconds_spent: float
-    """Seconds since the call began."""
-
-    @property
-    def reason(self) -> str:
-        """The system's own words, or the name of the error's class."""
-        for cause in find_causes(self.error):
-            if isinstance(cause, OSError) and cause.strerror:
-                return cause.strerror
-        return type(self.error).__name__
-
-
 class Rule(NamedTuple):
     """What some errors from below mean."""
 
     types: tuple[type[BaseException], ...]
     """The rule applies if one of these is among the causes."""
 
-    describe: Callable[[Failure], str]
-    """Returns what happened, and what to do."""
+    text: str
+    """What happened, and what to do; in braces, what `fill` knows."""
 
     is_lost: bool = False
     """Whether another attempt may succeed."""
@@ -80,9 +67,89 @@ class Rule(NamedTuple):
     kind: type[ApiConnectionException] = ApiConnectionException
 
 
-_CHECK_HOST = "Check Configuration.host (AT_CLIENT_HOST)"
 _CHECK_PORT = "Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)"
 _CHECK_TARGET = "Check the service, and whether the proxy is allowed to reach it"
+_LATE = "in time; the call took {seconds:.1f} s. Check the service, or allow more with timeout"
+
+RULES = (
+    Rule((ssl.SSLCertVerificationError, CertificateError), "{tls}"),
+    Rule(
+        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
+        "the connection was closed during TLS",
+        is_lost=True,
+    ),
+    Rule(
+        (lower.NameResolutionError, socket.gaierror),
+        "could not resolve the host name ({reason}). Check its spelling and the network",
+        is_lost=True,
+    ),
+    Rule(
+        (lower.NewConnectionError,),
+        "could not connect ({reason}). Check that the service is running and reachable",
+        is_lost=True,
+    ),
+    Rule(
+        (lower.ConnectTimeoutError,),
+        f"could not connect {_LATE}",
+        is_lost=True,
+        kind=ApiTimeoutException,
+    ),
+    Rule(
+        (lower.TimeoutError, TimeoutError, DeadlineError),
+        f"no complete response {_LATE}",
+        is_lost=True,
+        kind=ApiTimeoutException,
+    ),
+    Rule((ssl.SSLError, lower.SSLError), "{tls}"),
+    Rule(
+        (ConnectionError, IncompleteRead, lower.InvalidChunkLength),
+        "the connection was closed before the response was complete. Check the service "
+        "and anything in between",
+        is_lost=True,
+    ),
+    Rule((NotHTTPError,), f"{{error}}. {_CHECK_PORT}"),
+    Rule((FramingError,), "no valid HTTP response: {error}"),
+    # The words of others may hold bytes of the peer.
+    Rule(
+        (HTTPException, lower.InvalidHeader, lower.HeaderParsingError),
+        "no valid HTTP response",
+    ),
+    Rule(
+        (lower.ClosedPoolError,),
+        "the client was closed during the call",
+        is_lost=True,
+    ),
+    Rule((OSError,), "the connection failed ({reason})", is_lost=True),
+    Rule(
+        (lower.ProtocolError, lower.DecodeError, lower.BodyNotHttplibCompatible),
+        "no valid HTTP response",
+    ),
+    # What urllib3 raises for pools and URLs that it does not get to see here, and warnings
+    # that are made errors.
+    Rule((BaseException,), "the request failed ({name})"),
+)
+"""The first rule that applies wins, so the most specific come first."""
+
+
+def fill(text: str, error: BaseException, seconds: float) -> str:
+    """Return the text of a rule for an error, after so many seconds of the call."""
+    name = type(error).__name__
+    return text.format(
+        error=error,
+        name=name,
+        reason=find_system_words(error) or name,
+        seconds=seconds,
+        tls=describe_tls(error),
+    )
+
+
+def find_system_words(error: BaseException) -> str:
+    """Return what the system says about an error; an empty text if nothing."""
+    for cause in find_causes(error):
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return ""
+
 
 # What OpenSSL says of a peer that does not begin with TLS.
 _NO_TLS = (
@@ -94,13 +161,23 @@ _NO_TLS = (
 )
 
 
-def _describe_certificate(failure: Failure) -> str:
-    words = getattr(failure.error, "verify_message", None) or str(failure.error)
-    reason = words.rstrip(".")
-    return f"the TLS certificate was rejected: {reason}. {_advise(reason)}"
+def describe_tls(error: BaseException) -> str:
+    """Return why there is no TLS connection, and what to do about it."""
+    if isinstance(error, ssl.SSLCertVerificationError | CertificateError):
+        words = getattr(error, "verify_message", None) or str(error)
+        reason = words.rstrip(".")
+        advice = advise_certificate(reason)
+        return f"the TLS certificate was rejected: {reason}. {advice}"
+
+    reason = getattr(error, "reason", None) or find_system_words(error)
+    if reason in _NO_TLS:
+        return f"the port does not speak TLS, perhaps plain http. {_CHECK_PORT}"
+    return (
+        f"TLS failed: {reason}. Check the certificates and TLS versions of both sides"
+    )
 
 
-def _advise(reason: str) -> str:
+def advise_certificate(reason: str) -> str:
     """Return what to do about a certificate that was rejected for a reason."""
     if "expired" in reason or "not yet valid" in reason:
         return (
@@ -108,7 +185,7 @@ def _advise(reason: str) -> str:
             "certificate"
         )
     if "ostname" in reason or "IP address" in reason:
-        return _CHECK_HOST
+        return "Check Configuration.host (AT_CLIENT_HOST)"
     if reason.startswith("Missing") or "not marked critical" in reason:
         return (
             "Python 3.13 and newer require this of CAs; ask for a new CA certificate, or "
@@ -122,123 +199,6 @@ def _advise(reason: str) -> str:
         "If you trust its issuer, set Configuration.ssl_ca_cert (or SSL_CERT_FILE) to "
         "its CA"
     )
-
-
-def _describe_tls(failure: Failure) -> str:
-    reason = getattr(failure.error, "reason", None) or failure.reason
-    if reason in _NO_TLS:
-        return f"the port does not speak TLS, perhaps plain http. {_CHECK_PORT}"
-    return (
-        f"TLS failed: {reason}. Check the certificates and TLS versions of both sides"
-    )
-
-
-def _describe_tls_end(_: Failure) -> str:
-    return "the connection was closed during TLS"
-
-
-def _describe_unknown_host(failure: Failure) -> str:
-    return (
-        f"could not resolve the host name ({failure.reason}). Check its spelling and "
-        "the network"
-    )
-
-
-def _describe_no_connection(failure: Failure) -> str:
-    return (
-        f"could not connect ({failure.reason}). Check that the service is running and "
-        "reachable"
-    )
-
-
-def _describe_late_connection(failure: Failure) -> str:
-    return f"could not connect{_describe_time(failure)}"
-
-
-def _describe_late_answer(failure: Failure) -> str:
-    return f"no complete response{_describe_time(failure)}"
-
-
-def _describe_time(failure: Failure) -> str:
-    return (
-        f" in time; the call took {failure.seconds_spent:.1f} s. Check the service, or "
-        "allow more with timeout"
-    )
-
-
-def _describe_end(_: Failure) -> str:
-    return (
-        "the connection was closed before the response was complete. Check the service "
-        "and anything in between"
-    )
-
-
-def _describe_other_protocol(failure: Failure) -> str:
-    return f"{failure.error}. {_CHECK_PORT}"
-
-
-def _describe_invalid(failure: Failure) -> str:
-    # Our own strict reading is quoted; the words of others may hold bytes of the peer.
-    if type(failure.error) is HTTPException:
-        return f"no valid HTTP response: {failure.error}"
-    return "no valid HTTP response"
-
-
-def _describe_closed_pool(_: Failure) -> str:
-    return "the client was closed during the call"
-
-
-def _describe_system(failure: Failure) -> str:
-    return f"the connection failed ({failure.reason})"
-
-
-def _describe_any(failure: Failure) -> str:
-    return f"the request failed ({type(failure.error).__name__})"
-
-
-RULES = (
-    Rule((ssl.SSLCertVerificationError, CertificateError), _describe_certificate),
-    Rule((ssl.SSLEOFError, ssl.SSLZeroReturnError), _describe_tls_end, is_lost=True),
-    Rule(
-        (lower.NameResolutionError, socket.gaierror),
-        _describe_unknown_host,
-        is_lost=True,
-    ),
-    Rule((lower.NewConnectionError,), _describe_no_connection, is_lost=True),
-    Rule(
-        (lower.ConnectTimeoutError,),
-        _describe_late_connection,
-        is_lost=True,
-        kind=ApiTimeoutException,
-    ),
-    Rule(
-        (lower.TimeoutError, TimeoutError, DeadlineError),
-        _describe_late_answer,
-        is_lost=True,
-        kind=ApiTimeoutException,
-    ),
-    Rule((ssl.SSLError, lower.SSLError), _describe_tls),
-    Rule(
-        (ConnectionError, IncompleteRead, lower.InvalidChunkLength),
-        _describe_end,
-        is_lost=True,
-    ),
-    Rule((NotHTTPError,), _describe_other_protocol),
-    Rule(
-        (HTTPException, lower.InvalidHeader, lower.HeaderParsingError),
-        _describe_invalid,
-    ),
-    Rule((lower.ClosedPoolError,), _describe_closed_pool, is_lost=True),
-    Rule((OSError,), _describe_system, is_lost=True),
-    Rule(
-        (lower.ProtocolError, lower.DecodeError, lower.BodyNotHttplibCompatible),
-        _describe_invalid,
-    ),
-    # What urllib3 raises for pools and URLs that it does not get to see here, and warnings
-    # that are made errors.
-    Rule((BaseException,), _describe_any),
-)
-"""The first rule that applies wins, so the most specific come first."""
 
 
 def find_causes(error: BaseException) -> Iterator[BaseException]:
@@ -386,7 +346,7 @@ def explain(
         rule, cause = find_rule(chain)
         kind = rule.kind
         is_retryable = rule.is_lost
-        text = rule.describe(Failure(cause, seconds_spent))
+        text = fill(rule.text, cause, seconds_spent)
 
     tried = f" (after {attempts} attempts)" if attempts > 1 else ""
     name = peer.name(at_proxy=at_proxy)
@@ -395,7 +355,8 @@ def explain(
     for cause in chain:
         strip_cause(cause, hidden)
 
-    problem = kind(reason=reason, is_retryable=is_retryable)
+    problem = kind(reason=reason)
+    problem.is_retryable = is_retryable
     problem.__cause__ = error
     return problem
 
@@ -420,4 +381,6 @@ def refuse_by_proxy(peer: Peer) -> ApiConnectionException:
     """Return the error for a proxy that wants a password before it forwards a request."""
     refusal = Refusal(PROXY_AUTHENTICATION, "", is_lost=False, is_own=True)
     reason = f"{peer.name(at_proxy=True)}: {describe_refusal(peer, refusal)}."
-    return ApiConnectionException(reason=reason, is_retryable=False)
+    problem = ApiConnectionException(reason=reason)
+    problem.is_retryable = False
+    return problem

@@ -79,10 +79,14 @@ def _write_value(field: str, value: Any) -> str:
 
 def check_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     """Return headers with every name and value checked, and values as text."""
-    return {
-        check_header_name(name): check_header_value(f"header {name}", value)
-        for name, value in headers.items()
-    }
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        check_header_name(name)
+        if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
+            checked[name] = value
+        else:
+            checked[name] = check_header_value(f"header {name}", value)
+    return checked
 
 
 def merge_headers(
@@ -94,10 +98,7 @@ def merge_headers(
         >>> merge_headers({"Accept": "text/plain", "X-Trace": "7"}, {"accept": "*/*"})
         {'X-Trace': '7', 'accept': '*/*'}
     """
-    if not headers:
-        return dict(defaults)
-
-    overridden = {check_header_name(name).lower() for name in headers}
+    overridden = {name.lower() for name in headers}
     kept = {
         name: value
         for name, value in defaults.items()
@@ -106,22 +107,22 @@ def merge_headers(
     return {**kept, **headers}
 
 
-def find_header(headers: Mapping[str, Any], name: str) -> str | None:
-    """Return the name that a header has among others, whatever its case."""
-    lowered = name.lower()
-    return next((key for key in headers if key.lower() == lowered), None)
-
-
 def get_header(headers: Mapping[str, Any], name: str) -> Any:
     """Return the value of a header, whatever its case; `None` if there is none."""
-    key = find_header(headers, name)
-    return None if key is None else headers[key]
+    lowered = name.lower()
+    for key, value in headers.items():
+        if key.lower() == lowered:
+            return value
+    return None
 
 
 def pop_header(headers: MutableMapping[str, Any], name: str) -> Any:
-    """Remove a header, whatever its case, and return its value; `None` if there is none."""
-    key = find_header(headers, name)
-    return None if key is None else headers.pop(key)
+    """Remove a header, whatever its case, and return its value; `None` without one."""
+    lowered = name.lower()
+    for key in headers:
+        if key.lower() == lowered:
+            return headers.pop(key)
+    return None
 
 
 def add_cookie(headers: MutableMapping[str, Any], name: Any, value: Any) -> None:

@@ -71,11 +71,8 @@ class RESTClientObject:
             self.pool_manager = manager
         self._own_manager = manager
 
-    def _reopen_if_needed(self) -> None:
-        """Open connections anew after `close()`, and in a child process."""
-        if self._opened_by == os.getpid():
-            return
-
+    def _reopen(self) -> None:
+        """Open connections anew, after `close()` or in a child process."""
         if self._opened_by is not None:
             # Keep what a child inherits: its finalizers could take a lock that was held
             # during the fork.
@@ -139,37 +136,28 @@ class RESTClientObject:
             data = written.data
             sent_headers["Content-Type"] = written.content_type
 
-        self._reopen_if_needed()
+        if self._opened_by != os.getpid():
+            self._reopen()
         route = self._route_to(url)
         if route.exposed_host and find_credentials(sent_headers):
             self._refuse_exposure(route.exposed_host)
 
+        retries = self.configuration.retries
+        if self._is_service_down and isinstance(retries, int):
+            retries = 0
+        manager = self.pool_manager
+        if manager is self._own_manager:
+            manager = route.transport.manager
+
         request = SentRequest(method, url, sent_headers)
-        exchange = Exchange(
-            request, data, route, clock, self.configuration, self._choose_retries()
-        )
+        exchange = Exchange(request, data, route, clock, self.configuration, retries)
         try:
-            response = exchange.run(
-                self._foreign_manager, preload_content=_preload_content
-            )
+            response = exchange.run(manager, preload_content=_preload_content)
         except ApiConnectionException as error:
             self._is_service_down = error.is_retryable
             raise
         self._is_service_down = response.status in RETRY_STATUSES
         return response
-
-    @property
-    def _foreign_manager(self) -> Any:
-        """The pool manager that a user has put in place; `None` if it is our own."""
-        is_own = self.pool_manager is self._own_manager
-        return None if is_own else self.pool_manager
-
-    def _choose_retries(self) -> int | urllib3.Retry:
-        """Return the configured retries, but none while the service seems to be down."""
-        retries = self.configuration.retries
-        if self._is_service_down and isinstance(retries, int):
-            return 0
-        return retries
 
     def check_secure(self, url: str) -> None:
         """Refuse to send credentials to a URL where another machine could read them.
