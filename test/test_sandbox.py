@@ -32,7 +32,8 @@ REQUEST = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST_REQUEST = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 NOT_FOUND = b'{"detail":"Not Found"}'
 END_OF_HEADERS = b"\r\n\r\n"
-SCHEMA = schemathesis.openapi.from_path(Path(__file__).parent.parent / "openapi.json")
+DOCUMENT = Path(__file__).parent.parent / "openapi.json"
+SCHEMA = schemathesis.openapi.from_path(DOCUMENT)
 
 
 def ask(
@@ -189,7 +190,9 @@ def test_accounts_are_apart(sandbox: Sandbox) -> None:
     assert other.remaining == 45
     assert credits["free_credits"] == 40
     assert credits["plan_tier"] == "pro"
-    assert ask(sandbox, token=sandbox.token).json()["used_credits"] == 250
+
+    first = ask(sandbox, token=sandbox.token).json()
+    assert first["used_credits"] == 250
 
 
 def test_credentials_expire_and_are_renewed(sandbox: Sandbox) -> None:
@@ -484,7 +487,9 @@ def test_requests_are_logged(sandbox: Sandbox) -> None:
     assert first.headers["x-mine"] == "SECRET"
     assert str(second) == "POST /x 404"
     assert second.body == b"a=SECRET"
-    assert before <= first.time <= second.time <= datetime.now(timezone.utc)
+
+    after = datetime.now(timezone.utc)
+    assert before <= first.time <= second.time <= after
 
     assert f"path='{CREDITS}'" in repr(first)
     assert "SECRET" not in f"{sandbox.requests} {first.headers!r}"
@@ -522,7 +527,8 @@ def test_connections_are_kept(
     posted = b"POST /nowhere HTTP/1.1\r\n%bContent-Length: 4\r\n\r\nbody"
     waiting = posted % b"Expect: 100-continue\r\n"
 
-    received = exchange(sandbox, head + posted % b"" + waiting + LAST_REQUEST)
+    requests = [head, posted % b"", waiting, LAST_REQUEST]
+    received = exchange(sandbox, b"".join(requests))
     statuses = re.findall(rb"HTTP/1.1 (\d+)", received)
     assert statuses == [b"404", b"404", b"100", b"404", b"404"]
     assert received.count(NOT_FOUND) == 3
@@ -549,7 +555,8 @@ def test_client_can_hang_up(
             time.sleep(0.001)
 
         # Zero seconds to linger: closing resets the connection.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        no_linger = struct.pack("ii", 1, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
 
     assert ask(sandbox).status == 401
     assert capfd.readouterr().err == ""
@@ -682,7 +689,8 @@ def test_annotations_are_true_at_run_time() -> None:
     """Annotations of the public classes and their methods resolve at run time."""
     for name in package.__all__:
         cls = getattr(package, name)
-        methods = [member for member in vars(cls).values() if callable(member)]
+        members = vars(cls).values()
+        methods = [member for member in members if callable(member)]
         for each in (cls, *methods):
             assert isinstance(typing.get_type_hints(each), dict)
 

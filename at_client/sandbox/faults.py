@@ -27,9 +27,6 @@ class Fault(Answer):
         times: How many requests this happens to, 1 or more; `None` means all until
             `recover()`.
 
-    Attributes:
-        uses: How many requests it has happened to.
-
     Raises:
         TypeError: An argument has the wrong type.
         ValueError: A number is out of its limits, or something cannot be sent.
@@ -41,7 +38,7 @@ class Fault(Answer):
     delay: float = 0.0
     drop: bool = False
     times: int | None = 1
-    uses: int = field(default=0, init=False)
+    uses: int = field(default=0, init=False)  # counted by the sandbox, on a copy
 
     def __post_init__(self) -> None:
         check_number("status", self.status, 200, 599)

@@ -76,18 +76,15 @@ class Server(ThreadingTCPServer):
     ) -> None:
         super().__init__(("127.0.0.1", port), Connection)
         self.reply_to = reply_to
-        self.sockets: dict[Thread, socket.socket] = {}
-
         if tls is not None:
             # The handshake is done on the connection's thread, with its first read.
             self.socket = tls.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
 
-        self.acceptor = Thread(
-            target=self.serve_forever, args=(POLL_SECONDS,), daemon=True
-        )
-        self.acceptor.start()
+        acceptor = Thread(target=self.serve_forever, args=(POLL_SECONDS,), daemon=True)
+        self.sockets = {acceptor: self.socket}
+        acceptor.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection on a thread of its own.
@@ -111,11 +108,10 @@ class Server(ThreadingTCPServer):
     def stop(self) -> None:
         """Close the port and all connections, and wait for their threads."""
         self.shutdown()
-        self.acceptor.join()
         self.server_close()
 
         for thread, sock in self.sockets.items():
-            with suppress(OSError):  # it has ended already
+            with suppress(OSError):  # it may be closed already
                 # An `SSLSocket` would drop its TLS state, which the thread still uses.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             thread.join()
@@ -137,7 +133,7 @@ class Sandbox:
             thread of the connection; `None` means nothing is called.
 
     Raises:
-        TypeError: A number is something else.
+        TypeError: A number is of another type.
         ValueError: A number is out of its limits, or `tls` is a context for clients.
 
     Examples:

@@ -31,11 +31,11 @@ DETAILS: dict[int, object] = {
 def check_number(
     name: str, value: float, lowest: int, highest: float = math.inf
 ) -> None:
-    """Raise unless a number is within its limits, whose default is none above.
+    """Raise unless a number is within its limits, both included.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is out of its limits.
+        TypeError: The value cannot be compared with numbers.
+        ValueError: The number is out of its limits.
     """
     if not lowest <= value <= highest:
         raise ValueError(f"{name} must be from {lowest} to {highest}, not {value}")
@@ -66,7 +66,7 @@ class Account:
         auth_token: The value of the cookie; an empty one means that it is made up.
 
     Raises:
-        TypeError: A number is something else.
+        TypeError: A number is of another type.
         ValueError: A number is out of its limits.
 
     Examples:
