@@ -313,6 +313,7 @@ class Sandbox:
             TypeError: An argument has the wrong type.
             ValueError: A number is out of its limits, or something cannot be sent.
         """
+        check_number("status", status, 400, 599)
         self.script(
             Fault(
                 status=status,
@@ -336,8 +337,7 @@ class Sandbox:
         """Answer with a body of your own, however wrong.
 
         Args:
-            body: Bytes, a string, or anything else to send as JSON; `None` means what
-                the service sends with this status.
+            body: Bytes, a string, or anything else to send as JSON.
             status: The status, from 200 to 599.
             content_type: The header `Content-Type`.
             headers: More headers; these override the sandbox's own.
@@ -351,7 +351,7 @@ class Sandbox:
         self.script(
             Fault(
                 status=status,
-                body=body,
+                body=b"null" if body is None else body,
                 content_type=content_type,
                 headers=headers,
                 times=times,
@@ -368,7 +368,7 @@ class Sandbox:
 
         Raises:
             TypeError: An argument has the wrong type.
-            ValueError: A number is out of its limits, or something cannot be sent.
+            ValueError: A number is out of its limits.
         """
         self.script(Fault(delay=seconds, times=times))
 
@@ -394,7 +394,7 @@ class Sandbox:
         self._faults.clear()
 
     def _reply_to(self, request: Request) -> Fault:
-        """Return what to answer a request with, when it is time to."""
+        """Log a request, wait if it is to be delayed, and return the reply to it."""
         self.requests.append(request)
 
         reply = self._take_fault()

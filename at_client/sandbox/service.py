@@ -126,7 +126,7 @@ class Account:
 class Request:
     """A request that the sandbox received.
 
-    Its `repr` leaves out what may hold secrets: query, headers and body.
+    It is shown as `GET /api/v1/credits 200`, without what may hold secrets.
 
     Attributes:
         method: The verb, such as `GET`.
@@ -142,13 +142,13 @@ class Request:
 
     method: str
     path: str
-    query: str = field(repr=False)
-    headers: Message = field(repr=False)
-    body: bytes = field(repr=False)
+    query: str
+    headers: Message
+    body: bytes
     time: datetime = field(default_factory=get_time)
     status: int | None = None
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.method} {self.path} {self.status or 'dropped'}"
 
 
@@ -226,4 +226,5 @@ class Service:
         return None
 
     def _accepts(self, given: object, credential: str) -> bool:
+        """Return whether a credential is the right one and has not expired."""
         return given == credential and credential not in self.refused
