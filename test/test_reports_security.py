@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from support.makers import MakeApi, MakeClient, MakeWire, MonkeyPatch
 from support.proxy import needs_asserts, socks_proxy
 from support.tls import Authority
 from support.tunnel import tunnel
-from support.wire import CLOSE, Wire, chunked, reply
+from support.wire import CLOSE, Wait, Wire, chunked, reply
 
 # ---- A proxy between us and this machine
 
@@ -435,3 +436,16 @@ def test_a_right_chunk_size_is_read_in_a_stream(
     assert good_call(api)
     response = api.get_credits_api_v1_credits_get_without_preload_content()
     assert read(response) == BODY
+
+
+def test_a_stream_gives_each_chunk_as_it_comes(make_api: MakeApi, wire: Wire) -> None:
+    """The first piece is there while the server still waits with the second."""
+    end = chunked(BODY[20:]).partition(b"\r\n\r\n")[2]
+    wire.play(reply(chunked(BODY[:20], last=b""), Wait(2.0), end))
+    api = make_api(wire.url)
+    response = api.get_credits_api_v1_credits_get_without_preload_content()
+    began = time.monotonic()
+    pieces = response.stream()
+    assert next(pieces) == BODY[:20]
+    assert time.monotonic() - began < 1.0
+    assert b"".join(pieces) == BODY[20:]
