@@ -3,7 +3,8 @@
     python .ci/blocks.py FOLDER
 
 A file is named after its page and line, and its lines have the numbers that they have on
-the page. A block that continues the one above is written together with it.
+the page. A block that continues the one above is written together with it. The folder is
+a project of its own to pyright, which looks into no folder such as `.tox` otherwise.
 """
 
 import re
@@ -55,6 +56,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.py"):
         old.unlink()
+    (folder / "pyrightconfig.json").write_text('{"pythonVersion": "3.10"}\n')
     for page in PAGES:
         write_page(page, folder)
 
