@@ -25,7 +25,7 @@ from at_client import (
 from support.facts import COOKIE, CREDITS, CREDITS_BODY, TOKEN
 from support.makers import MakeApi, MakeClient
 from support.service import Service
-from support.wire import Wire, answer, chunked, reply
+from support.wire import CLOSE, Wire, answer, chunked, reply
 
 # ---- Bodies of errors stay as they came
 
@@ -286,6 +286,28 @@ def test_a_raw_response_that_is_read_leaves_the_connection_usable(
     for _ in range(3):
         assert client.call_api(*request).response.read() == CREDITS_BODY
     assert wire.connections == 1
+
+
+UNREAD_READERS: dict[str, Callable[[urllib3.BaseHTTPResponse], bytes]] = {
+    "read()": lambda response: response.read(),
+    "read(7)": lambda response: b"".join(iter(lambda: response.read(7), b"")),
+    "read1()": lambda response: b"".join(iter(lambda: response.read1(), b"")),
+    "stream()": lambda response: b"".join(response.stream()),
+    "data": lambda response: response.data,
+    "iteration": b"".join,
+}
+
+
+@pytest.mark.parametrize("read", UNREAD_READERS.values(), ids=UNREAD_READERS)
+def test_an_unread_body_without_a_length_is_read_to_its_end(
+    make_api: MakeApi, wire: Wire, read: Callable[[urllib3.BaseHTTPResponse], bytes]
+) -> None:
+    """The end of the connection is the end of the body, for every way to read it."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    wire.play(reply(head, CREDITS_BODY, CLOSE))
+    api = make_api(wire.url)
+    response = api.get_credits_api_v1_credits_get_without_preload_content()
+    assert read(response) == CREDITS_BODY
 
 
 # ---- What is sent
