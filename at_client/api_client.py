@@ -196,7 +196,8 @@ class ApiClient(HasDefault):
         query = serialization.write_query(queries)
         if query:
             url += f"?{query}"
-        if _request_auth and _request_auth["in"] == "query":
+        # What `_request_auth` names is secret wherever it goes, and whatever its name.
+        if _request_auth and hasattr(self.rest_client, "check_secure"):
             self.rest_client.check_secure(url)
 
         if body is not None and not isinstance(body, bytes):
