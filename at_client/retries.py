@@ -59,8 +59,9 @@ class AttemptLog:
         self._debug = debug
         self._started = Clock.now()
 
-    def restart(self) -> None:
-        """Begin the next attempt."""
+    def restart(self, url: str) -> None:
+        """Begin the next attempt, at the URL to which a redirect may have led."""
+        self._url = url
         self._started = Clock.now()
 
     def write(self, outcome: object) -> None:
@@ -150,6 +151,7 @@ class RetryPolicy(urllib3.Retry):
         if response is None or not self._may_go_on(response):
             raise MaxRetryError(_pool, url or "")
         self._log.write(response.status)
+        self._log.restart(self.url)
         close_if_long(response)
         return self
 
@@ -157,7 +159,7 @@ class RetryPolicy(urllib3.Retry):
         """Wait for as long as `increment` has decided."""
         if self._wait_seconds:
             time.sleep(self._wait_seconds)
-        self._log.restart()
+        self._log.restart(self.url)
 
     def _retry_after_error(self, error: Exception, pool: Any) -> None:
         foreign = find_foreign(error)
