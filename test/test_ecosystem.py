@@ -1,11 +1,10 @@
-"""Beside other libraries, each the real one: spans, cassettes, the system's trust store, loggers."""
+"""Beside other libraries, each the real one: tracing, recording, trust and logs."""
 
 import json
 import logging
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -17,17 +16,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from at_client import (
-    ApiClient,
-    ApiConnectionException,
-    Configuration,
-    CreditsApi,
-    PasswordGrant,
-)
+from at_client import ApiClient, ApiConnectionException, Configuration, CreditsApi
 from support.ending import good_call
 from support.facts import COOKIE, TOKEN, secrets_in
 from support.makers import CapLog, MakeApi, MonkeyPatch
-from support.service import PASSWORD, USER, Service
+from support.service import Service
 from support.tls import Authority
 from support.wire import CLOSE, Wire, answer, reply
 
@@ -36,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("short_waits")
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """OpenTelemetry's instrumentation of urllib3, and the spans that it makes."""
+    """Have OpenTelemetry instrument urllib3, and keep the spans that it makes."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -47,50 +40,38 @@ def spans() -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def test_opentelemetry_sees_one_span_an_attempt(
+def span_ids(wire: Wire) -> list[int]:
+    """Return the ids of spans that the requests tell the service."""
+    lines = [line for each in wire.requests for line in each.split(b"\r\n")]
+    return [int(line.split(b"-")[2], 16) for line in lines if b"traceparent" in line]
+
+
+def test_opentelemetry_sees_one_span_a_call(
     wire: Wire, make_api: MakeApi, spans: InMemorySpanExporter
 ) -> None:
-    """A lost connection, a 503 and the answer are three spans, and the service is told of each."""
+    """As with urllib3 by hand, a span has all attempts, and the service is told of it."""
     wire.play(reply(CLOSE), reply(answer(b"", 503)))
     assert good_call(make_api(wire.url))
-    finished = spans.get_finished_spans()
-    assert [(span.attributes or {}).get("http.status_code") for span in finished] == [
-        None,
-        503,
-        200,
-    ]
-    told = [
-        line
-        for request in wire.requests
-        for line in request.split(b"\r\n")
-        if b"trace" in line
-    ]
-    assert [int(line.split(b"-")[2], 16) for line in told] == [
-        span.get_span_context().span_id for span in finished
-    ]
+
+    (span,) = spans.get_finished_spans()
+    assert (span.attributes or {})["http.status_code"] == 200
+    assert span_ids(wire) == [span.get_span_context().span_id] * 3
 
 
 def test_opentelemetry_sees_no_secret(
     wire: Wire, make_api: MakeApi, spans: InMemorySpanExporter
 ) -> None:
-    """Neither the attributes of a span nor the exception noted in it show a credential."""
-    wire.play(
-        reply(answer(b"no", 500, headers=[("Connection", "close")])), reply(CLOSE)
-    )
+    """Neither attributes nor the exception in a span show a credential."""
+    wire.play(otherwise=reply(CLOSE))
     with pytest.raises(ApiConnectionException):
-        make_api(wire.url, retries=1).get_credits(auth_token=COOKIE)
-    assert secrets_in(*(span.to_json() for span in spans.get_finished_spans())) == []
+        make_api(wire.url).get_credits(auth_token=COOKIE)
 
-
-def recorded(cassette: Path) -> list[dict[str, Any]]:
-    """Read the requests of a cassette."""
-    return [
-        each["request"] for each in yaml.safe_load(cassette.read_text())["interactions"]
-    ]
+    (span,) = spans.get_finished_spans()
+    assert secrets_in(span.to_json()) == []
 
 
 def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
-    """Who filters nothing gets what went over the wire, as text that another run can match."""
+    """A cassette without filters has what was sent, as text that another run matches."""
     cassette = tmp_path / "credits.yaml"
     recorder = vcr.VCR(match_on=["method", "uri", "headers"])
     for _ in range(2):
@@ -98,32 +79,14 @@ def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
             recorder.use_cassette(cassette) as tape,
             ApiClient(Configuration(wire.url, TOKEN)) as client,
         ):
-            assert CreditsApi(client).get_credits(auth_token=COOKIE).remaining == 750
-    assert (tape.play_count, wire.connections) == (1, 1)
-    (request,) = recorded(cassette)
-    assert request["headers"]["Authorization"] == [f"Bearer {TOKEN}"]
-    assert request["headers"]["Cookie"] == [f"auth_token={COOKIE}"]
+            CreditsApi(client).get_credits(auth_token=COOKIE)
+    assert tape.play_count == 1
+    assert wire.connections == 1
 
-
-def test_vcrpy_records_the_password_flow(
-    service: Service, tmp_path: Path, make_api: MakeApi
-) -> None:
-    """The form of the token endpoint is recorded as sent, so that vcrpy's own filters find it."""
-    cassette = tmp_path / "grant.yaml"
-    recorder = vcr.VCR(
-        filter_headers=["authorization"],
-        filter_post_data_parameters=["username", "password"],
-    )
-    for _ in range(2):
-        with recorder.use_cassette(cassette) as tape:
-            api = make_api(
-                service.url,
-                access_token=PasswordGrant("api/v1/auth/token", USER, PASSWORD),
-            )
-            assert good_call(api)
-            api.api_client.close()
-    assert (len(service.requests), tape.play_count) == (2, 2)
-    assert recorded(cassette)[0]["body"] == "grant_type=password"
+    (recorded,) = yaml.safe_load(cassette.read_text())["interactions"]
+    headers = recorded["request"]["headers"]
+    assert headers["Authorization"] == [f"Bearer {TOKEN}"]
+    assert headers["Cookie"] == [f"auth_token={COOKIE}"]
 
 
 def test_truststore(
@@ -132,33 +95,33 @@ def test_truststore(
     make_api: MakeApi,
     monkeypatch: MonkeyPatch,
 ) -> None:
-    """Its context is used as it is: the system's store, to which `SSL_CERT_FILE` adds here."""
+    """A context of truststore asks the system's store, and `SSL_CERT_FILE`."""
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with pytest.raises(ApiConnectionException, match="certificate"):
         make_api(secure_service.url, ssl_context=context).get_credits()
+
     monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-    assert good_call(
-        make_api(
-            secure_service.url,
-            ssl_context=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        )
-    )
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert good_call(make_api(secure_service.url, ssl_context=context))
 
 
 def test_structlog_renders_our_lines(
     wire: Wire, make_api: MakeApi, caplog: CapLog
 ) -> None:
-    """Our lines go through structlog's formatter like those of any logger, one an attempt."""
+    """The lines of our logger become structlog's JSON, like those of any other."""
     caplog.set_level(logging.DEBUG, "at_client")
-    wire.play(reply(answer(b"", 503)))
     assert good_call(make_api(wire.url))
-    add = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
-    render = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
-    formatter = structlog.stdlib.ProcessorFormatter(processors=[*add, *render])
-    first, second = (json.loads(formatter.format(record)) for record in caplog.records)
-    assert first["event"].startswith("GET /api/v1/credits 503 ")
-    assert second["event"].startswith("GET /api/v1/credits 200 ")
-    assert (second["level"], second["logger"]) == ("debug", "at_client")
+
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    (record,) = caplog.records
+    line = json.loads(formatter.format(record))
+    assert line["event"].startswith("GET /api/v1/credits 200 ")
+    assert line["level"] == "debug"
+    assert line["logger"] == "at_client"

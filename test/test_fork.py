@@ -1,29 +1,22 @@
-"""Processes: after a fork parent and child are strangers; clients pickle and work elsewhere."""
+"""Clients in other processes: forked, spawned, and sent there by pickle."""
 
 import json
 import multiprocessing
 import os
 import pickle
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from at_client import (
-    ApiClient,
-    Configuration,
-    CreditsApi,
-    PasswordGrant,
-    UnauthorizedException,
-)
+from at_client import CreditsApi, UnauthorizedException
 from support.ending import good_call
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.leaks import open_descriptors
-from support.makers import MakeApi, MakeWire
-from support.service import PASSWORD, USER, Service
+from support.makers import MakeApi, MakeClient, MakeWire
+from support.service import Service
 from support.tasks import failing, remaining, response_of
 from support.tls import Authority
 from support.wire import Wait, Wire, answer, reply
@@ -58,21 +51,24 @@ def balance(number: int) -> bytes:
 
 
 def count_sockets() -> int:
+    """Return how many sockets this process has open."""
     return sum("socket:" in target for target in open_descriptors())
+
+
+def wait_until(is_reached: Callable[[], object]) -> None:
+    """Wait until something has happened elsewhere, for ten seconds at most."""
+    pause = threading.Event()
+    assert any(is_reached() or pause.wait(0.005) for _ in range(2000))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_child_connects_anew(
     make_api: MakeApi, make_wire: MakeWire, authority: Authority, scheme: str
 ) -> None:
-    """After a fork both go on: the child keeps, uses and closes none of its parent's connections."""
-    wire = make_wire(
-        tls=authority.server_context("127.0.0.1") if scheme == "https" else None
-    )
+    """A child opens connections of its own, and leaves those of its parent alone."""
+    context = authority.server_context("127.0.0.1") if scheme == "https" else None
+    wire = make_wire(tls=context)
     api = make_api(wire.url, ssl_ca_cert=authority.ca_file)
-    assert in_child(lambda: good_call(api)), (
-        "a client that was never used fails in a child"
-    )
     assert good_call(api)
 
     def call_twice() -> bool:
@@ -81,40 +77,48 @@ def test_a_child_connects_anew(
 
     assert in_child(call_twice)
     assert in_child(api.api_client.close) is None
-    assert wire.connections == 3
+    assert wire.connections == 2
+
     assert good_call(api)
-    assert wire.connections == 3, "the parent has lost its connection"
+    assert wire.connections == 2, "the parent has lost its connection"
+
+
+def test_a_client_is_first_used_in_a_child(make_api: MakeApi, wire: Wire) -> None:
+    """A client that the parent has made and not used works in a child."""
+    api = make_api(wire.url)
+    assert in_child(lambda: good_call(api))
 
 
 def test_parent_and_child_never_see_each_others_answers(
     make_api: MakeApi, wire: Wire
 ) -> None:
-    """Both call at once, after the fork, with the connection that one of them had before."""
+    """Both call at once after a fork, and each answer arrives once."""
     api = make_api(wire.url)
     assert good_call(api)
-    wire.play(*(reply(Wait(0.02), balance(n)) for n in range(40)))
+    wire.play(*(reply(Wait(0.02), balance(number)) for number in range(40)))
+
+    def call_often() -> list[int]:
+        return [remaining(api) for _ in range(20)]
+
     with ThreadPoolExecutor() as threads:
-        mine = threads.submit(lambda: [remaining(api) for _ in range(20)])
-        theirs = in_child(lambda: [remaining(api) for _ in range(20)])
+        mine = threads.submit(call_often)
+        theirs = in_child(call_often)
         assert sorted(mine.result() + theirs) == list(range(40))
 
 
-def test_a_fork_in_the_middle_of_a_call_harms_neither(
-    make_api: MakeApi, wire: Wire
-) -> None:
-    """The child calls while the parent's answer is on its way; if it waited for the parent's locks, it would hang."""
+def test_a_fork_in_the_middle_of_a_call(make_api: MakeApi, wire: Wire) -> None:
+    """A child calls while its parent's answer is on its way; neither hangs."""
     api = make_api(wire.url)
     wire.play(reply(Wait(0.5), balance(1)), reply(balance(2)))
     with ThreadPoolExecutor() as threads:
         mine = threads.submit(remaining, api)
-        while not wire.requests:
-            time.sleep(0.005)
+        wait_until(lambda: wire.requests)
         assert in_child(lambda: remaining(api)) == 2
         assert mine.result() == 1
 
 
-def test_a_fork_at_any_moment_harms_neither(make_api: MakeApi, wire: Wire) -> None:
-    """Four threads call without a pause; each of several children forked meanwhile can call too."""
+def test_a_fork_at_any_moment(make_api: MakeApi, wire: Wire) -> None:
+    """Children that are forked while four threads call without a pause can call."""
     api = make_api(wire.url)
     done = threading.Event()
 
@@ -127,63 +131,74 @@ def test_a_fork_at_any_moment_harms_neither(make_api: MakeApi, wire: Wire) -> No
     with ThreadPoolExecutor(4) as threads:
         callers = [threads.submit(call_on) for _ in range(4)]
         try:
-            assert [in_child(lambda: good_call(api)) for _ in range(8)] == [True] * 8
+            assert all(in_child(lambda: good_call(api)) for _ in range(8))
         finally:
             done.set()
-        assert all(
-            len(caller.result()) > 2 and all(caller.result()) for caller in callers
-        )
+        for caller in callers:
+            assert all(caller.result())
 
 
-def test_a_grant_that_is_fetching_is_free_in_a_child(
-    make_api: MakeApi, service: Service
-) -> None:
-    """A lock that a thread of the parent holds during the fork would stay held in the child for ever."""
-    parent, fetching, forked = os.getpid(), threading.Event(), threading.Event()
+class Renewing:
+    """A source whose renewal, in the parent, lasts until it is told to end."""
 
-    def password() -> str:
-        if os.getpid() == parent:
-            fetching.set()
-            forked.wait(20)
-        return PASSWORD
+    def __init__(self) -> None:
+        self.token = "TOKEN-SECRET-stale"
+        self.parent = os.getpid()
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
 
-    api = make_api(
-        service.url,
-        access_token=PasswordGrant("api/v1/auth/token", USER, password),
-        timeout=5.0,
-    )
+    def __call__(self) -> str:
+        return self.token
+
+    def renew(self) -> None:
+        if os.getpid() == self.parent:
+            self.has_begun.set()
+            self.may_end.wait(20)
+        self.token = TOKEN
+
+
+def test_a_fork_during_a_renewal(make_api: MakeApi, service: Service) -> None:
+    """A lock that a thread of the parent holds during a fork is free in the child."""
+    source = Renewing()
+    api = make_api(service.url, access_token=source, timeout=5.0)
     with ThreadPoolExecutor() as threads:
         mine = threads.submit(remaining, api)
-        assert fetching.wait(5)
+        assert source.has_begun.wait(5)
         assert in_child(lambda: remaining(api)) == 750
-        forked.set()
+        source.may_end.set()
         assert mine.result() == 750
 
 
 def test_clients_work_in_spawned_processes(service: Service, make_api: MakeApi) -> None:
-    """A used CreditsApi is sent to spawned workers as it is; answers and errors come back whole."""
+    """A used client is sent to workers; answers and errors come back whole."""
     api = make_api(service.url)
     assert good_call(api)
-    with ProcessPoolExecutor(
-        2, mp_context=multiprocessing.get_context("spawn")
-    ) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         assert list(pool.map(remaining, [api] * 6)) == [750] * 6
+
         response = pool.submit(response_of, api).result()
-        assert (response.status_code, response.data.total) == (200, 1000)
+        assert response.status_code == 200
+        assert response.data.total == 1000
         assert response.headers["content-type"] == "application/json"
+
         with pytest.raises(UnauthorizedException, match="Not authenticated") as caught:
             pool.submit(failing, api).result()
     assert secrets_in(str(caught.value)) == []
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_a_client_pickles_with_its_settings(wire: Wire, protocol: int) -> None:
-    """The copy has its own connections, the same settings, and works."""
-    with ApiClient(Configuration(wire.url, TOKEN, retries=0, timeout=7.0)) as client:
-        client.set_default_header("X-Team", "blue")
-        assert good_call(CreditsApi(client))
-        with pickle.loads(pickle.dumps(client, protocol)) as copy:  # noqa: S301  # our own bytes
-            assert good_call(CreditsApi(copy))
-            assert copy.configuration.timeout == 7.0
+def test_a_client_pickles_with_its_settings(
+    make_client: MakeClient, wire: Wire, protocol: int
+) -> None:
+    """A copy has the same settings and headers, and connections of its own."""
+    client = make_client(wire.url, timeout=7.0)
+    client.set_default_header("X-Team", "blue")
+    assert good_call(CreditsApi(client))
+
+    with pickle.loads(pickle.dumps(client, protocol)) as copy:  # noqa: S301  # our own bytes
+        assert good_call(CreditsApi(copy))
+        assert copy.configuration.timeout == 7.0
+
     assert wire.connections == 2
     assert b"x-team: blue" in wire.requests[1].lower()

@@ -88,8 +88,8 @@ def in_rich(error: BaseException) -> str:
         error,
         error.__traceback__,
         show_locals=True,
-        locals_max_string=None,  # type: ignore[arg-type]  # no limit
-        locals_max_length=None,  # type: ignore[arg-type]  # the same
+        locals_max_string=None,
+        locals_max_length=None,
     )
     return repr(extracted)
 
