@@ -38,11 +38,11 @@ _CHARSET = re.compile(r'(?i)charset="?([\w.:-]+)')
 
 _TYPES_BY_NAME = {
     **vars(typing),
-    **vars(models),
     **vars(dt),
     "decimal": Decimal,
     "UUID": UUID,
 }
+"""What a type can be called beside the names of models."""
 
 
 class Unpromised:
@@ -296,7 +296,8 @@ def _resolve_name(name: str) -> Any:
     def named() -> None: ...
 
     named.__annotations__["return"] = name
+    types = {**_TYPES_BY_NAME, **vars(models)}  # users add models of their own
     try:
-        return typing.get_type_hints(named, _TYPES_BY_NAME)["return"]
+        return typing.get_type_hints(named, types)["return"]
     except (NameError, SyntaxError, TypeError, AttributeError) as error:
         raise DecodeFault(f"{name!r} is not a type") from error
