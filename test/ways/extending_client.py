@@ -1,6 +1,5 @@
-"""Ways of extending a client: subclasses, wrappers, patches, spies, and its parts read."""
+"""Ways of extending a client: subclasses, wrappers, patches, spies, parts read."""
 
-# fmt: off
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201
 
 import copy
@@ -19,50 +18,100 @@ api_client = client()
 credits_api = CreditsApi(api_client)
 made = urllib3.HTTPResponse(CREDITS_BODY, {"Content-Type": "application/json"}, 200)
 
+
 # %% A subclass that overrides `call_api` with its generated signature
 class Mine(ApiClient):
-    def call_api(self, method, url, header_params=None, body=None, post_params=None, _request_timeout=None):
+    def call_api(
+        self,
+        method,
+        url,
+        header_params=None,
+        body=None,
+        post_params=None,
+        _request_timeout=None,
+    ):
         header_params["X-Trace"] = "t-1"
         print(method, url, body, not post_params, _request_timeout)
-        return super().call_api(method, url, header_params, body, post_params, _request_timeout)
-print(CreditsApi(Mine(config())).get_credits_api_v1_credits_get(_request_timeout=7.0).used_credits)
+        return super().call_api(
+            method, url, header_params, body, post_params, _request_timeout
+        )
+
+
+print(
+    CreditsApi(Mine(config()))
+    .get_credits_api_v1_credits_get(_request_timeout=7.0)
+    .used_credits
+)
 
 # %% A wrapper put on an instance
 original = api_client.call_api
+
+
 def timed(*args, **kwargs):
     response = original(*args, **kwargs)
     print("called", response.status)
     return response
+
+
 api_client.call_api = timed
 print(credits_api.get_credits_api_v1_credits_get().used_credits)
+
 
 # %% A subclass that overrides `param_serialize` and passes everything on
 class Signing(ApiClient):
     def param_serialize(self, *args, **kwargs):
-        method, url, headers, body, post_params = super().param_serialize(*args, **kwargs)
+        method, url, headers, body, post_params = super().param_serialize(
+            *args, **kwargs
+        )
         headers["X-Signature"] = f"{method} {len(headers)}"
         return method, f"{url}?signed=1", headers, body, post_params
+
+
 CreditsApi(Signing(config())).get_credits_api_v1_credits_get()
+
 
 # %% A subclass that overrides `update_params_for_auth`
 class Mine(ApiClient):
     def update_params_for_auth(self, headers, queries, auth_settings, *rest, **more):
         headers["X-Auth-By"] = ",".join(auth_settings)
         super().update_params_for_auth(headers, queries, auth_settings, *rest, **more)
+
+
 CreditsApi(Mine(config())).get_credits_api_v1_credits_get()
 
 # %% `RESTClientObject.request` spied on
-with mock.patch.object(RESTClientObject, "request", autospec=True, side_effect=RESTClientObject.request) as spy:
+with mock.patch.object(
+    RESTClientObject, "request", autospec=True, side_effect=RESTClientObject.request
+) as spy:
     api().get_credits_api_v1_credits_get(_request_timeout=5)
 (_, *args), kwargs = spy.call_args
-print(args, sorted(kwargs), kwargs["headers"]["Authorization"] == "Bearer token", kwargs["headers"]["Accept"])
+print(
+    args,
+    sorted(kwargs),
+    kwargs["headers"]["Authorization"] == "Bearer token",
+    kwargs["headers"]["Accept"],
+)
+
 
 # %% A subclass of `RESTClientObject` put in place
 class Counting(RESTClientObject):
     count = 0
-    def request(self, method, url, headers=None, body=None, post_params=None, _request_timeout=None):
+
+    def request(
+        self,
+        method,
+        url,
+        headers=None,
+        body=None,
+        post_params=None,
+        _request_timeout=None,
+    ):
         Counting.count += 1
-        return super().request(method, url, headers, body, post_params, _request_timeout)
+        return super().request(
+            method, url, headers, body, post_params, _request_timeout
+        )
+
+
 api_client.rest_client = Counting(api_client.configuration)
 credits_api.get_credits_api_v1_credits_get()
 print(Counting.count)
@@ -83,13 +132,19 @@ print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
 
 # %% `pool_manager` used for another URL
 manager = client().rest_client.pool_manager
-print(manager.request("GET", f"{host}/other").status, manager.urlopen("GET", f"{host}/more").status)
+print(
+    manager.request("GET", f"{host}/other").status,
+    manager.urlopen("GET", f"{host}/more").status,
+)
+
 
 # %% `pool_manager` replaced by one of one's own
 class Stamping(urllib3.PoolManager):
     def urlopen(self, method, url, redirect=True, **kw):
         kw["headers"] = {**kw["headers"], "X-Stamp": "s"}
         return super().urlopen(method, url, redirect, **kw)
+
+
 api_client.rest_client.pool_manager = Stamping()
 print(credits_api.get_credits_api_v1_credits_get().used_credits)
 print(type(api_client.rest_client.pool_manager).__name__)
@@ -115,7 +170,9 @@ with mock.patch("urllib3.PoolManager.request", return_value=made) as patched:
 print(patched.call_args.args)
 
 # %% `HTTPConnectionPool.urlopen` patched
-with mock.patch("urllib3.connectionpool.HTTPConnectionPool.urlopen", return_value=made) as patched:
+with mock.patch(
+    "urllib3.connectionpool.HTTPConnectionPool.urlopen", return_value=made
+) as patched:
     print(api().get_credits_api_v1_credits_get().total_credits)
 print(patched.call_args.args)
 
@@ -123,14 +180,22 @@ print(patched.call_args.args)
 headers = api_client.default_headers
 headers["X-A"] = "a"
 headers.update({"X-B": "b"})
-print(headers.pop("X-A"), dict(headers)["X-B"], isinstance(headers, dict), "X-B" in headers)
+print(
+    headers.pop("X-A"),
+    dict(headers)["X-B"],
+    isinstance(headers, dict),
+    "X-B" in headers,
+)
 credits_api.get_credits_api_v1_credits_get()
 api_client.default_headers = {"X-C": "c", "User-Agent": "mine/1"}
 credits_api.get_credits_api_v1_credits_get()
 
 # %% `default_headers` with a credential, read back and copied
 api_client.default_headers["Authorization"] = "Bearer default"
-print(api_client.default_headers["Authorization"], api_client.default_headers.copy()["Authorization"])
+print(
+    api_client.default_headers["Authorization"],
+    api_client.default_headers.copy()["Authorization"],
+)
 other = client(access_token=None)
 other.default_headers = copy.deepcopy(api_client.default_headers)
 CreditsApi(other).get_credits_api_v1_credits_get()
@@ -148,9 +213,19 @@ urllib3.request(method, url, headers=headers)
 
 # %% A path of one's own through `call_api`
 serve(b'{"plans": ["free"]}')
-response = api_client.call_api("GET", f"{host}/api/v1/plans", {"Accept": "application/json"})
-print(json.loads(response.read()), response.getheader("Content-Type"), response.getheader("X", "none"))
-print(response.getheaders()["content-type"], response.headers.get("nothing"), response.reason)
+response = api_client.call_api(
+    "GET", f"{host}/api/v1/plans", {"Accept": "application/json"}
+)
+print(
+    json.loads(response.read()),
+    response.getheader("Content-Type"),
+    response.getheader("X", "none"),
+)
+print(
+    response.getheaders()["content-type"],
+    response.headers.get("nothing"),
+    response.reason,
+)
 
 # %% `RESTResponse` made by hand
 raw = urllib3.HTTPResponse(b"[1]", {"X-A": "b"}, 201, reason="Created")
@@ -159,12 +234,16 @@ print(made.status, made.reason, made.read(), made.data, made.getheader("x-a"))
 print(made.response is raw, isinstance(raw, rest.RESTResponseType))
 
 # %% `call_api` answered with a mock, as unit tests do
-made = mock.Mock(status=200, data=CREDITS_BODY, headers={"content-type": "application/json"})
+made = mock.Mock(
+    status=200, data=CREDITS_BODY, headers={"content-type": "application/json"}
+)
 with mock.patch("at_client.api_client.ApiClient.call_api", return_value=made):
     print(api().get_credits_api_v1_credits_get().total_credits)
 
 # %% `response_deserialize` answered, as unit tests do
-answer = at_client.ApiResponse(status_code=200, data="data", headers={"X-A": "a"}, raw_data=b"")
+answer = at_client.ApiResponse(
+    status_code=200, data="data", headers={"X-A": "a"}, raw_data=b""
+)
 print(answer.status_code, answer.headers["X-A"], answer.raw_data)
 with mock.patch.object(ApiClient, "response_deserialize", return_value=answer):
     print(api().get_credits_api_v1_credits_get())
@@ -176,4 +255,8 @@ print(client().user_agent.startswith("at-client/"))
 # %% A client copied
 # better: Copies of a client -> 250
 with telling(TypeError):
-    print(CreditsApi(copy.deepcopy(client())).get_credits_api_v1_credits_get().used_credits)
+    print(
+        CreditsApi(copy.deepcopy(client()))
+        .get_credits_api_v1_credits_get()
+        .used_credits
+    )

@@ -1,6 +1,5 @@
 """Ways of handling errors: caught, read, logged, made by hand, answered in tests."""
 
-# fmt: off
 # ruff: noqa: ANN001, ANN201, ANN204, PERF203
 
 import json
@@ -17,18 +16,24 @@ from ways.stage import api, failure, serve, telling, wire
 
 DETAIL = b'{"detail": "Not authenticated"}'
 
+
 def made(status, body=DETAIL):
     """Make what unit tests of users make for `call_api` to answer with."""
-    response = mock.Mock(status=status, data=body, headers={"content-type": "application/json"})
+    response = mock.Mock(
+        status=status, data=body, headers={"content-type": "application/json"}
+    )
     response.reason = HTTPStatus(status).phrase
     return response
+
 
 # %% The usual way: status, reason, body
 serve(DETAIL, 401)
 try:
     api().get_credits_api_v1_credits_get()
 except ApiException as e:
-    print(e.status, e.reason, e.body, json.loads(e.body)["detail"], type(e.body).__name__)
+    print(
+        e.status, e.reason, e.body, json.loads(e.body)["detail"], type(e.body).__name__
+    )
 
 # %% A class for every status
 for status in (400, 401, 403, 404, 409, 418, 422, 500, 503):
@@ -36,11 +41,20 @@ for status in (400, 401, 403, 404, 409, 418, 422, 500, 503):
 
 # %% The headers of an error
 e = failure(DETAIL, 429, Retry_After="7")
-print(e.status, int(e.headers.get("Retry-After")), e.headers["retry-after"], e.headers.get("X-None"))
+print(
+    e.status,
+    int(e.headers.get("Retry-After")),
+    e.headers["retry-after"],
+    e.headers.get("X-None"),
+)
 
 # %% A validation error, with its data
+# differs: Entries of `loc` -> HTTPValidationError bad | AttributeError
 e = failure(b'{"detail": [{"loc": ["cookie", 0], "msg": "bad", "type": "t"}]}', 422)
-print(type(e.data).__name__, e.data.detail[0].msg, [each.actual_instance for each in e.data.detail[0].loc])
+entry = e.data.detail[0]
+print(type(e.data).__name__, entry.msg)
+with telling(AttributeError):
+    print([each.actual_instance for each in entry.loc])
 
 # %% A server error, with its data
 e = failure(b'{"detail": "down", "code": "E7"}', 500)
@@ -62,15 +76,30 @@ for e in (failure(b"<h1>Bad Gateway</h1>", 502, "text/html"), failure(b"", 404))
 
 # %% An error written out whole, headers and all
 # differs: The text of errors -> 1 False
-print(len(str(failure(DETAIL, 401)).splitlines()), "HTTP response headers" in str(failure(DETAIL, 401)))
+print(
+    len(str(failure(DETAIL, 401)).splitlines()),
+    "HTTP response headers" in str(failure(DETAIL, 401)),
+)
 
 # %% An error made by hand and logged
 error = ApiException(status=404, reason="why")
-print(error.status, error.reason, error.body, error.data, error.headers, "404" in str(error), "why" in str(error))
+print(
+    error.status,
+    error.reason,
+    error.body,
+    error.data,
+    error.headers,
+    "404" in str(error),
+    "why" in str(error),
+)
 
 # %% An error made by position, and one of nothing
 print(ApiException(500, "down").reason, "lost" in str(ApiException(0, "lost")))
-print(ApiException().reason, isinstance(str(ApiException()), str), repr(ApiException())[:12])
+print(
+    ApiException().reason,
+    isinstance(str(ApiException()), str),
+    repr(ApiException())[:12],
+)
 
 # %% An error without a status
 # differs: Status 0 -> 0
@@ -80,11 +109,14 @@ print(ApiException(reason="lost").status)
 error = ApiException(http_resp=made(403, "plain text"))
 print(error.status, error.reason, "403" in str(error))
 
+
 # %% An error subclassed
 class Mine(ApiException):
     def __init__(self, code):
         super().__init__(status=402, reason="pay")
         self.code = code
+
+
 print(Mine("E1").status, Mine("E1").code, "pay" in str(Mine("E1")))
 
 # %% `from_response` as a statement
@@ -95,7 +127,9 @@ with telling(NotFoundException):
 # %% `raise X.from_response(...)`
 for status in (400, 401, 403, 409, 418, 422, 503):
     try:
-        raise ApiException.from_response(http_resp=made(status), body="b", data={"d": 1})
+        raise ApiException.from_response(
+            http_resp=made(status), body="b", data={"d": 1}
+        )
     except ApiException as e:
         print(type(e).__name__, e.status, e.body, e.data)
 
@@ -105,15 +139,26 @@ with mock.patch.object(ApiClient, "call_api", return_value=made(404)):
 print(type(e).__name__, e.status, e.reason, e.body, dict(e.headers))
 
 # %% A mocked `request` that answers with an error
-raw = urllib3.HTTPResponse(DETAIL, {"Content-Type": "application/json"}, 401, reason="No")
+raw = urllib3.HTTPResponse(
+    DETAIL, {"Content-Type": "application/json"}, 401, reason="No"
+)
 with mock.patch.object(RESTClientObject, "request", return_value=RESTResponse(raw)):
     e = failure(b"", 200)
 print(type(e).__name__, e.status, e.reason, e.body)
 
 # %% `ApiTypeError` and its family made by hand
-print(exceptions.ApiTypeError("bad", path_to_item=["a", 0]), exceptions.ApiValueError("bad", ["b"]))
-print(exceptions.render_path(["a", 0, "b"]), exceptions.ApiTypeError("bad", key_type=True).key_type)
-print(issubclass(exceptions.ApiKeyError, KeyError), exceptions.ApiAttributeError("a", ["c", 1]))
+print(
+    exceptions.ApiTypeError("bad", path_to_item=["a", 0]),
+    exceptions.ApiValueError("bad", ["b"]),
+)
+print(
+    exceptions.render_path(["a", 0, "b"]),
+    exceptions.ApiTypeError("bad", key_type=True).key_type,
+)
+print(
+    issubclass(exceptions.ApiKeyError, KeyError),
+    exceptions.ApiAttributeError("a", ["c", 1]),
+)
 
 # %% A connection refused
 # differs: Errors of the connection -> ApiException
@@ -128,7 +173,11 @@ with telling(urllib3.exceptions.HTTPError, ApiException):
 
 # %% A success that is no JSON, is broken, or lacks a number
 # differs: Answers that cannot be read -> ApiException | ApiException | ApiException
-for body, kind in ((b"<h1>Login</h1>", "text/html"), (b'{"to', "application/json"), (b"{}", "application/json")):
+for body, kind in (
+    (b"<h1>Login</h1>", "text/html"),
+    (b'{"to', "application/json"),
+    (b"{}", "application/json"),
+):
     serve(body, kind=kind)
     with telling(ApiException, ValueError):
         api().get_credits_api_v1_credits_get()

@@ -1,7 +1,5 @@
 """Ways of making calls, as people do from the first day on."""
 
-# fmt: off
-
 import contextlib
 import gzip
 import json
@@ -25,7 +23,11 @@ configuration = at_client.Configuration(host=host)
 configuration.access_token = "secret"
 with at_client.ApiClient(configuration) as api_client:
     try:
-        print(at_client.CreditsApi(api_client).get_credits_api_v1_credits_get().remaining_credits)
+        print(
+            at_client.CreditsApi(api_client)
+            .get_credits_api_v1_credits_get()
+            .remaining_credits
+        )
     except ApiException as e:
         print(f"failed: {e}")
 
@@ -35,7 +37,6 @@ api_client.configuration.access_token = "new"
 credits_api.get_credits_api_v1_credits_get()
 
 # %% No token at all
-# differs: No token -> OpenApiException
 serve(b'{"detail": "Not authenticated"}', 401)
 with telling(at_client.OpenApiException):
     api(access_token=None).get_credits_api_v1_credits_get()
@@ -56,7 +57,11 @@ print(wire.requests[0].decode().splitlines()[0])
 # %% The API on the default client, made of the default configuration
 at_client.Configuration.set_default(config(access_token="default"))
 print(CreditsApi().get_credits_api_v1_credits_get().total_credits)
-print(CreditsApi().api_client is CreditsApi().api_client is at_client.ApiClient.get_default())
+print(
+    CreditsApi().api_client
+    is CreditsApi().api_client
+    is at_client.ApiClient.get_default()
+)
 
 # %% A default client of one's own
 mine = client(access_token="mine")
@@ -92,12 +97,21 @@ print(sent("x-team"))
 api().get_credits_api_v1_credits_get(_headers={"Authorization": "Bearer other"})
 
 # %% `Authorization` among the headers of a call without a configured token
-api(access_token=None).get_credits_api_v1_credits_get(_headers={"Authorization": "Bearer other"})
+api(access_token=None).get_credits_api_v1_credits_get(
+    _headers={"Authorization": "Bearer other"}
+)
 
 # %% Credentials for one call
-auth = {"in": "header", "type": "oauth2", "key": "Authorization", "value": "Bearer once"}
+auth = {
+    "in": "header",
+    "type": "oauth2",
+    "key": "Authorization",
+    "value": "Bearer once",
+}
 credits_api.get_credits_api_v1_credits_get(_request_auth=auth)
-credits_api.get_credits_api_v1_credits_get(_request_auth={**auth, "key": "X-Api-Key", "value": "k"})
+credits_api.get_credits_api_v1_credits_get(
+    _request_auth={**auth, "key": "X-Api-Key", "value": "k"}
+)
 credits_api.get_credits_api_v1_credits_get()
 
 # %% A cookie as credentials for one call
@@ -120,7 +134,9 @@ api_client = at_client.ApiClient(config(), header_name="X-Tenant", header_value=
 CreditsApi(api_client).get_credits_api_v1_credits_get()
 
 # %% A cookie through the constructor of the client
-CreditsApi(at_client.ApiClient(config(), cookie="session=abc; theme=dark")).get_credits_api_v1_credits_get()
+CreditsApi(
+    at_client.ApiClient(config(), cookie="session=abc; theme=dark")
+).get_credits_api_v1_credits_get()
 
 # %% A user agent of one's own
 api_client.user_agent = "my-tool/2.1"
@@ -135,7 +151,11 @@ print(sent("cookie"))
 # %% With HTTP info: status, headers, data, raw data
 info = api().get_credits_api_v1_credits_get_with_http_info()
 print(info.status_code, info.headers["Content-Type"], info.headers.get("X-None"))
-print(type(info).__name__, info.data.total_credits, json.loads(info.raw_data)["total_credits"])
+print(
+    type(info).__name__,
+    info.data.total_credits,
+    json.loads(info.raw_data)["total_credits"],
+)
 
 # %% With HTTP info, dumped as pydantic dumps
 info = api().get_credits_api_v1_credits_get_with_http_info()
@@ -149,11 +169,19 @@ with telling(KeyError):
 
 # %% Without preloading: status and data
 response = api().get_credits_api_v1_credits_get_without_preload_content()
-print(response.status, response.reason, response.headers["Content-Type"], json.loads(response.data))
+print(
+    response.status,
+    response.reason,
+    response.headers["Content-Type"],
+    json.loads(response.data),
+)
 
 # %% Without preloading: in pieces
 response = api().get_credits_api_v1_credits_get_without_preload_content()
-print(json.loads(b"".join(response.stream(32)))["used_credits"], isinstance(response, urllib3.HTTPResponse))
+print(
+    json.loads(b"".join(response.stream(32)))["used_credits"],
+    isinstance(response, urllib3.HTTPResponse),
+)
 response.release_conn()
 
 # %% Without preloading, an error
@@ -162,7 +190,6 @@ response = api().get_credits_api_v1_credits_get_without_preload_content()
 print(response.status, response.data)
 
 # %% The response printed
-# differs: Attribute names -> total=1000 used=250
 print(str(api().get_credits_api_v1_credits_get()).partition(" rem")[0])
 
 # %% A service that is busy for a moment

@@ -1,10 +1,9 @@
-"""What every way of use finds at hand: a server on loopback, and a client that is set up for it."""
+"""What every way of use finds at hand: a server on loopback, and clients set up for it."""
 
 import contextlib
 import http.client
 import json
 import logging
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,32 +64,46 @@ def telling(*kinds: type[BaseException]) -> Iterator[None]:
 
 def sent(header: str) -> str | None:
     """Return a header of the last request as the server got it."""
-    return read(wire.requests[-1])["headers"].get(header.lower())
+    return read_request(wire.requests[-1])["headers"].get(header.lower())
 
 
-def read(request: bytes) -> dict[str, Any]:
-    """Take a request apart into what a user would care about."""
+def read_request(request: bytes) -> dict[str, Any]:
+    """Return what a user would care about in a request."""
     head, _, body = request.decode("latin-1").partition("\r\n\r\n")
     line, *lines = head.split("\r\n")
-    headers: dict[str, str] = {}
-    for name, _, value in (line.partition(": ") for line in lines):
-        known = headers.get(name.lower())
-        headers[name.lower()] = value if known is None else f"{known} & {value}"
+    headers = read_headers(lines)
     if headers.get("user-agent", "").startswith(OWN_AGENTS):
         del headers["user-agent"]
+
     kind = headers.get("content-type", "application/json")
-    if boundary := re.search("boundary=(.+)", kind):
-        body = body.replace(boundary[1], "BOUNDARY")
-        headers["content-type"] = kind.replace(boundary[1], "BOUNDARY")
+    boundary = kind.partition("boundary=")[2]
+    if boundary:
+        headers["content-type"] = kind.replace(boundary, "BOUNDARY")
+        body = body.replace(boundary, "BOUNDARY")
     elif "json" in kind:
-        with contextlib.suppress(ValueError):
-            body = json.dumps(json.loads(body))
+        body = tidy_json(body)
+
     kept = {
-        name: value
-        for name, value in sorted(headers.items())
-        if name not in UNINTERESTING
+        name: headers[name] for name in sorted(headers) if name not in UNINTERESTING
     }
     return {"line": line.removesuffix(" HTTP/1.1"), "headers": kept, "body": body}
+
+
+def read_headers(lines: list[str]) -> dict[str, str]:
+    """Return header lines by name; values of a name that comes twice are joined."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        known = headers.get(name.lower())
+        headers[name.lower()] = f"{known} & {value}" if known else value
+    return headers
+
+
+def tidy_json(body: str) -> str:
+    """Write JSON in one way only; other text stays as it is."""
+    with contextlib.suppress(ValueError):
+        return json.dumps(json.loads(body))
+    return body
 
 
 def clear() -> None:

@@ -1,7 +1,5 @@
 """Ways of using models: what people do with a response once they have it."""
 
-# fmt: off
-
 import copy
 import json
 
@@ -26,19 +24,24 @@ print(credit.model_dump(by_alias=True), credit.model_dump(mode="json"))
 print(credit.model_dump(exclude_none=True, exclude={"period"}, exclude_unset=True))
 
 # %% `model_dump(include=...)` with the names on the wire
-# differs: Attribute names -> {'period': '2026-11'}
 print(credit.model_dump(include={"total_credits", "period"}))
+
 
 # %% A response inside one's own model
 class Report(BaseModel):
     account: str
     credit: CreditResponse
+
+
 report = Report(account="a", credit=api().get_credits_api_v1_credits_get())
 print(report.model_dump(), report.model_dump_json())
+
 
 # %% One's own model read from JSON with a response in it
 class Row(BaseModel):
     credit: CreditResponse | None = None
+
+
 print(Row.model_validate({"credit": CREDITS}).credit.used_credits)
 print(Row.model_validate_json(json.dumps({"credit": CREDITS})).model_dump()["credit"])
 
@@ -47,12 +50,16 @@ many = TypeAdapter(list[CreditResponse])
 print(many.dump_python([credit, credit])[1], many.dump_json([credit]))
 print(many.validate_python([CREDITS])[0].total_credits, many.validate_json(b"[]"))
 
+
 # %% One's own model that inherits from a response
 class Mine(CreditResponse):
     note: str = ""
+
     @property
     def share(self) -> float:
         return self.used_credits / self.total_credits
+
+
 mine = Mine.from_dict(CREDITS)
 print(type(mine).__name__, mine.share, Mine(**CREDITS, note="x").model_dump()["note"])
 
@@ -66,7 +73,10 @@ print(credit.to_json())
 print(credit.to_str())
 
 # %% `to_dict()` leaves out what was not set, and keeps a null that was
-print(ErrorResponse(detail="no").to_dict(), ErrorResponse(detail="no", code=None).to_dict())
+print(
+    ErrorResponse(detail="no").to_dict(),
+    ErrorResponse(detail="no", code=None).to_dict(),
+)
 
 # %% `from_dict(None)` and `from_json("null")`
 print(CreditResponse.from_dict(None), CreditResponse.from_json("null"))
@@ -77,7 +87,11 @@ print(made.total_credits, made == credit, CreditResponse(**made.to_dict()) == ma
 
 # %% An attribute set
 credit.used_credits = 300
-print(credit.used_credits, credit.to_dict()["used_credits"], credit.model_dump()["used_credits"])
+print(
+    credit.used_credits,
+    credit.to_dict()["used_credits"],
+    credit.model_dump()["used_credits"],
+)
 
 # %% An attribute set to what it cannot be
 try:
@@ -86,7 +100,10 @@ except ValueError as e:
     print(isinstance(e, pydantic.ValidationError), credit.used_credits)
 
 # %% `getattr` over the names on the wire
-print({name: getattr(credit, name) for name in CREDITS} == CREDITS, hasattr(credit, "nonsense"))
+print(
+    {name: getattr(credit, name) for name in CREDITS} == CREDITS,
+    hasattr(credit, "nonsense"),
+)
 
 # %% Copies
 shallow, deep, of_model = copy.copy(credit), copy.deepcopy(credit), credit.model_copy()
@@ -94,7 +111,12 @@ print(shallow == deep == of_model == credit, deep is credit)
 
 # %% `model_copy(update=...)`
 changed = credit.model_copy(update={"used_credits": 3, "plan_tier": "free"})
-print(changed.used_credits, changed.plan_tier, changed.to_dict()["used_credits"], credit.used_credits)
+print(
+    changed.used_credits,
+    changed.plan_tier,
+    changed.to_dict()["used_credits"],
+    credit.used_credits,
+)
 
 # %% Taken apart by `match`
 match credit:
@@ -106,22 +128,26 @@ schema = CreditResponse.model_json_schema()
 print(sorted(schema["properties"]), schema["title"])
 
 # %% `dict(response)` and `vars(response)`
-# differs: Attribute names -> False False
 print("total_credits" in dict(credit), "total_credits" in vars(credit))
 
 # %% `model_fields`
-# differs: Attribute names -> ['total', 'used', 'remaining']
 print(list(CreditResponse.model_fields)[:3])
 
 # %% A field that the service has added
 # better: New and missing fields -> {'tier_note': 'x'}
 serve(json.dumps({**CREDITS, "tier_note": "x"}).encode())
 response = api().get_credits_api_v1_credits_get()
-print({name: value for name, value in response.to_dict().items() if name not in CREDITS})
+print(
+    {name: value for name, value in response.to_dict().items() if name not in CREDITS}
+)
 
 # %% A field that the service may leave out
 # better: New and missing fields -> None
-serve(json.dumps({name: CREDITS[name] for name in CREDITS if name != "free_credits"}).encode())
+serve(
+    json.dumps(
+        {name: CREDITS[name] for name in CREDITS if name != "free_credits"}
+    ).encode()
+)
 with telling(ValueError):
     print(api().get_credits_api_v1_credits_get().free_credits)
 
@@ -133,9 +159,16 @@ with telling(ValueError):
 
 # %% The models of errors
 error = ErrorResponse.from_dict({"detail": "no", "code": "E1", "errors": None})
-print(error.detail, error.code, error.to_dict(), ErrorResponse.from_json(error.to_json()) == error)
+print(
+    error.detail,
+    error.code,
+    error.to_dict(),
+    ErrorResponse.from_json(error.to_json()) == error,
+)
 refused = HTTPValidationError.from_dict(REFUSED)
-print(refused.detail[0].msg, refused.detail[0].type, refused.to_dict()["detail"][0]["loc"])
+print(
+    refused.detail[0].msg, refused.detail[0].type, refused.to_dict()["detail"][0]["loc"]
+)
 
 # %% Nulls in `to_dict()` that the service has not sent
 # better: Nulls -> {'detail': 'no'}

@@ -1,11 +1,12 @@
 """Run every way of use on one client and print what came of each.
 
-    python test/ways/worker.py                      # on the at_client that is installed
-    python test/ways/worker.py GENERATED > seen.json  # on one that openapi-generator has made
+    python test/ways/worker.py                      # on the installed at_client
+    python test/ways/worker.py GENERATED > seen.json  # on a generated one
 
-The files beside this one hold the ways in cells. A cell starts with `# %%` and the way in a few words. Where ours ends
-otherwise, a line says how: `# better:` or `# differs:`, the point of the page that announces it, `->`, and what ours
-prints. What comes before the first cell of a file is run before each of its cells.
+The files beside this one hold the ways in cells. A cell starts with `# %%` and the way
+in a few words. Where ours ends otherwise, a line says how: `# better:` or `# differs:`,
+the point of the page that announces it, `->`, and what ours prints. What comes before
+the first cell of a file is run before each of its cells.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
+VERDICT = re.compile(r"^# (better|differs): (.+) -> (.*)$", re.MULTILINE)
 
 
 class Way(NamedTuple):
@@ -29,20 +31,17 @@ class Way(NamedTuple):
     ours: str = ""
 
 
-def ways() -> list[Way]:
+def read_ways() -> list[Way]:
     """Read the ways from the files beside this one."""
-    found = []
+    ways = []
     for path in sorted(HERE.glob("[a-z]*_*.py")):
         setting, *cells = path.read_text(encoding="utf-8").split("# %% ")
         for cell in cells:
             title, script = cell.split("\n", 1)
-            verdict = re.search(
-                r"^# (better|differs): (.+) -> (.*)$", script, re.MULTILINE
-            )
-            found.append(
-                Way(title, setting + script, *(verdict.groups() if verdict else ()))
-            )
-    return found
+            verdict = VERDICT.search(script)
+            said = verdict.groups() if verdict else ()
+            ways.append(Way(title, setting + script, *said))
+    return ways
 
 
 def run(way: Way) -> dict[str, Any]:
@@ -50,35 +49,38 @@ def run(way: Way) -> dict[str, Any]:
     from ways import stage
 
     stage.clear()
-    printed, raised = io.StringIO(), ""
     code = compile(way.script, way.title, "exec", dont_inherit=True)
-    with contextlib.redirect_stdout(printed):
+    output = io.StringIO()
+    raised = ""
+    with contextlib.redirect_stdout(output):
         try:
             exec(code, {"__name__": "__main__"})  # noqa: S102  # the ways are our own
-        except Exception as error:  # noqa: BLE001  # how it ends is what we want to know
+        except Exception as error:  # noqa: BLE001  # how it ends is the outcome
             raised = type(error).__name__
-    lines = printed.getvalue().replace(stage.host, "HOST").splitlines()
-    requests = [stage.read(request) for request in stage.wire.requests]
-    return {
-        name: value
-        for name, value in (("printed", lines), ("raised", raised), ("sent", requests))
-        if value
+
+    outcome = {
+        "printed": output.getvalue().replace(stage.host, "HOST").splitlines(),
+        "raised": raised,
+        "sent": [stage.read_request(request) for request in stage.wire.requests],
     }
+    return {name: value for name, value in outcome.items() if value}
 
 
 def main() -> None:
     """Run all ways and print the outcomes as JSON, one on a line."""
     version = ""
     sys.path.insert(0, str(HERE.parent))
-    if generated := sys.argv[1:]:
-        sys.path.insert(0, generated[0])
-        version = (
-            Path(generated[0], ".openapi-generator", "VERSION").read_text().strip()
-        )
+    if len(sys.argv) > 1:
+        generated = Path(sys.argv[1])
+        sys.path.insert(0, str(generated))
+        version = (generated / ".openapi-generator" / "VERSION").read_text().strip()
     from ways import stage
 
+    lines = []
     with stage.wire:
-        lines = [f"{json.dumps(way.title)}: {json.dumps(run(way))}" for way in ways()]
+        for way in read_ways():
+            outcome = json.dumps(run(way))
+            lines.append(f"{json.dumps(way.title)}: {outcome}")
     print(f'{{"generator": "{version}", "ways": {{\n' + ",\n".join(lines) + "\n}}")
 
 
