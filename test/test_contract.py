@@ -1,27 +1,30 @@
-"""openapi.json and the code say the same: the operation, its answers, and every property of every model."""
+"""openapi.json and the code say the same of the operation and of every model."""
 
 import inspect
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pydantic
 import pytest
 
 from at_client import ApiException, Configuration, CreditsApi, models
 from support.facts import CREDITS, TOKEN
+from support.makers import MakeApi
 from support.wire import Wire, answer, reply
 
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "openapi.json").read_text()
 )
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-((PATH, VERBS),) = DOCUMENT["paths"].items()
-((VERB, OPERATION),) = VERBS.items()
+PATH = "/api/v1/credits"
+OPERATION = DOCUMENT["paths"][PATH]["get"]
+PARAMETERS = OPERATION["parameters"]
+OPERATION_ID = OPERATION["operationId"]
 FORMS = [
-    OPERATION["operationId"] + end
-    for end in ("", "_with_http_info", "_without_preload_content")
+    OPERATION_ID,
+    f"{OPERATION_ID}_with_http_info",
+    f"{OPERATION_ID}_without_preload_content",
 ]
 COMMON = [
     "_request_timeout",
@@ -32,132 +35,134 @@ COMMON = [
 ]
 """What every operation takes beside its parameters."""
 
+
+class Fact(NamedTuple):
+    """What is known of a property."""
+
+    kind: str
+    required: bool
+    default: Any
+
+
+def optional(kind: str) -> Fact:
+    """Return what is known of a property that may be null or left out."""
+    return Fact(kind, required=False, default=None)
+
+
 WIDER = {
     # Who only needs to know what is left should not fail over a missing period.
-    ("CreditResponse", "free_credits"): ("integer | null", False, None),
-    ("CreditResponse", "period"): ("null | string", False, None),
-    ("CreditResponse", "reset_date"): ("null | string", False, None),
-    ("CreditResponse", "days_until_reset"): ("integer | null", False, None),
+    ("CreditResponse", "free_credits"): optional("integer | null"),
+    ("CreditResponse", "period"): optional("null | string"),
+    ("CreditResponse", "reset_date"): optional("null | string"),
+    ("CreditResponse", "days_until_reset"): optional("integer | null"),
     # Optional fields may be null.
-    ("ValidationError", "ctx"): ("null | object", False, None),
-    # Services that raise their own 422 put one sentence in place of the list, or nothing.
-    ("HTTPValidationError", "detail"): (
-        "array of ValidationError | null | string",
-        False,
-        None,
+    ("ValidationError", "ctx"): optional("null | object"),
+    # Services that raise their own 422 put one sentence in place of the list.
+    ("HTTPValidationError", "detail"): optional(
+        "array of ValidationError | null | string"
     ),
 }
-"""Where the models take more than the document says, on purpose: (model, property) -> facts."""
+"""Where the models take more than the document says: (model, property) -> fact."""
 
 
-def kind(schema: dict[str, Any]) -> str:
-    """Write what a schema allows; whole numbers such as 1000.0 are integers."""
+def name_kind(schema: dict[str, Any]) -> str:
+    """Write what a schema allows."""
     if "anyOf" in schema:
-        return " | ".join(sorted({kind(part) for part in schema["anyOf"]} - {"number"}))
+        return " | ".join(sorted(name_kind(part) for part in schema["anyOf"]))
+
     name = schema.get("$ref", schema.get("type", "anything")).rpartition("/")[2]
     inner = schema.get("items", schema.get("additionalProperties"))
-    return f"{name} of {kind(inner)}" if isinstance(inner, dict) else name
+    return f"{name} of {name_kind(inner)}" if isinstance(inner, dict) else name
 
 
-def facts(schemas: dict[str, Any]) -> dict[tuple[str, str], tuple[str, bool, Any]]:
-    """Read every property: (model, property) -> its kind, whether it is required, and its default."""
-    return {
-        (model, name): (
-            kind(part),
-            name in schema.get("required", ()),
-            part.get("default"),
-        )
-        for model, schema in schemas.items()
-        for name, part in schema["properties"].items()
-    }
+def list_facts(schemas: dict[str, Any]) -> dict[tuple[str, str], Fact]:
+    """Return every property: (model, property) -> fact."""
+    facts = {}
+    for model, schema in schemas.items():
+        for name, part in schema["properties"].items():
+            required = name in schema.get("required", ())
+            fact = Fact(name_kind(part), required, part.get("default"))
+            facts[model, name] = fact
+    return facts
 
 
 def test_every_property_agrees() -> None:
-    """There is a model for every schema; its properties are those of the document, but for what is wider."""
+    """Each schema has its model, with the same properties, but for what is wider."""
     coded = {name: getattr(models, name).model_json_schema() for name in models.__all__}
-    assert facts(coded) == facts(SCHEMAS) | WIDER
     assert sorted(coded) == sorted(SCHEMAS)
+    assert list_facts(coded) == list_facts(SCHEMAS) | WIDER
 
 
 def test_every_operation_is_there() -> None:
-    """The API has the documented operation in its three forms, and one short name that shows no underscored keyword."""
-    assert {name for name in vars(CreditsApi) if name[0] != "_"} == {
-        *FORMS,
-        "get_credits",
-    }
-    assert list(inspect.signature(CreditsApi.get_credits).parameters) == [
-        "self",
+    """The API has the documented operation in three forms, and one short name."""
+    public = {name for name in vars(CreditsApi) if not name.startswith("_")}
+    assert public == {*FORMS, "get_credits"}
+
+
+def test_the_short_name_takes_keywords() -> None:
+    """`get_credits` takes the token, the cookie and the time, by keyword only."""
+    _, *parameters = inspect.signature(CreditsApi.get_credits).parameters.values()
+    assert [each.name for each in parameters] == [
+        "access_token",
         "auth_token",
         "timeout",
     ]
+    assert {each.kind for each in parameters} == {inspect.Parameter.KEYWORD_ONLY}
 
 
 @pytest.mark.parametrize("form", [*FORMS, "get_credits"])
-def test_what_goes_out(
-    form: str, wire: Wire, make_api: Callable[..., CreditsApi]
+def test_the_documented_request_is_sent(
+    form: str, wire: Wire, make_api: MakeApi
 ) -> None:
-    """Every form asks for the documented path by its verb, with its scheme; each parameter goes to its place."""
-    values = {parameter["name"]: "value" for parameter in OPERATION["parameters"]}
-    getattr(make_api(wire.url), form)(**values)
-    (line, *headers) = wire.requests[0].decode().split("\r\n")
-    assert line == f"{VERB.upper()} {PATH} HTTP/1.1"
-    media = {
-        kind
-        for response in OPERATION["responses"].values()
-        for kind in response["content"]
-    }
-    assert {f"Accept: {kind}" for kind in media} < set(headers)
+    """Every form asks for the path, with the scheme; the parameter is a cookie."""
     assert OPERATION["security"] == [{"OAuth2PasswordBearer": []}]
+    assert [each["in"] for each in PARAMETERS] == ["cookie"]
+
+    getattr(make_api(wire.url), form)(auth_token="value")
+    line, *headers = wire.requests[0].decode().split("\r\n")
+    assert line == f"GET {PATH} HTTP/1.1"
+    assert "Accept: application/json" in headers
     assert f"Authorization: Bearer {TOKEN}" in headers
-    assert {parameter["in"] for parameter in OPERATION["parameters"]} == {"cookie"}
-    assert [h for h in headers if h.startswith("Cookie")] == [
-        f"Cookie: {name}=value" for name in values
-    ]
-    assert "requestBody" not in OPERATION
+    assert "Cookie: auth_token=value" in headers
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_signatures(form: str) -> None:
-    """The documented parameters come first, the optional ones with a default, the common ones after them."""
+def test_a_form_has_the_documented_signature(form: str) -> None:
+    """The documented parameters come first, those of every operation after them."""
+    _, *names = inspect.signature(getattr(CreditsApi, form)).parameters
+    assert names == [*(each["name"] for each in PARAMETERS), *COMMON]
+
     hints = get_type_hints(getattr(CreditsApi, form))
-    parameters = inspect.signature(getattr(CreditsApi, form)).parameters
-    assert list(parameters) == [
-        "self",
-        *(each["name"] for each in OPERATION["parameters"]),
-        *COMMON,
-    ]
-    for each in OPERATION["parameters"]:
-        assert (parameters[each["name"]].default is inspect.Parameter.empty) is each[
-            "required"
-        ]
-        assert kind(pydantic.TypeAdapter(hints[each["name"]]).json_schema()) == kind(
-            each["schema"]
-        )
+    for each in PARAMETERS:
+        schema = pydantic.TypeAdapter(hints[each["name"]]).json_schema()
+        assert name_kind(schema) == name_kind(each["schema"])
 
 
 @pytest.mark.parametrize("status", OPERATION["responses"])
-def test_statuses(status: str, wire: Wire, make_api: Callable[..., CreditsApi]) -> None:
+def test_a_status_has_its_model(status: str, wire: Wire, make_api: MakeApi) -> None:
     """Each documented status comes as its model, an error's as its data."""
-    schema = OPERATION["responses"][status]["content"]["application/json"]["schema"]
-    wire.play(
-        otherwise=reply(
-            answer(json.dumps({**CREDITS, "detail": "x"}).encode(), int(status))
-        )
-    )
+    body = json.dumps({**CREDITS, "detail": "x"}).encode()
+    wire.play(reply(answer(body, int(status))))
+    api = make_api(wire.url, retries=0)
+    found: Any = None
     try:
-        found = make_api(wire.url, retries=0).get_credits()
+        found = api.get_credits()
     except ApiException as error:
         found = error.data
-    assert type(found).__name__ == kind(schema)
+
+    content = OPERATION["responses"][status]["content"]
+    assert type(found).__name__ == name_kind(content["application/json"]["schema"])
 
 
-def test_the_service_and_its_scheme() -> None:
-    """The default host and the security scheme are the documented ones."""
-    assert [{"url": Configuration().host}] == [
-        {"url": server["url"]} for server in DOCUMENT["servers"]
-    ]
-    settings = Configuration(access_token="x").auth_settings()
+def test_the_host_is_the_documented_one() -> None:
+    """A configuration without a host asks the document's server."""
+    assert DOCUMENT["servers"] == [{"url": Configuration().host}]
+
+
+def test_the_security_scheme_is_the_documented_one() -> None:
+    """The credentials of a configuration have the scheme's name and type."""
     schemes = DOCUMENT["components"]["securitySchemes"]
-    assert {name: each["type"] for name, each in settings.items()} == {
-        name: s["type"] for name, s in schemes.items()
-    }
+    settings = Configuration(access_token="x").auth_settings()
+    assert list(settings) == list(schemes)
+    assert settings["OAuth2PasswordBearer"]["type"] == "oauth2"
+    assert schemes["OAuth2PasswordBearer"]["type"] == "oauth2"

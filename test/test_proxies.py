@@ -1,24 +1,23 @@
-"""Proxies: open, locked, SOCKS and misbehaving ones; whose word counts; no password shows."""
+"""Proxies: open, locked, SOCKS and misbehaving ones; whose word counts."""
 
 import base64
 import gc
-import socket
 import sys
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 from urllib3 import make_headers
 
 from at_client import (
     ApiConnectionException,
-    ApiException,
     ApiTimeoutException,
     ApiValueError,
-    OpenApiException,
+    ServiceException,
 )
+from at_client.proxies import choose_proxy
 from support.ending import Endings, Fault, good_call
 from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
-from support.makers import MakeApi, MakeWire, MonkeyPatch
+from support.makers import MakeApi, MonkeyPatch
 from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.service import Service
 from support.tls import Authority
@@ -27,7 +26,10 @@ from support.wire import CLOSE, RESET, SILENCE, Drip, Step, Wire, answer, reply
 pytestmark = pytest.mark.usefixtures("short_waits")
 
 LOGIN = f"{PROXY_USER}:{PROXY_PASSWORD}@"
-TUNNELLED, FORWARDED = "https://api.example.com", "http://127.0.0.1:9"
+TUNNELLED = "https://api.example.com"
+FORWARDED = "http://127.0.0.1:9"
+OPENED = b"HTTP/1.1 200 OK\r\n\r\n"
+"""How a proxy answers when its tunnel is there."""
 
 
 # ---- Proxies that work
@@ -40,73 +42,75 @@ def test_plain_http_is_forwarded(
     assert good_call(make_api(service.url, proxy=open_proxy.url()))
     (seen,) = service.requests
     assert seen.all("Authorization") == [f"Bearer {TOKEN}"]
-    assert any("proxy" in via.lower() for via in seen.all("Via"))
+    assert "proxy" in seen.all("Via")[0].lower()
 
 
-def test_https_tunnels(
+def test_https_goes_through_a_tunnel(
     open_proxy: HttpProxy,
     secure_service: Service,
     authority: Authority,
     make_api: MakeApi,
 ) -> None:
     """A TLS target is reached by CONNECT; the proxy sees neither token nor path."""
-    api = make_api(
-        secure_service.url, proxy=open_proxy.url(), ssl_ca_cert=authority.ca_file
-    )
+    settings = {"proxy": open_proxy.url(), "ssl_ca_cert": authority.ca_file}
+    api = make_api(secure_service.url, **settings)
     assert good_call(api)
     assert good_call(api)
     assert [seen.all("Via") for seen in secure_service.requests] == [[], []]
+
     api.api_client.close()
-    assert open_proxy.saw("CONNECT 127.0.0.1:" + secure_service.url.rpartition(":")[2])
+    port = secure_service.url.rpartition(":")[2]
+    assert open_proxy.saw(f"CONNECT 127.0.0.1:{port}")
     assert TOKEN not in open_proxy.log.read_text()
 
 
+@pytest.mark.parametrize("by_hand", [False, True], ids=["in the URL", "by hand"])
 def test_a_locked_proxy_opens_with_its_password(
     locked_proxy: HttpProxy,
     either_service: Service,
     authority: Authority,
     make_api: MakeApi,
+    *,
+    by_hand: bool,
 ) -> None:
-    """Credentials in the proxy's URL, or written by hand, go to the proxy, and to nobody else."""
-    by_hand = make_headers(proxy_basic_auth=f"{PROXY_USER}:{PROXY_PASSWORD}")
-    for proxy, headers in (
-        (locked_proxy.url(PROXY_USER, PROXY_PASSWORD), None),
-        (locked_proxy.url(), by_hand),
-    ):
-        settings = {
-            "proxy": proxy,
-            "proxy_headers": headers,
-            "ssl_ca_cert": authority.ca_file,
-        }
-        assert good_call(make_api(either_service.url, **settings))
-    assert [seen.all("Proxy-Authorization") for seen in either_service.requests] == [
-        [],
-        [],
-    ]
+    """Credentials of the proxy go to the proxy, and to nobody else."""
+    settings = {
+        "proxy": locked_proxy.url(PROXY_USER, PROXY_PASSWORD),
+        "ssl_ca_cert": authority.ca_file,
+    }
+    if by_hand:
+        settings["proxy"] = locked_proxy.url()
+        headers = make_headers(proxy_basic_auth=f"{PROXY_USER}:{PROXY_PASSWORD}")
+        settings["proxy_headers"] = headers
+    assert good_call(make_api(either_service.url, **settings))
+    (seen,) = either_service.requests
+    assert seen.all("Proxy-Authorization") == []
 
 
-@pytest.mark.parametrize(("login", "pair"), [("u@", b"u:"), ("u:p%40%3A@", b"u:p@:")])
+@pytest.mark.parametrize(
+    ("login", "pair"),
+    [
+        ("u@", b"u:"),
+        ("u:p%40%3A@", b"u:p@:"),
+    ],
+)
 def test_the_password_of_a_proxy_is_decoded(
     make_api: MakeApi, wire: Wire, login: str, pair: bytes
 ) -> None:
-    """A URL has signs of its own percent-encoded, and the header has not; without a password it is empty."""
-    assert good_call(make_api(FORWARDED, proxy=wire.url.replace("://", f"://{login}")))
-    assert (
-        b"Proxy-Authorization: Basic %s\r\n" % base64.b64encode(pair)
-        in wire.requests[0]
-    )
+    """What is percent-encoded in the URL is sent as it is meant."""
+    proxy = wire.url.replace("://", f"://{login}")
+    assert good_call(make_api(FORWARDED, proxy=proxy))
+    header = b"Proxy-Authorization: Basic %s\r\n" % base64.b64encode(pair)
+    assert header in wire.requests[0]
 
 
 def test_a_proxy_may_be_reached_by_tls(
     make_api: MakeApi, secure_wire: Wire, authority: Authority
 ) -> None:
-    """An `https` proxy forwards plain targets; it must prove who it is like any other server."""
-    assert good_call(
-        make_api(FORWARDED, proxy=secure_wire.url, ssl_ca_cert=authority.ca_file)
-    )
-    assert secure_wire.requests[0].startswith(
-        b"GET http://127.0.0.1:9/api/v1/credits HTTP/1.1"
-    )
+    """An `https` proxy must prove who it is like any other server."""
+    settings = {"proxy": secure_wire.url, "ssl_ca_cert": authority.ca_file}
+    assert good_call(make_api(FORWARDED, **settings))
+    assert secure_wire.requests[0].startswith(b"GET http://127.0.0.1:9/api/v1/credits")
     with pytest.raises(ApiConnectionException, match="certificate"):
         make_api(FORWARDED, proxy=secure_wire.url).get_credits()
 
@@ -119,7 +123,8 @@ def test_socks_carries_calls_with_pysocks(
 ) -> None:
     """With PySocks installed a SOCKS 5 proxy works, with and without a password."""
     pytest.importorskip("socks")
-    with socks_proxy(*((PROXY_USER, PROXY_PASSWORD) if login else ())) as proxy:
+    credentials = (PROXY_USER, PROXY_PASSWORD) if login else ()
+    with socks_proxy(*credentials) as proxy:
         api = make_api(service.url, proxy=f"{scheme}://{login}127.0.0.1:{proxy.port}")
         assert good_call(api)
         assert good_call(api)
@@ -134,273 +139,180 @@ def test_socks_without_pysocks_says_what_to_install(
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
     with pytest.raises(ApiValueError, match=r"PySocks"):
-        make_api(FORWARDED, proxy="socks5h://127.0.0.1:9").get_credits()
+        make_api(FORWARDED, proxy="socks5h://127.0.0.1:9")
 
 
 # ---- Proxies that do not
 
 
 @pytest.mark.parametrize(
-    "login", [("", ""), (PROXY_USER, "PROXY-SECRET-wrong")], ids=["none", "wrong"]
+    ("user", "password"),
+    [
+        pytest.param("", "", id="none"),
+        pytest.param(PROXY_USER, "PROXY-SECRET-wrong", id="wrong"),
+    ],
 )
 def test_a_proxy_that_wants_a_password_is_named(
     endings: Endings,
     locked_proxy: HttpProxy,
     either_service: Service,
     make_api: MakeApi,
-    login: tuple[str, str],
+    user: str,
+    password: str,
 ) -> None:
-    """407, once: an error that names the proxy and what it wants, without the password."""
-    api = make_api(either_service.url, proxy=locked_proxy.url(*login))
-    error = endings.of(
-        api,
-        Fault(
-            (),
-            ApiConnectionException,
-            ("407", "proxy", f"127.0.0.1:{locked_proxy.port}"),
-        ),
-    )
-    assert "SECRET" not in str(error) + repr(error)
+    """407 is told once, with the name of the proxy, without the password."""
+    api = make_api(either_service.url, proxy=locked_proxy.url(user, password))
+    says = ("407", "proxy", f"127.0.0.1:{locked_proxy.port}")
+    error = endings.play_on(api, Fault(error=ApiConnectionException, says=says))
+    assert "SECRET" not in f"{error}{error!r}"
     assert either_service.requests == []
 
 
+class Broken(NamedTuple):
+    """What a proxy does instead of tunnelling, and what becomes of the call."""
+
+    step: Step
+    says: str = "proxy"
+    attempts: int = 3
+
+
 BROKEN_TUNNELS = {
-    "forbids the tunnel": (reply(answer(b"no", 403), CLOSE), ("proxy", "403"), 1),
-    "wants a password": (reply(answer(b"", 407), CLOSE), ("proxy", "407"), 1),
-    "closes": (reply(CLOSE), ("proxy",), 3),
-    "resets": (reply(RESET), ("proxy",), 3),
-    "speaks no HTTP": (reply(b"SSH-2.0-x\r\n", CLOSE), ("proxy",), None),
-    "cannot reach the host": (reply(answer(b"", 502), CLOSE), ("proxy", "502"), None),
-    "breaks the tunnel off": (reply(b"HTTP/1.1 200 OK\r\n\r\n", RESET), (), 3),
-    "ends the tunnel": (reply(b"HTTP/1.1 200 OK\r\n\r\n", CLOSE), (), 3),
+    "forbids the tunnel": Broken(reply(answer(b"no", 403), CLOSE), "403", 1),
+    "wants a password": Broken(reply(answer(b"", 407), CLOSE), "407", 1),
+    "cannot reach the host": Broken(reply(answer(b"", 502), CLOSE), "502"),
+    "speaks no HTTP": Broken(reply(b"SSH-2.0-x\r\n", CLOSE), "proxy", 1),
+    "closes": Broken(reply(CLOSE)),
+    "resets": Broken(reply(RESET)),
+    "breaks the tunnel off": Broken(reply(OPENED, RESET), ""),
+    "ends the tunnel": Broken(reply(OPENED, CLOSE), ""),
 }
 
 
-# `ssl` leaves a socket that was reset before the handshake to the garbage collector, which closes it and warns.
+# `ssl` leaves a socket that was reset before the handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.parametrize(
-    ("step", "says", "attempts"), BROKEN_TUNNELS.values(), ids=BROKEN_TUNNELS
-)
+@pytest.mark.parametrize("name", BROKEN_TUNNELS)
 def test_a_proxy_that_breaks_its_tunnel_is_told(
-    endings: Endings,
-    make_api: MakeApi,
-    wire: Wire,
-    step: Step,
-    says: tuple[str, ...],
-    attempts: int | None,
+    endings: Endings, make_api: MakeApi, wire: Wire, name: str
 ) -> None:
-    """Whatever the proxy does instead of tunnelling, the error is a connection error of ours."""
-    wire.play(otherwise=step)
+    """Whatever the proxy does instead, the error is one of the connection."""
+    broken = BROKEN_TUNNELS[name]
+    wire.play(otherwise=broken.step)
     api = make_api(TUNNELLED, proxy=wire.url.replace("://", f"://{LOGIN}"))
-    endings.of(
-        api, Fault((), ApiConnectionException, (*says, f"127.0.0.1:{wire.port}"))
-    )
-    assert attempts is None or len(wire.requests) == attempts
+    says = (broken.says, f"127.0.0.1:{wire.port}")
+    endings.play_on(api, Fault(error=ApiConnectionException, says=says))
+    assert len(wire.requests) == broken.attempts
     assert wire.requests[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
     assert TOKEN.encode() not in wire.requests[0]
     gc.collect()  # so that what is left to a destructor is charged to this test
 
 
-SLOW_PROXIES = {
-    "silence before a tunnel": (TUNNELLED, reply(SILENCE)),
-    "silence in a tunnel": (TUNNELLED, reply(b"HTTP/1.1 200 OK\r\n\r\n", SILENCE)),
-    "a tunnel that drips": (
-        TUNNELLED,
-        reply(Drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500)),
-    ),
-    "silence": (FORWARDED, reply(SILENCE)),
-    "an answer that drips": (FORWARDED, reply(Drip(answer()))),
-}
-
-
-@pytest.mark.parametrize(("host", "step"), SLOW_PROXIES.values(), ids=SLOW_PROXIES)
+@pytest.mark.parametrize(
+    ("host", "step"),
+    [
+        pytest.param(TUNNELLED, reply(SILENCE), id="before a tunnel"),
+        pytest.param(TUNNELLED, reply(OPENED, SILENCE), id="in a tunnel"),
+        pytest.param(
+            TUNNELLED,
+            reply(Drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500)),
+            id="a tunnel that drips",
+        ),
+        pytest.param(FORWARDED, reply(SILENCE), id="instead of an answer"),
+        pytest.param(FORWARDED, reply(Drip(answer())), id="an answer that drips"),
+    ],
+)
 def test_a_slow_proxy_ends_in_time(
     endings: Endings, make_api: MakeApi, wire: Wire, host: str, step: Step
 ) -> None:
     """Time spent with the proxy is time of the call."""
     wire.play(otherwise=step)
     api = make_api(host, proxy=wire.url, timeout=0.6)
-    endings.of(api, Fault((), ApiTimeoutException, timeout=0.6))
+    endings.play_on(api, Fault(error=ApiTimeoutException, timeout=0.6))
 
 
-def test_untrusted_service(
+def test_a_tunnel_changes_nothing_about_certificates(
     endings: Endings, open_proxy: HttpProxy, secure_service: Service, make_api: MakeApi
 ) -> None:
-    """A tunnel changes nothing about certificates: one attempt, and the message says which."""
+    """A certificate that is not trusted is told after one attempt, as without it."""
     api = make_api(secure_service.url, proxy=open_proxy.url())
-    endings.of(api, Fault((), ApiConnectionException, ("certificate",)))
+    endings.play_on(api, Fault(error=ApiConnectionException, says=("certificate",)))
     assert endings.attempts_logged == 1
 
 
-def test_an_answer_of_the_proxy_is_not_taken_for_the_services(
-    make_api: MakeApi, wire: Wire
-) -> None:
-    """A plain proxy's own 502 is a ServiceException like any other; nothing is made up."""
-    wire.play(
-        otherwise=reply(
-            answer(b"<html>bad gateway</html>", 502, content_type="text/html")
-        )
-    )
-    with pytest.raises(ApiException, match="502"):
+def test_an_answer_of_the_proxy_has_its_status(make_api: MakeApi, wire: Wire) -> None:
+    """A plain proxy's own 502 is an error of that status; nothing is made up."""
+    page = answer(b"<html>bad gateway</html>", 502, content_type="text/html")
+    wire.play(otherwise=reply(page))
+    with pytest.raises(ServiceException, match="502"):
         make_api(FORWARDED, proxy=wire.url, retries=0).get_credits()
 
 
-# ---- Which proxy stands before a host
+# ---- Which proxy is in front of a host
+
+ONE = "http://one.example:1"
+TWO = "http://two.example:2"
+ENVIRONMENTS = [
+    ("no variable", {}, ""),
+    ("http_proxy", {"http_proxy": ONE}, ONE),
+    ("HTTP_PROXY", {"HTTP_PROXY": ONE}, ONE),
+    ("all_proxy", {"all_proxy": ONE}, ONE),
+    ("ALL_PROXY", {"ALL_PROXY": ONE}, ONE),
+    ("without a scheme", {"HTTP_PROXY": "one.example:1"}, ONE),
+    ("for the other scheme", {"HTTPS_PROXY": ONE}, ""),
+    ("small letters first", {"http_proxy": ONE, "HTTP_PROXY": TWO}, ONE),
+    ("small letters, empty", {"http_proxy": "", "HTTP_PROXY": TWO}, ""),
+    ("the scheme's own first", {"ALL_PROXY": ONE, "HTTP_PROXY": TWO}, TWO),
+    ("in a CGI script", {"HTTP_PROXY": ONE, "REQUEST_METHOD": "GET"}, ""),
+]
 
 
-@pytest.fixture
-def pinned(monkeypatch: MonkeyPatch) -> None:
-    """Let every name lead to this machine."""
-    look_up = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda _, *rest: look_up("127.0.0.1", *rest)
-    )
-
-
-ONE, TWO = "http://127.0.0.1:{one}", "http://127.0.0.1:{two}"
-
-
-@pytest.mark.usefixtures("pinned")
 @pytest.mark.parametrize(
-    ("settings", "environ", "asked"),
-    [
-        ({}, {}, "service"),
-        *(
-            ({}, {name: ONE}, "one")
-            for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
-        ),
-        *(
-            ({}, {name: ONE}, "service")
-            for name in ("https_proxy", "HTTPS_PROXY", "NO_PROXY")
-        ),
-        ({}, {"HTTP_PROXY": "127.0.0.1:{one}"}, "one"),
-        ({}, {"http_proxy": ONE, "HTTP_PROXY": TWO}, "one"),
-        ({}, {"http_proxy": "", "HTTP_PROXY": TWO}, "service"),
-        ({}, {"ALL_PROXY": ONE, "HTTP_PROXY": TWO}, "two"),
-        # In a CGI script, HTTP_PROXY is made of a request header.
-        ({}, {"HTTP_PROXY": ONE, "REQUEST_METHOD": "GET"}, "service"),
-        ({"proxy": ONE}, {"HTTP_PROXY": TWO}, "one"),
-        # NO_PROXY counts only for a proxy from the environment.
-        *(
-            ({}, {"HTTP_PROXY": TWO, name: "example.com"}, "service")
-            for name in ("NO_PROXY", "no_proxy")
-        ),
-        ({"proxy": ONE}, {"NO_PROXY": "*"}, "one"),
-        ({"proxy": ONE, "no_proxy": "example.com"}, {}, "service"),
-        ({"proxy": ONE, "no_proxy": "example.org"}, {"NO_PROXY": "*"}, "one"),
-        ({"no_proxy": "example.com"}, {"HTTP_PROXY": TWO}, "service"),
-        ({"no_proxy": "example.org"}, {"HTTP_PROXY": TWO, "NO_PROXY": "*"}, "two"),
-        ({"no_proxy": ""}, {"HTTP_PROXY": TWO, "NO_PROXY": "*"}, "two"),
-    ],
+    ("variables", "expected"),
+    [pytest.param(*row, id=name) for name, *row in ENVIRONMENTS],
 )
-def test_which_proxy_counts(
-    make_api: MakeApi,
-    make_wire: MakeWire,
+def test_the_environment_is_read_as_the_standard_library_does(
+    monkeypatch: MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    """Small letters go before capitals, and a script's request headers do not count."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    proxy = choose_proxy("http", "api.example.com", 80, proxy=None, no_proxy=None)
+    assert (proxy.url if proxy else "") == expected
+
+
+def test_the_configuration_goes_before_the_environment(
     monkeypatch: MonkeyPatch,
-    settings: dict[str, str],
-    environ: dict[str, str],
-    asked: str,
 ) -> None:
-    """The configuration takes precedence; the environment is read as `urllib.request` reads it."""
-    wires = {name: make_wire() for name in ("service", "one", "two")}
-    ports = {name: wire.port for name, wire in wires.items()}
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value.format(**ports))
-    written: dict[str, Any] = {
-        name: value.format(**ports) for name, value in settings.items()
-    }
-    host = "http://api.example.com:{service}".format(**ports)
-    assert good_call(make_api(host, allow_insecure_http=True, **written))
-    assert [name for name, wire in wires.items() if wire.requests] == [asked]
-
-
-@pytest.mark.usefixtures("pinned")
-@pytest.mark.parametrize(
-    ("host", "directly", "no_proxy"),
-    [
-        (
-            "api.example.com",
-            True,
-            ["*", "localhost, api.example.com", " API.Example.COM ", "example.com"],
-        ),
-        ("api.example.com", True, [".example.com", "com", "api.example.com:{port}"]),
-        (
-            "api.example.com",
-            False,
-            [" , ,", "other.example.com", "pi.example.com", "www.api.example.com"],
-        ),
-        ("api.example.com", False, ["api.example.com:8443", "10.0.0.0/8"]),
-        (
-            "127.0.0.1",
-            True,
-            ["*", "127.0.0.1", "x.example, 127.0.0.0/8", "127.0.0.1:{port}"],
-        ),
-        (
-            "127.0.0.1",
-            False,
-            ["127.0.0.1:8443", "10.0.0.0/8", "127.0.0.0/33", "7.0.0.1"],
-        ),
-    ],
-)
-def test_no_proxy(
-    make_api: MakeApi,
-    make_wire: MakeWire,
-    host: str,
-    directly: bool,
-    no_proxy: list[str],
-) -> None:
-    """Names with all names under them, addresses, networks, with a port or without; `*` for all."""
-    service, proxy = make_wire(), make_wire()
-    settings = {"allow_insecure_http": True, "proxy": proxy.url}
-    for hosts in no_proxy:
-        api = make_api(
-            f"http://{host}:{service.port}",
-            no_proxy=hosts.format(port=service.port),
-            **settings,
-        )
-        assert good_call(api)
-        assert (bool(service.requests), bool(proxy.requests)) == (
-            directly,
-            not directly,
-        ), hosts
+    """A proxy that is set by hand is used, whatever the variables say."""
+    monkeypatch.setenv("HTTP_PROXY", TWO)
+    proxy = choose_proxy("http", "api.example.com", 80, proxy=ONE, no_proxy=None)
+    assert proxy is not None
+    assert proxy.url == ONE
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_the_environment_names_a_tunnel(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch, name: str
 ) -> None:
-    """The same for TLS targets, which ask for a tunnel."""
+    """For an https target, the variable's proxy is asked for a tunnel."""
     monkeypatch.setenv(name, wire.url)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", FORWARDED)
     wire.play(reply(answer(b"", 403), CLOSE))
     with pytest.raises(ApiConnectionException):
         make_api(TUNNELLED).get_credits()
     assert wire.requests[0].startswith(b"CONNECT api.example.com:443")
 
 
-def test_the_proxy_is_that_of_the_moment(
-    make_api: MakeApi, make_wire: MakeWire, monkeypatch: MonkeyPatch
-) -> None:
-    """Host and variables may change between calls; what counts is what they are at the call."""
-    proxy, first, second = make_wire(), make_wire(), make_wire()
-    api = make_api(first.url)
-    assert good_call(api)
-    monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", f"127.0.0.1:{first.port}")
-    assert good_call(api)
-    api.api_client.configuration.host = second.url
-    assert good_call(api)
-    assert (len(first.requests), len(second.requests), len(proxy.requests)) == (2, 0, 1)
-
-
-def test_a_wrong_proxy_in_the_environment_is_our_error(
+def test_variables_are_read_again_after_close(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
-    """A variable that is no proxy is named; its password does not show."""
-    monkeypatch.setenv("ALL_PROXY", f"ftp://{LOGIN}127.0.0.1:9")
-    with pytest.raises(
-        OpenApiException, match=r"^http_proxy in the environment must be"
-    ) as caught:
-        make_api(wire.url).get_credits()
-    assert PROXY_PASSWORD not in str(caught.value)
+    """What is exported while a client is open counts for it once it is closed."""
+    settings = {"retries": 0, "timeout": 2.0, "allow_insecure_http": True}
+    api = make_api("http://api.test.invalid", **settings)
+    monkeypatch.setenv("HTTP_PROXY", wire.url)
+    with pytest.raises(ApiConnectionException):
+        api.get_credits()
     assert wire.connections == 0
+
+    api.api_client.close()
+    assert good_call(api)
+    assert len(wire.requests) == 1

@@ -1,4 +1,4 @@
-"""TLS as it really is: whom the client trusts, what it shows, and how it says what is wrong."""
+"""TLS as it really is: whom the client trusts, what it shows, and what is wrong."""
 
 import ssl
 from collections.abc import Callable
@@ -16,70 +16,86 @@ from support.service import Service, running_service
 from support.tls import Authority
 from support.wire import CLOSE, Wire, greet
 
-TRUSTED: dict[str, Callable[[Authority], dict[str, Any]]] = {
-    "file": lambda authority: {"ssl_ca_cert": authority.ca_file},
-    "text": lambda authority: {"ca_cert_data": authority.ca_data},
-    "bytes": lambda authority: {
-        "ca_cert_data": ssl.PEM_cert_to_DER_cert(authority.ca_data)
-    },
-    "context": lambda authority: {
-        "ssl_context": ssl.create_default_context(cafile=authority.ca_file)
-    },
-    "environment": lambda _: {},
-}
+
+def trust_in_a_file(authority: Authority) -> dict[str, Any]:
+    """Name the file of the authority."""
+    return {"ssl_ca_cert": authority.ca_file}
 
 
-@pytest.mark.parametrize("how", TRUSTED)
+def trust_as_text(authority: Authority) -> dict[str, Any]:
+    """Give the authority as PEM text."""
+    return {"ca_cert_data": authority.ca_data}
+
+
+def trust_as_bytes(authority: Authority) -> dict[str, Any]:
+    """Give the authority as DER bytes."""
+    return {"ca_cert_data": ssl.PEM_cert_to_DER_cert(authority.ca_data)}
+
+
+def trust_in_a_context(authority: Authority) -> dict[str, Any]:
+    """Give a context that trusts the authority."""
+    return {"ssl_context": ssl.create_default_context(cafile=authority.ca_file)}
+
+
+@pytest.mark.parametrize(
+    "trust", [trust_in_a_file, trust_as_text, trust_as_bytes, trust_in_a_context]
+)
 def test_an_authority_of_ones_own_is_trusted(
     secure_service: Service,
     authority: Authority,
     make_api: MakeApi,
-    monkeypatch: MonkeyPatch,
-    how: str,
+    trust: Callable[[Authority], dict[str, Any]],
 ) -> None:
-    """As a file, as PEM text, as DER bytes, in a context, or by SSL_CERT_FILE."""
-    if how == "environment":
-        monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-    assert good_call(make_api(secure_service.url, **TRUSTED[how](authority)))
+    """The setting takes the place of the system's authorities."""
+    assert good_call(make_api(secure_service.url, **trust(authority)))
     assert secure_service.requests[0].all("Authorization") == [f"Bearer {TOKEN}"]
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
-    """Make a server context whose certificate is its own authority."""
-    authority, path = trustme.CA(), folder / "self-signed.pem"
-    path.write_bytes(authority.private_key_pem.bytes() + authority.cert_pem.bytes())
+def test_an_authority_of_the_environment_is_trusted(
+    secure_service: Service,
+    authority: Authority,
+    make_api: MakeApi,
+    monkeypatch: MonkeyPatch,
+) -> None:
+    """`SSL_CERT_FILE` takes the place of the system's authorities, too."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    assert good_call(make_api(secure_service.url))
+
+
+def serve_expired(authority: Authority, _: Path) -> ssl.SSLContext:
+    """Show a certificate that has ended yesterday."""
+    return authority.server_context("127.0.0.1", expired=True)
+
+
+def serve_another_name(authority: Authority, _: Path) -> ssl.SSLContext:
+    """Show a certificate of another host."""
+    return authority.server_context("other.example")
+
+
+def serve_unknown(_: Authority, folder: Path) -> ssl.SSLContext:
+    """Show a certificate of an authority that nobody knows."""
+    return Authority(folder).server_context("127.0.0.1")
+
+
+def serve_self_signed(_: Authority, folder: Path) -> ssl.SSLContext:
+    """Show a certificate that is its own authority."""
+    ca = trustme.CA()
+    path = folder / "self-signed.pem"
+    path.write_bytes(ca.private_key_pem.bytes() + ca.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
 
 
-WRONG: dict[str, tuple[Callable[[Authority, Path], ssl.SSLContext], bool, str]] = {
-    # the server; whether the client is given our authority to trust; what the error says
-    "expired": (
-        lambda ours, _: ours.server_context("127.0.0.1", expired=True),
-        True,
-        "expired",
-    ),
-    "for another name": (
-        lambda ours, _: ours.server_context("other.example"),
-        True,
-        "127.0.0.1",
-    ),
-    "by nobody we know": (
-        lambda _, folder: Authority(folder).server_context("127.0.0.1"),
-        True,
-        "ssl_ca_cert",
-    ),
-    "by nobody the system knows": (
-        lambda ours, _: ours.server_context("127.0.0.1"),
-        False,
-        "ssl_ca_cert",
-    ),
-    "by itself": (lambda _, folder: self_signed(folder), False, "self-signed"),
-}
-
-
-@pytest.mark.parametrize(("serve", "trust", "says"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(
+    ("serve", "says"),
+    [
+        pytest.param(serve_expired, "expired", id="expired"),
+        pytest.param(serve_another_name, "127.0.0.1", id="for another name"),
+        pytest.param(serve_unknown, "ssl_ca_cert", id="by nobody we know"),
+        pytest.param(serve_self_signed, "self-signed", id="by itself"),
+    ],
+)
 def test_a_wrong_certificate_is_told_after_one_attempt(
     endings: Endings,
     authority: Authority,
@@ -87,44 +103,62 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
     make_api: MakeApi,
     make_wire: MakeWire,
     serve: Callable[[Authority, Path], ssl.SSLContext],
-    trust: bool,  # a column of the table
     says: str,
 ) -> None:
     """The message says what is wrong; no second attempt can better it."""
     wire = make_wire(tls=serve(authority, tmp_path))
-    api = make_api(wire.url, ssl_ca_cert=authority.ca_file if trust else None)
-    endings.of(
-        api, Fault((), ApiConnectionException, ("certificate", says, str(wire.port)))
-    )
-    assert (wire.connections, wire.requests) == (1, [])
+    api = make_api(wire.url, ssl_ca_cert=authority.ca_file)
+    told = ("certificate", says, str(wire.port))
+    endings.play_on(api, Fault(error=ApiConnectionException, says=told))
+    assert wire.connections == 1
+    assert wire.requests == []
+
+
+def test_the_system_does_not_know_every_authority(
+    endings: Endings, secure_wire: Wire, make_api: MakeApi
+) -> None:
+    """Without a setting the system's authorities count; the message names the setting."""
+    told = ("certificate", "ssl_ca_cert", str(secure_wire.port))
+    fault = Fault(error=ApiConnectionException, says=told)
+    endings.play_on(make_api(secure_wire.url), fault)
+    assert secure_wire.connections == 1
 
 
 def test_plain_http_on_the_port_is_told(
     endings: Endings, make_api: MakeApi, wire: Wire
 ) -> None:
-    """A server that answers a handshake in plain HTTP is said to do that; one attempt."""
-    wire.play(
-        otherwise=greet(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", CLOSE)
-    )
+    """A server that answers a handshake in plain HTTP is said to do that, once."""
+    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    wire.play(otherwise=greet(refusal, CLOSE))
     api = make_api(f"https://127.0.0.1:{wire.port}")
-    endings.of(
-        api, Fault((), ApiConnectionException, ("TLS", "scheme", str(wire.port)))
-    )
+    told = ("TLS", "scheme", str(wire.port))
+    endings.play_on(api, Fault(error=ApiConnectionException, says=told))
     assert wire.connections == 1
 
 
-def test_the_names_to_show_and_expect_can_be_set(
+def test_the_name_to_ask_for_can_be_set(
     make_api: MakeApi, make_wire: MakeWire, authority: Authority
 ) -> None:
-    """`tls_server_name` is what the handshake asks for and what the certificate must have."""
+    """`tls_server_name` is what the handshake asks for and the certificate must have."""
     asked: list[str | None] = []
     context = authority.server_context("service.example")
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
-    wire = make_wire(tls=context)
-    trust = {"ssl_ca_cert": authority.ca_file, "retries": 0}
-    assert good_call(make_api(wire.url, tls_server_name="service.example", **trust))
+    settings = {
+        "ssl_ca_cert": authority.ca_file,
+        "tls_server_name": "service.example",
+    }
+    assert good_call(make_api(make_wire(tls=context).url, **settings))
     assert asked == ["service.example"]
+
+
+def test_the_name_to_expect_can_be_set(
+    make_api: MakeApi, make_wire: MakeWire, authority: Authority
+) -> None:
+    """`assert_hostname` is what the certificate must have, and no other will do."""
+    wire = make_wire(tls=authority.server_context("service.example"))
+    trust = {"ssl_ca_cert": authority.ca_file, "retries": 0}
     assert good_call(make_api(wire.url, assert_hostname="service.example", **trust))
+    assert good_call(make_api(wire.url, assert_hostname=False, **trust))
     with pytest.raises(ApiConnectionException, match="certificate"):
         make_api(wire.url, assert_hostname="other.example", **trust).get_credits()
 
@@ -132,39 +166,70 @@ def test_the_names_to_show_and_expect_can_be_set(
 def test_a_client_certificate_is_shown_when_asked_for(
     authority: Authority, make_api: MakeApi
 ) -> None:
-    """With `cert_file` and `key_file` the service lets the client in; without them, it does not."""
-    mine, trust = authority.issue("client.example"), {"ssl_ca_cert": authority.ca_file}
-    with running_service(
-        tls=authority.issue("127.0.0.1"), client_ca=authority.ca_file
-    ) as service:
-        api = make_api(
-            service.url, cert_file=mine.certificate, key_file=mine.key, **trust
-        )
+    """With `cert_file` and `key_file` the service lets the client in, else it does not."""
+    mine = authority.issue("client.example")
+    server = authority.issue("127.0.0.1")
+    settings = {"ssl_ca_cert": authority.ca_file, "retries": 0}
+    with running_service(tls=server, client_ca=authority.ca_file) as service:
+        files = {"cert_file": mine.certificate, "key_file": mine.key}
+        api = make_api(service.url, **files, **settings)
         assert good_call(api)
         api.api_client.close()
-        # TLS 1.3 lets the client send before the server has refused it: which error wins is a race.
+        # With TLS 1.3 a client may send before it is refused: which error wins is a race.
         with pytest.raises(ApiConnectionException):
-            make_api(service.url, retries=0, **trust).get_credits()
+            make_api(service.url, **settings).get_credits()
 
 
 def test_a_key_that_does_not_fit_is_refused(
     authority: Authority, make_api: MakeApi, wire: Wire
 ) -> None:
     """A certificate with another's key is a wrong setting, not a failed connection."""
-    mine, other = authority.issue("client.example"), authority.issue("other.example")
-    with pytest.raises(ApiValueError, match=r"key_file|cert_file"):
-        make_api(
-            f"https://127.0.0.1:{wire.port}",
-            cert_file=mine.certificate,
-            key_file=other.key,
-        ).get_credits()
+    files = {
+        "cert_file": authority.issue("client.example").certificate,
+        "key_file": authority.issue("other.example").key,
+    }
+    with pytest.raises(ApiValueError, match="cert_file and key_file"):
+        make_api(f"https://127.0.0.1:{wire.port}", **files).get_credits()
     assert wire.connections == 0
 
 
-def test_no_verification_works_and_warns(
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        pytest.param(
+            {"ssl_context": ssl.create_default_context(), "verify_ssl": False},
+            "ssl_context replaces verify_ssl",
+            id="a context without verification",
+        ),
+        pytest.param(
+            {"ssl_context": ssl.create_default_context(), "ca_cert_data": "PEM"},
+            "ssl_context replaces verify_ssl",
+            id="a context and an authority",
+        ),
+        pytest.param(
+            {"key_file": __file__},
+            "key_file needs cert_file",
+            id="a key without its certificate",
+        ),
+        pytest.param(
+            {"ca_cert_data": "PEM"},
+            "ca_cert_data holds no usable CA certificate",
+            id="a text that is no certificate",
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    make_api: MakeApi, settings: dict[str, Any], says: str
+) -> None:
+    """The first call says which, and nothing is sent."""
+    with pytest.raises(ApiValueError, match=f"^{says}"):
+        make_api("https://127.0.0.1:9", **settings).get_credits()
+
+
+def test_verification_can_be_switched_off(
     make_wire: MakeWire, other_authority: Authority, make_api: MakeApi
 ) -> None:
-    """`verify_ssl=False` accepts any certificate, and warns that it should not be so."""
+    """`verify_ssl=False` accepts any certificate, and urllib3 warns of it."""
     wire = make_wire(tls=other_authority.server_context("other.example", expired=True))
     with pytest.warns(match="certificate verification"):
         assert good_call(make_api(wire.url, verify_ssl=False))
@@ -173,7 +238,7 @@ def test_no_verification_works_and_warns(
 def test_a_context_of_ones_own_is_used_as_it_is(
     make_wire: MakeWire, authority: Authority, make_api: MakeApi
 ) -> None:
-    """What the user has set in `ssl_context` holds: here, TLS 1.3 against a server of 1.2."""
+    """What the user has set in it holds: TLS 1.3 does not go with a server of 1.2."""
     server = authority.server_context("127.0.0.1")
     server.maximum_version = ssl.TLSVersion.TLSv1_2
     wire = make_wire(tls=server)
@@ -184,34 +249,30 @@ def test_a_context_of_ones_own_is_used_as_it_is(
         make_api(wire.url, ssl_context=mine, retries=0).get_credits()
 
 
-def test_settings_of_connections_apply_to_new_hosts_and_after_close(
-    secure_service: Service, authority: Authority, make_api: MakeApi
-) -> None:
-    """What is assigned between calls counts for a host that has not been asked yet; and for all after `close()`."""
-    api = make_api(secure_service.url.replace("127.0.0.1", "localhost"), retries=0)
-    client, configuration = api.api_client, api.api_client.configuration
-    with pytest.raises(ApiConnectionException, match="certificate"):
-        api.get_credits()
-    configuration.ca_cert_data, configuration.connection_pool_maxsize = (
-        authority.ca_data,
-        7,
-    )
-    configuration.host = secure_service.url
-    assert good_call(api)
-    configuration.ca_cert_data = None
-    assert good_call(api)
-    client.close()
-    assert client.rest_client.pool_manager.connection_pool_kw["maxsize"] == 7
-    with pytest.raises(ApiConnectionException, match="certificate"):
-        api.get_credits()
-
-
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_the_mode_of_a_context_is_left_alone(
     secure_service: Service, make_api: MakeApi
 ) -> None:
-    """A context that verifies nothing, from somebody who knows why, stays so: urllib3 would ask for certificates."""
+    """A context that verifies nothing stays so: urllib3 would ask for certificates."""
     context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     assert good_call(make_api(secure_service.url, ssl_context=context))
     assert context.verify_mode is ssl.CERT_NONE
+
+
+def test_settings_of_connections_are_read_again_after_close(
+    secure_service: Service, authority: Authority, make_api: MakeApi
+) -> None:
+    """What is assigned to an open client counts for it once it is closed."""
+    api = make_api(secure_service.url, ssl_ca_cert=authority.ca_file, retries=0)
+    client = api.api_client
+    assert good_call(api)
+    client.configuration.ssl_ca_cert = None
+    client.configuration.connection_pool_maxsize = 7
+    assert good_call(api)
+
+    client.close()
+    with pytest.raises(ApiConnectionException, match="certificate"):
+        api.get_credits()
+    assert client.rest_client.pool_manager.connection_pool_kw["maxsize"] == 7

@@ -1,15 +1,10 @@
 """The service in small: a FastAPI application written to openapi.json, under a real uvicorn."""
 
 import contextlib
-import socket
-import ssl
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import uvicorn
 from fastapi import (
     Cookie,
     Depends,
@@ -23,15 +18,15 @@ from fastapi import (
 )
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
+from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from support.facts import COOKIE, CREDITS, TOKEN
+from support.serving import serving
 from support.tls import CertificateFiles
 
 BROKEN_TOKEN = "TOKEN-SECRET-broken"
 INVALID_TOKEN = "TOKEN-SECRET-invalid"
-USER, PASSWORD = "ada", "PASSWORD-SECRET-77e1"
 
 
 class CreditResponse(BaseModel):
@@ -85,10 +80,9 @@ class Memory:
     """What the application knows and has seen; the tests read it and write to it.
 
     Attributes:
-        tokens: The credits that each bearer token shows; `cookies` is the same for `auth_token` cookies.
-        expires_in: Seconds that an issued token is said to live; `None` to leave it out.
-        grants: The grant types that the token endpoint was asked for, in order.
-        refresh_tokens: The refresh tokens that are good, each once.
+        tokens: The credits that each bearer token shows.
+        cookies: The credits that each `auth_token` cookie shows.
+        requests: Every request, in order.
     """
 
     tokens: dict[str, dict[str, object]] = field(
@@ -98,27 +92,6 @@ class Memory:
         default_factory=lambda: {COOKIE: dict(CREDITS)}
     )
     requests: list[Seen] = field(default_factory=list)
-    expires_in: int | None = 3600
-    grants: list[str] = field(default_factory=list)
-    refresh_tokens: set[str] = field(default_factory=set)
-
-    def issue(self, grant: str) -> dict[str, object]:
-        """Make an access token that works, and a refresh token beside it."""
-        self.grants.append(grant)
-        number = len(self.grants)
-        token, refresh_token = (
-            f"TOKEN-SECRET-issued-{number}",
-            f"REFRESH-SECRET-{number}",
-        )
-        self.tokens[token] = dict(CREDITS)
-        self.refresh_tokens.add(refresh_token)
-        lifetime = {} if self.expires_in is None else {"expires_in": self.expires_in}
-        return {
-            "access_token": token,
-            "token_type": "bearer",
-            "refresh_token": refresh_token,
-            **lifetime,
-        }
 
 
 def make_app(memory: Memory) -> FastAPI:
@@ -126,7 +99,6 @@ def make_app(memory: Memory) -> FastAPI:
     app = FastAPI(title="Agent Toolkit", version="1.0.0")
     _watch(app, memory)
     _add_credits(app, memory)
-    _add_token_endpoint(app, memory)
     _add_echo(app)
     return app
 
@@ -142,9 +114,6 @@ def _watch(app: FastAPI, memory: Memory) -> None:
         ]
         seen = Seen(request.method, request.url.path, request.url.query, headers, body)
         memory.requests.append(seen)
-        # FastAPI's password form admits no other grant, so the refresh grant has its own route.
-        if seen.path == "/api/v1/auth/token" and b"grant_type=refresh_token" in body:
-            request.scope["path"] = "/api/v1/auth/refresh"
         return await call_next(request)
 
 
@@ -184,26 +153,6 @@ def _add_credits(app: FastAPI, memory: Memory) -> None:
                 401, "Not authenticated", {"WWW-Authenticate": "Bearer"}
             )
         return CreditResponse.model_validate(account)
-
-
-def _add_token_endpoint(app: FastAPI, memory: Memory) -> None:
-    def refuse(description: str) -> JSONResponse:
-        return JSONResponse(
-            {"error": "invalid_grant", "error_description": description}, 400
-        )
-
-    @app.post("/api/v1/auth/token", include_in_schema=False)
-    def password_grant(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Any:
-        if (form.username, form.password) != (USER, PASSWORD):
-            return refuse("Incorrect username or password")
-        return memory.issue("password")
-
-    @app.post("/api/v1/auth/refresh", include_in_schema=False)
-    def refresh_grant(refresh_token: Annotated[str, Form()]) -> Any:
-        if refresh_token not in memory.refresh_tokens:
-            return refuse("The refresh token has been used")
-        memory.refresh_tokens.discard(refresh_token)
-        return memory.issue("refresh_token")
 
 
 def _add_echo(app: FastAPI) -> None:
@@ -262,56 +211,17 @@ class Service:
         self.memory.__init__()  # type: ignore[misc]  # a dataclass: this sets every field anew
 
 
-class _Server(uvicorn.Server):
-    """Stops without its clients' help: a TLS connection that is closed in order stays until the peer has answered."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await super().shutdown(sockets)
-
-
 @contextlib.contextmanager
 def running_service(
     tls: CertificateFiles | None = None, client_ca: str | None = None
 ) -> Iterator[Service]:
-    """Run the application under uvicorn on a thread, on a free loopback port.
+    """Run the application on a free loopback port.
 
     Args:
-        tls: Serve https with this certificate.
-        client_ca: Ask clients for a certificate of this authority.
+        tls: Serve https with this certificate; `None` for plain HTTP.
+        client_ca: Ask clients for a certificate of this authority; `None` asks for none.
     """
     memory = Memory()
-    options: dict[str, Any] = {
-        "log_config": None,
-        "access_log": False,
-        "lifespan": "off",
-        "ws": "none",
-    }
-    if tls is not None:
-        options |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
-    if client_ca is not None:
-        options |= {"ssl_ca_certs": client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    server = _Server(
-        uvicorn.Config(make_app(memory), timeout_graceful_shutdown=1, **options)
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        run = threading.Thread(
-            target=server.run,
-            kwargs={"sockets": [listener]},
-            name="uvicorn",
-            daemon=True,
-        )
-        run.start()
-        try:
-            deadline = time.monotonic() + 10
-            while not server.started:
-                assert run.is_alive(), "uvicorn did not start"
-                assert time.monotonic() < deadline, "uvicorn took too long"
-                time.sleep(0.005)
-            scheme = "http" if tls is None else "https"
-            yield Service(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", memory)
-        finally:
-            server.should_exit = True
-            run.join(10)
-            assert not run.is_alive(), "uvicorn did not stop"
+    scheme = "http" if tls is None else "https"
+    with serving(make_app(memory), tls, client_ca) as port:
+        yield Service(f"{scheme}://127.0.0.1:{port}", memory)

@@ -1,20 +1,17 @@
 """A stand-in for the service as README and docs use it, and for a login beside it."""
 
-import contextlib
 import datetime as dt
-import socket
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import uvicorn
 from fastapi import Cookie, Depends, FastAPI, Form, HTTPException, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
 
 from support.facts import COOKIE, CREDITS, TOKEN
-from support.tls import CertificateFiles
+from support.serving import serving
+
+__all__ = ["Memory", "make_standin", "serving"]
 
 USER = "ada"
 PASSWORD = "PASSWORD-SECRET-77e1"
@@ -131,43 +128,3 @@ def add_login(app: FastAPI, memory: Memory) -> None:
         memory.logins += 1
         token = TOKEN if memory.logins > 1 else STALE_TOKEN
         return {"access_token": token, "token_type": "bearer"}
-
-
-class _Server(uvicorn.Server):
-    """Stops at once, without waiting for clients to end their TLS connections."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await super().shutdown(sockets)
-
-
-@contextlib.contextmanager
-def serving(app: FastAPI, tls: CertificateFiles | None = None) -> Iterator[int]:
-    """Serve an application on a free loopback port, over TLS if given a certificate.
-
-    Yields:
-        The port.
-    """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        lifespan="off",
-        ws="none",
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
-    )
-    server = _Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(
-            target=server.run,
-            kwargs={"sockets": [listener]},
-            name="stand-in",
-            daemon=True,
-        )
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(10)
