@@ -176,9 +176,9 @@ class TimedReader:
         """Whether the end of the connection is the end of the message; before, it is
         a loss."""
 
-    def makefile(self, *_: Any) -> io.BufferedReader:
+    def makefile(self, *_: Any) -> "ResponseFile":
         """Return the file that `http.client` asks a socket for."""
-        return io.BufferedReader(self, BUFFER_BYTES)  # type: ignore[arg-type]  # it asks for no more
+        return ResponseFile(self, BUFFER_BYTES)  # type: ignore[arg-type]  # it asks for no more
 
     def hold(self) -> None:
         """Keep the socket open until the response is read, even if its connection closes."""
@@ -211,6 +211,26 @@ class TimedReader:
         self.closed = True
         if self._held is not None:
             self._held.close()
+
+
+class ResponseFile(io.BufferedReader):
+    """What `http.client` and urllib3 read a response from, each by its own rules.
+
+    Both read the size of a chunk with `int()`, which accepts 0x7, +7 and 1_0.
+    """
+
+    in_chunks = False
+    """Whether each line that is read must be the size of a chunk."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return a line; raise `FramingError` if it must be a size, and is none."""
+        line = super().readline(size)
+        if self.in_chunks:
+            chunk = _CHUNK_SIZE.fullmatch(line)
+            if not chunk:
+                raise FramingError("the size of a chunk is not a number")
+            self.in_chunks = int(chunk[1], 16) > 0  # trailers follow the last one
+        return line
 
 
 class RawMessage(HTTPMessage):
@@ -299,6 +319,7 @@ class StrictResponse(HTTPResponse):
         if self._is_head or self.status in (204, 304):
             self.chunked, self.length = False, 0
         self.chunk_left = None
+        self.fp.in_chunks = self.chunked  # type: ignore[attr-defined]  # a ResponseFile
         self._reader.may_end = self.length is None and not self.chunked
 
         wishes = ",".join(self._values.get("connection", [])).lower()
@@ -309,14 +330,6 @@ class StrictResponse(HTTPResponse):
         self.will_close = self._reader.may_end or "close" in wishes or not keeps
         if self.will_close:
             self._reader.hold()
-
-    def _read_next_chunk_size(self) -> int:
-        # http.client reads it with int(), which accepts 0x7, +7 and 1_0. There is no
-        # public place for this.
-        size = _CHUNK_SIZE.fullmatch(self.fp.readline(MAX_LINE_BYTES))
-        if not size:
-            raise FramingError("the size of a chunk is not a number")
-        return int(size[1], 16)
 
 
 def read_head(file: io.BufferedReader) -> re.Match[bytes]:
@@ -446,10 +459,8 @@ class TimedConnection(HTTPConnection):
         )
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
-        """Return urllib3's response, with two traps taken out of it."""
+        """Return urllib3's response, without a `Location` that makes it fail."""
         response = super().getresponse()
-        # `stream()` would read chunks by other rules than `read()`.
-        response.chunked = False
         location = response.get_redirect_location()
         if location and not is_target(location):
             response.headers["Location"] = ""  # following it would be a ValueError

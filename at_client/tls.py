@@ -114,7 +114,10 @@ def _load_authorities(context: ssl.SSLContext, configuration: Configuration) -> 
     file = configuration.ssl_ca_cert
     data = configuration.ca_cert_data
     if file is None and data is None:
-        context.load_default_certs()
+        if hasattr(context, "load_default_certs"):
+            context.load_default_certs()
+        else:  # pyOpenSSL's, which some libraries put into urllib3
+            context.set_default_verify_paths()
         return
 
     setting = "ca_cert_data" if file is None else f"ssl_ca_cert {file!r}"

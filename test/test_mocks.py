@@ -3,7 +3,9 @@
 The file uses names of generated code only: `tox -e ways` runs it on a generated client as well.
 """
 
+import contextlib
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -55,6 +57,17 @@ def test_pook_answers() -> None:
     "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
     "ignore:unclosed:ResourceWarning",
 )
+@pytest.fixture
+def _plain_tls() -> Iterator[None]:
+    """Take pyOpenSSL out of urllib3, where mocket leaves it for the whole process."""
+    yield
+    with contextlib.suppress(ImportError):  # not installed, so mocket left nothing
+        from urllib3.contrib.pyopenssl import extract_from_urllib3
+
+        extract_from_urllib3()
+
+
+@pytest.mark.usefixtures("_plain_tls")
 def test_mocket_answers() -> None:
     """Its sockets stand in for the real ones, TLS included, and answer one call of a client after the other."""
     good = Response(body=CREDITS_BODY.decode(), headers=JSON)
