@@ -12,62 +12,73 @@ from at_client import CreditsApi
 from support.ending import good_call, nothing_changed
 from support.leaks import nothing_left
 from support.makers import MakeApi, MakeClient
-from support.wire import SILENCE, Drip, Wire, answer, deaf_port, greet, reply
+from support.wire import SILENCE, Drip, Step, Wire, answer, deaf_port, greet, reply
+
+PAUSE_SECONDS = 0.2
+"""How long a call may go on before Ctrl-C is pressed."""
 
 
 @contextlib.contextmanager
-def pressing_ctrl_c(after: float = 0.2) -> Iterator[None]:
+def pressing_ctrl_c() -> Iterator[None]:
     """Send SIGINT to the main thread while the block runs, as a terminal does."""
     main = threading.main_thread().ident
     assert main is not None
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(after, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
+    press = threading.Timer(PAUSE_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+    press.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()
+        press.cancel()
+        press.join()
         signal.signal(signal.SIGINT, before)
 
 
-BUSY = {
-    "connecting": (),
-    "shaking hands": (greet(SILENCE),),
-    "waiting for the answer": (reply(SILENCE),),
-    "reading headers": (reply(Drip(answer())),),
-    "reading the body": (reply(answer(b"", length=1000), Drip(b" " * 1000)),),
-    "waiting to try again": (reply(answer(b"", 503, headers=[("Retry-After", "30")])),),
-}
-
-
-# `ssl` leaves a socket whose handshake was interrupted to the garbage collector, which closes it and warns.
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.parametrize("busy", BUSY)
-def test_ctrl_c_ends_a_call_at_once(make_client: MakeClient, busy: str) -> None:
-    """KeyboardInterrupt comes out as itself, within a moment; the next call is good."""
-    with (
-        nothing_left(),
-        nothing_changed(),
-        Wire() as wire,
-        deaf_port() as deaf,
-        make_client(wire.url) as client,
-    ):
-        api = CreditsApi(client)
+def interrupt(client: MakeClient, wire: Wire, host: str, step: Step) -> None:
+    """Interrupt a call to a host; check that it ends, and that the next one is good."""
+    with nothing_left(), nothing_changed(), client(wire.url) as api_client:
+        api = CreditsApi(api_client)
         assert good_call(api)
-        wire.play(*BUSY[busy])
-        hosts = {
-            "connecting": f"http://127.0.0.1:{deaf}",
-            "shaking hands": f"https://127.0.0.1:{wire.port}",
-        }
-        client.configuration.host = hosts.get(busy, wire.url)
+        wire.play(step)
+        api_client.configuration.host = host
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt), pressing_ctrl_c():
             api.get_credits()
         assert time.monotonic() - began < 1.0
-        client.configuration.host = wire.url
+
+        api_client.configuration.host = wire.url
         wire.play()
         assert good_call(api)
+
+
+BUSY = {
+    "waiting for the answer": reply(SILENCE),
+    "reading headers": reply(Drip(answer())),
+    "reading the body": reply(answer(b"", length=1000), Drip(b" " * 1000)),
+    "waiting to try again": reply(answer(b"", 503, headers=[("Retry-After", "30")])),
+}
+
+
+@pytest.mark.parametrize("step", BUSY.values(), ids=BUSY)
+def test_ctrl_c_ends_a_call_at_once(
+    make_client: MakeClient, wire: Wire, step: Step
+) -> None:
+    """KeyboardInterrupt comes out as itself, within a moment."""
+    interrupt(make_client, wire, wire.url, step)
+
+
+def test_ctrl_c_ends_connecting(make_client: MakeClient, wire: Wire) -> None:
+    """A host that never answers does not hold a terminal."""
+    with deaf_port() as port:
+        interrupt(make_client, wire, f"http://127.0.0.1:{port}", reply())
+
+
+# `ssl` leaves the socket of a handshake to the garbage collector, which warns.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_ctrl_c_ends_a_handshake(make_client: MakeClient, wire: Wire) -> None:
+    """Nor does one that says nothing to a TLS handshake."""
+    host = f"https://127.0.0.1:{wire.port}"
+    interrupt(make_client, wire, host, greet(SILENCE))
 
 
 def test_an_interrupted_answer_is_not_the_next_ones(

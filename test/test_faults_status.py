@@ -5,8 +5,8 @@ import gzip
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 import urllib3
@@ -15,7 +15,7 @@ import at_client
 from at_client import ApiException, ErrorResponse, HTTPValidationError, ServiceException
 from support.ending import Endings, Fault, good_call
 from support.facts import COOKIE, TOKEN
-from support.makers import MakeApi
+from support.makers import MakeApi, MakeClient
 from support.service import BROKEN_TOKEN, INVALID_TOKEN, Service
 from support.wire import CLOSE, Wire, answer, reply
 
@@ -40,127 +40,117 @@ def test_each_status_has_its_class_and_its_number_of_attempts(
     endings: Endings, status: int
 ) -> None:
     """What another attempt may better is tried three times, the rest once."""
-    attempts = 3 if status in RETRIED else 1
     body = b"" if status == 304 else b'{"detail": "Because of reasons"}'
+    attempts = 3 if status in RETRIED else 1
     step = reply(answer(body, status, headers=[("X-Request-Id", "r-17")]))
-    says = (str(status),) if status == 304 else (str(status), "Because of reasons")
-    error = endings.play(Fault((step,) * attempts, CLASSES[status], says, attempts))
+    says = (str(status), "Because of reasons" if body else "")
+    fault = Fault((step,) * attempts, CLASSES[status], says, attempts)
+    error = endings.play(fault)
     assert error.status == status
+    assert error.body == body.decode()
     assert error.headers is not None
     assert error.headers["x-request-id"] == "r-17"
-    assert error.body == body.decode()
 
 
-def failed(
-    body: bytes | str, content_type: str = "application/json", coding: str = "identity"
-) -> bytes:
-    """Answer 500 with a body."""
-    body = body if isinstance(body, bytes) else body.encode()
-    return answer(
-        body, 500, content_type=content_type, headers=[("Content-Encoding", coding)]
-    )
+# ---- Bodies of errors
 
 
-HTML = "text/html; charset=utf-8"
+class Dress(NamedTuple):
+    """The body of an error, and what of it the message tells."""
 
-# What the message then says -> answers.
-DRESSES: dict[str, list[bytes]] = {
-    "the reason": [
-        failed('{"detail": "the reason", "code": "c"}'),
-        failed(gzip.compress(b'{"detail": "the reason"}'), coding="gzip"),
-        failed("<title>The reason</title>", HTML),
-        failed(
-            "<!DOCTYPE html>\n<HTML>\n<HEAD><TITLE lang=en>\n The  reason\n</TITLE>",
-            HTML,
-        ),
-        failed(f"<title>The reason: {TOKEN} {COOKIE}</title>", HTML),
-    ],
-    "this & that": [failed("<html><title>This &amp; that</title>", HTML)],
-    "very very": [failed('{"detail": "' + "very " * 10_000 + 'long"}')],
-    "red line two": [failed('{"detail": "\\u001b[31mred\\nline\\u2028two"}')],
-    "": [
-        *map(
-            failed,
-            (
-                "",
-                '{"detail": ',
-                '{"message": "no"}',
-                "[1, 2]",
-                '{"detail": {"a": 1}}',
-                "[" * 100_000,
-            ),
-        ),
-        *(
-            failed("<html>" + html, HTML)
-            for html in ("<h1>Bad</h1>", "<title></title>", "<title>" + "x" * 100_000)
-        ),
-        failed("<html>" + "<title" * 50_000, HTML),
-        failed("upstream connect error", "text/plain"),
-        *(
-            failed("défaut".encode(charset), f"text/plain; charset={charset}")
-            for charset in ("latin-1", "utf-16")
-        ),
-        failed("x", "text/plain; charset=nonsense"),
-        failed(bytes(range(256)), "application/octet-stream"),
-        *(failed("{not packed}", coding=coding) for coding in ("gzip", "x-new")),
-    ],
+    body: bytes
+    says: str = ""
+    content_type: str = "application/json"
+    coding: str = "identity"
+
+
+PAGE = "text/html; charset=utf-8"
+TEXT = "text/plain"
+PACKED = gzip.compress(b'{"detail": "the reason"}')
+
+DRESSES = {
+    "a model": Dress(b'{"detail": "the reason", "code": "c"}', "the reason"),
+    "gzip": Dress(PACKED, "the reason", coding="gzip"),
+    "a page": Dress(b"<title>The reason</title>", "the reason", PAGE),
+    "a tag": Dress(b"<HTML>\n<TITLE lang=en>\n A  \n</TITLE>", "A", PAGE),
+    "entities": Dress(b"<html><title>A &amp; b</title>", "a & b", PAGE),
+    "a long detail": Dress(b'{"detail": "' + b"very " * 10_000 + b'"}', "very very"),
+    "control characters": Dress(b'{"detail": "\\u001b[31mred\\nblue"}', "red blue"),
+    "no body": Dress(b""),
+    "broken JSON": Dress(b'{"detail": '),
+    "no detail": Dress(b'{"message": "no"}'),
+    "a list": Dress(b"[1, 2]"),
+    "a detail of another type": Dress(b'{"detail": {"a": 1}}'),
+    "absurd nesting": Dress(b"[" * 100_000),
+    "a page without a title": Dress(b"<html><h1>Bad</h1>", "", PAGE),
+    "a title without an end": Dress(b"<title>" + b"x" * 100_000, "", PAGE),
+    "many titles": Dress(b"<html>" + b"<title" * 50_000, "", PAGE),
+    "text": Dress(b"upstream connect error", "", TEXT),
+    "Latin-1": Dress(b"d\xe9faut", "", f"{TEXT}; charset=latin-1"),
+    "an unknown charset": Dress(b"x", "", f"{TEXT}; charset=nonsense"),
+    "bytes": Dress(bytes(range(256)), "", "application/octet-stream"),
+    "not packed": Dress(b"{}", coding="gzip"),
+    "an unknown coding": Dress(b"{}", coding="x-new"),
 }
 
 
-@pytest.mark.parametrize(
-    ("says", "response"),
-    [(says, response) for says, responses in DRESSES.items() for response in responses],
-    ids=lambda cell: cell if isinstance(cell, str) else "",
-)
+@pytest.mark.parametrize("dress", DRESSES.values(), ids=DRESSES)
 @pytest.mark.parametrize("status", [500, 400])
 def test_an_error_body_never_makes_a_second_error(
-    endings: Endings, says: str, response: bytes, status: int
+    endings: Endings, dress: Dress, status: int
 ) -> None:
-    """The class is that of the status; a detail or a title is told; `data` is there only if it parses."""
-    step = reply(
-        response.replace(b"500 Internal Server Error", f"{status} Nope".encode(), 1)
-    )
-    error = endings.play(
-        Fault((step,), CLASSES[status], (str(status), says), settings={"retries": 0})
-    )
+    """The class is that of the status; `data` is there only if the body parses."""
+    headers = [("Content-Encoding", dress.coding)]
+    raw = answer(dress.body, status, content_type=dress.content_type, headers=headers)
+    says = (str(status), dress.says)
+    fault = Fault((reply(raw),), CLASSES[status], says, settings={"retries": 0})
+    error = endings.play(fault)
     assert error.status == status
-    if error.data is not None:
-        assert isinstance(error.data, ErrorResponse | HTTPValidationError)
+    assert isinstance(error.data, ErrorResponse | HTTPValidationError | None)
 
 
-def test_the_documented_errors_are_parsed(service: Service, make_api: MakeApi) -> None:
-    """500 comes with an ErrorResponse; 422 with FastAPI's list, which may name the cookie whose value is hidden."""
-    with pytest.raises(ServiceException, match="ledger is closed") as broken:
-        make_api(service.url, access_token=BROKEN_TOKEN, retries=0).get_credits()
-    assert broken.value.data.code == "ledger_closed"
+def test_a_server_error_comes_with_its_model(
+    service: Service, make_api: MakeApi
+) -> None:
+    """The document promises an ErrorResponse for a 500."""
+    api = make_api(service.url, access_token=BROKEN_TOKEN, retries=0)
+    with pytest.raises(ServiceException, match="ledger is closed") as caught:
+        api.get_credits()
+    assert caught.value.data.code == "ledger_closed"
+
+
+def test_a_validation_error_comes_with_its_list(
+    service: Service, make_api: MakeApi
+) -> None:
+    """FastAPI's list may name the cookie, whose value is hidden."""
+    api = make_api(service.url, access_token=INVALID_TOKEN)
     with pytest.raises(
         at_client.UnprocessableEntityException, match=r"cookie\.auth_token"
-    ) as wrong:
-        make_api(service.url, access_token=INVALID_TOKEN).get_credits(auth_token=COOKIE)
-    assert wrong.value.data.detail[0].loc == ["cookie", "auth_token"]
+    ) as caught:
+        api.get_credits(auth_token=COOKIE)
+    assert caught.value.data.detail[0].loc == ["cookie", "auth_token"]
+
+
+# ---- Retries
 
 
 @pytest.mark.parametrize(
     ("retry", "status", "attempts"),
     [
-        *((urllib3.Retry(total), 503, 1) for total in (0, False)),
+        (urllib3.Retry(0), 503, 1),
         (urllib3.Retry(4, status_forcelist=[503], backoff_factor=0), 503, 5),
-        (urllib3.Retry(1, status_forcelist=[418], backoff_factor=0), 418, 2),
         (urllib3.Retry(3, status_forcelist=[418]), 500, 1),
         (urllib3.Retry(5, status=0, status_forcelist=[503]), 503, 1),
-        (urllib3.Retry(3, status_forcelist=[503], allowed_methods=["PUT"]), 503, 1),
-        (urllib3.Retry(5, read=1, backoff_factor=0), None, 2),
     ],
+    ids=["none", "four", "another status", "no statuses"],
 )
 def test_a_urllib3_retry_is_obeyed(
-    endings: Endings, retry: urllib3.Retry, status: int | None, attempts: int
+    endings: Endings, retry: urllib3.Retry, status: int, attempts: int
 ) -> None:
-    """Who gives a `urllib3.Retry` gets its numbers, its statuses and its methods, for lost connections, too."""
-    step = reply(CLOSE) if status is None else reply(answer(b"", status))
-    expected = at_client.ApiConnectionException if status is None else CLASSES[status]
-    endings.play(
-        Fault((step,) * attempts, expected, (), attempts, settings={"retries": retry})
-    )
+    """Who gives a `urllib3.Retry` gets its numbers and its statuses."""
+    script = (reply(answer(b"", status)),) * attempts
+    settings = {"retries": retry}
+    endings.play(Fault(script, CLASSES[status], (), attempts, settings=settings))
 
 
 def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
@@ -172,149 +162,138 @@ def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
     assert 0.49 < second < 1.2
 
 
-def later(status: int, when: str | int) -> bytes:
-    """Answer with a `Retry-After`; a number is written as the date that many seconds from now."""
-    value = (
-        when
-        if isinstance(when, str)
-        else email.utils.formatdate(time.time() + when, usegmt=True)
-    )
-    return answer(b"", status, headers=[("Retry-After", value)])
+def wait_until(seconds: int) -> str:
+    """Write the date in so many seconds."""
+    return email.utils.formatdate(time.time() + seconds, usegmt=True)
+
+
+def refuse(status: int, retry_after: str) -> bytes:
+    """Answer with a `Retry-After`."""
+    return answer(b"", status, headers=[("Retry-After", retry_after)])
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("when", "least", "most"),
+    ("value", "least", "most"),
     [
-        *(
-            ("0.3", 0.29, 0.5),
-            ("1", 0.99, 1.3),
-            (2, 0.9, 2.4),
-        ),  # a date has whole seconds (RFC 9110 section 10.2.3)
-        *(
-            (when, 0.0, 0.2)
-            for when in (
-                "0",
-                -9,
-                "soon",
-                "",
-                "-1",
-                "1,5",
-                "1e2",
-                "nan",
-                "inf",
-                "0x10",
-                "\u00b2",
-            )
-        ),
+        ("0.3", 0.29, 0.6),
+        ("0", 0.0, 0.2),
+        ("soon", 0.0, 0.2),
+        ("-1", 0.0, 0.2),
+        ("inf", 0.0, 0.2),
     ],
 )
 @pytest.mark.usefixtures("short_waits")
-def test_retry_after(
-    make_api: MakeApi,
-    wire: Wire,
-    status: int,
-    when: str | int,
-    least: float,
-    most: float,
+def test_seconds_to_wait_are_waited(
+    make_api: MakeApi, wire: Wire, status: int, value: str, least: float, most: float
 ) -> None:
-    """Seconds and dates are honoured; nonsense leaves the client to its own short wait."""
-    wire.play(reply(later(status, when)))
+    """`Retry-After` is honoured; nonsense leaves the client to its own short wait."""
+    wire.play(reply(refuse(status, value)))
     assert good_call(make_api(wire.url))
     before, after = wire.times
     assert least <= after - before < most
 
 
-@pytest.mark.parametrize(
-    ("when", "seconds", "timeout"),
-    [
-        ("61", 61.0, 120.0),
-        ("9" * 11, float("9" * 11), 120.0),
-        (3600, pytest.approx(3600, abs=3), 5.0),
-        ("5", 5.0, 1.0),
-    ],
-)
+def test_a_date_to_wait_for_is_waited_for(make_api: MakeApi, wire: Wire) -> None:
+    """A date has whole seconds (RFC 9110, section 10.2.3)."""
+    wire.play(reply(refuse(503, wait_until(2))))
+    assert good_call(make_api(wire.url))
+    before, after = wire.times
+    assert 0.9 < after - before < 2.4
+
+
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_long_retry_after(
-    endings: Endings, status: int, when: str | int, seconds: object, timeout: float
+@pytest.mark.parametrize(
+    ("value", "timeout"),
+    [
+        ("61", 120.0),
+        ("99999999999", 120.0),
+        ("5", 1.0),
+    ],
+    ids=["over a minute", "centuries", "over the deadline"],
+)
+def test_a_long_wait_is_left_to_the_caller(
+    endings: Endings, status: int, value: str, timeout: float
 ) -> None:
-    """More than a minute, or than the deadline allows, is left to the caller, who finds it in `retry_after`."""
+    """More than a minute, or than the deadline allows, is told in `retry_after`."""
     began = time.monotonic()
-    says = (str(status), "wait")
-    raised = endings.play(
-        Fault((reply(later(status, when)),), CLASSES[status], says, timeout=timeout)
-    )
-    assert raised.retry_after == seconds
+    step = reply(refuse(status, value))
+    fault = Fault((step,), CLASSES[status], (str(status), "wait"), timeout=timeout)
+    assert endings.play(fault).retry_after == float(value)
     assert time.monotonic() - began < 0.8
 
 
+def test_a_far_date_is_left_to_the_caller(endings: Endings) -> None:
+    """A date in an hour is told as the seconds until then."""
+    fault = Fault((reply(refuse(429, wait_until(3600))),), CLASSES[429])
+    assert endings.play(fault).retry_after == pytest.approx(3600, abs=3)
+
+
 def test_the_last_refusal_carries_its_retry_after(endings: Endings) -> None:
-    """When the attempts are used up, `retry_after` says what the last answer asked for."""
-    raised = endings.play(
-        Fault((reply(later(429, "0")),) * 3, CLASSES[429], attempts=3)
-    )
-    assert raised.retry_after == 0.0
+    """When the attempts are used up, the last answer's wish is told."""
+    fault = Fault((reply(refuse(429, "0")),) * 3, CLASSES[429], attempts=3)
+    assert endings.play(fault).retry_after == 0.0
 
 
-def redirect(target: str | None, status: int = 302) -> bytes:
+# ---- Redirects
+
+
+def redirect(target: str, status: int = 302) -> bytes:
     """Answer with a redirect."""
-    return answer(b"", status, headers=[] if target is None else [("Location", target)])
+    return answer(b"", status, headers=[("Location", target)])
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
+@pytest.mark.parametrize("start", ["{url}", ""], ids=["absolute", "relative"])
 def test_a_redirect_in_the_origin_is_followed(
-    make_api: MakeApi, wire: Wire, status: int, *, absolute: bool
+    make_api: MakeApi, wire: Wire, status: int, start: str
 ) -> None:
     """The service may move a path; credentials go along, for it is the same origin."""
-    wire.play(
-        reply(redirect((wire.url if absolute else "") + "/v2/credits?x=1", status))
-    )
+    target = start.format(url=wire.url) + "/v2/credits?x=1"
+    wire.play(reply(redirect(target, status)))
     assert make_api(wire.url).get_credits(auth_token=COOKIE).remaining == 750
-    assert wire.requests[1].startswith(b"GET /v2/credits?x=1 HTTP/1.1\r\n")
-    assert TOKEN.encode() in wire.requests[1]
-    assert COOKIE.encode() in wire.requests[1]
+    _, second = wire.requests
+    assert second.startswith(b"GET /v2/credits?x=1 HTTP/1.1\r\n")
+    assert TOKEN.encode() in second
+    assert COOKIE.encode() in second
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        *(
-            (f"{scheme}://127.0.0.1:{{port}}/api/v1/credits", "127.0.0.1:{port}")
-            for scheme in ("http", "https", "ftp")
-        ),
+        ("http://127.0.0.1:{port}/api/v1/credits", "127.0.0.1:{port}"),
+        ("https://127.0.0.1:{port}/api/v1/credits", "127.0.0.1:{port}"),
+        ("ftp://127.0.0.1:{port}/api/v1/credits", "127.0.0.1:{port}"),
         ("http://localhost:{port}/x", "localhost:{port}"),
-        *(
-            (f"{start}elsewhere.example/x", "elsewhere.example")
-            for start in ("https://", "//", "http://127.0.0.1:{port}@")
-        ),
-        ("http://elsewhere.example\\@127.0.0.1:{port}/x", ""),
-        *(
-            (target, "")
-            for target in (
-                "file:///etc/passwd",
-                "javascript:alert(1)",
-                "http://",
-                "http://[::1",
-                "",
-                None,
-            )
-        ),
-        *((f"http://127.0.0.1:{port}/", "") for port in ("99999", "port")),
+        ("https://elsewhere.example/x", "elsewhere.example"),
+        ("//elsewhere.example/x", "elsewhere.example"),
+        ("http://127.0.0.1:{port}@elsewhere.example/x", "elsewhere.example"),
+        ("http://elsewhere.example\\@127.0.0.1:{port}/x", "redirects"),
+        ("file:///etc/passwd", "redirects"),
+        ("javascript:alert(1)", "redirects"),
+        ("http://", "redirects"),
+        ("http://[::1", "redirects"),
+        ("http://127.0.0.1:99999/", "redirects"),
+        ("http://127.0.0.1:port/", "redirects"),
+        ("", "redirects without saying where to"),
     ],
 )
-def test_a_redirect_that_leads_away(
-    endings: Endings, wire: Wire, status: int, target: str | None, says: str
+def test_a_redirect_that_leads_away_is_refused(
+    endings: Endings, wire: Wire, status: int, target: str, says: str
 ) -> None:
-    """Another host, port or scheme, or nothing: the error names the target's host; the token has gone nowhere."""
-    step = reply(
-        redirect(target and target.replace("{port}", str(wire.port)), status), CLOSE
-    )
-    error = endings.play(
-        Fault((step,), ApiException, (str(status), says.format(port=wire.port)))
-    )
-    assert (error.status, wire.connections) == (status, 0)
+    """The error names the target's host, and the token has gone nowhere."""
+    step = reply(redirect(target.replace("{port}", str(wire.port)), status), CLOSE)
+    told = (str(status), says.format(port=wire.port))
+    error = endings.play(Fault((step,), says=told))
+    assert error.status == status
+    assert wire.connections == 0
+
+
+def test_a_redirect_without_a_target_is_refused(endings: Endings) -> None:
+    """A redirect that does not say where to is an error with its status."""
+    fault = Fault((reply(answer(b"", 302)),), says=("302", "without saying where to"))
+    assert endings.play(fault).status == 302
 
 
 def test_redirects_without_end_are_an_error(
@@ -323,15 +302,17 @@ def test_redirects_without_end_are_an_error(
     """Five are followed, the sixth is told."""
     wire.play(otherwise=reply(redirect("/again")))
     api = make_api(wire.url)
-    error = endings.of(api, Fault((), ApiException, ("redirect", "127.0.0.1")))
-    assert (error.status, len(wire.requests)) == (302, 6)
-    wire.play(*(reply(redirect(f"/{n}")) for n in range(5)))
+    error = endings.play_on(api, Fault(says=("redirect", "127.0.0.1")))
+    assert error.status == 302
+    assert len(wire.requests) == 6
+
+    wire.play(*[reply(redirect("/on"))] * 5)
     assert good_call(api)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_only_a_get_is_redirected(
-    make_client: Callable[..., at_client.ApiClient], wire: Wire, method: str
+    make_client: MakeClient, wire: Wire, method: str
 ) -> None:
     """Whether to send a change again, and where, is not the client's to decide."""
     client = make_client(wire.url)
@@ -345,10 +326,13 @@ def test_only_a_get_is_redirected(
 def test_a_redirect_into_trouble_is_still_one_call(
     make_api: MakeApi, wire: Wire
 ) -> None:
-    """A redirect, a lost connection and an answer: attempts and deadline are the call's."""
+    """A redirect, a lost connection and an answer share attempts and deadline."""
     wire.play(reply(redirect("/v2")), reply(CLOSE))
     assert good_call(make_api(wire.url, timeout=5.0))
+    assert len(wire.requests) == 3
 
+
+# ---- A process at its limit
 
 FULL = """
 import contextlib, os, resource, sys
@@ -370,10 +354,6 @@ except ApiException as error:
 def test_a_process_that_can_open_no_file_still_gets_the_error(wire: Wire) -> None:
     """Nothing has to be loaded for the first error, its model included."""
     wire.play(reply(answer()), reply(answer(b'{"detail": "why"}', 500)))
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, wire.url],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-c", FULL, wire.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "ServiceException 500 why\n", done.stderr

@@ -1,14 +1,24 @@
-"""Calls that would never end: silence, drips, and answers that are always about to come."""
+"""Calls that would never end: silence, drips, and answers always about to come."""
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from at_client import ApiTimeoutException, ServiceException, connections
-from support.ending import Endings, Fault, good_call
-from support.facts import CREDITS_BODY
+from at_client import (
+    ApiClient,
+    ApiTimeoutException,
+    Configuration,
+    CreditsApi,
+    ServiceException,
+    connections,
+)
+from support.ending import SLACK_SECONDS, Endings, Fault, good_call
+from support.facts import CREDITS_BODY, TOKEN
 from support.makers import MakeApi, MonkeyPatch
 from support.tls import Authority
 from support.wire import (
@@ -27,10 +37,14 @@ from support.wire import (
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
-DEADLINE = 0.4
+DEADLINE_SECONDS = 0.4
 
-HEAD, BODY = answer().removesuffix(CREDITS_BODY), CREDITS_BODY
+HEAD = answer().removesuffix(CREDITS_BODY)
 CHUNKED = chunked(CREDITS_BODY[:20], CREDITS_BODY[20:])
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
+LONG_ERROR = answer(b"", 400, length=5000)
+LONG_REDIRECT = answer(b"", 302, headers=[("Location", "/x")], length=5000)
+BLANKS = Drip(b" " * 5000)
 
 SLOW = {
     "no answer at all": greet(SILENCE),
@@ -38,45 +52,43 @@ SLOW = {
     "half a status line": reply(HEAD[:9], SILENCE),
     "half the headers": reply(HEAD[:40], SILENCE),
     "no body": reply(HEAD, SILENCE),
-    "half the body": reply(HEAD, BODY[:50], SILENCE),
+    "half the body": reply(HEAD, CREDITS_BODY[:50], SILENCE),
     "half a chunk": reply(CHUNKED[:-60], SILENCE),
     "no last chunk": reply(CHUNKED[:-5], SILENCE),
-    "headers that drip": reply(Drip(HEAD + BODY)),
-    "body that drips": reply(HEAD, Drip(BODY)),
+    "headers that drip": reply(Drip(answer())),
+    "a body that drips": reply(HEAD, Drip(CREDITS_BODY)),
     "chunks that drip": reply(Drip(CHUNKED)),
-    "body without a length that drips": reply(
-        b"HTTP/1.1 200 OK\r\n\r\n", Drip(BODY), CLOSE
-    ),
-    "interim answers without end": reply(
-        *((b"HTTP/1.1 102 Processing\r\n\r\n", Wait(0.05)) * 40)
-    ),
-    "error whose body drips": reply(answer(b"", 400, length=5000), Drip(b" " * 5000)),
-    "redirect whose body drips": reply(
-        answer(b"", 302, headers=[("Location", "/x")], length=5000), Drip(b" " * 5000)
-    ),
+    "a body without a length": reply(b"HTTP/1.1 200 OK\r\n\r\n", BLANKS, CLOSE),
+    "interim answers": reply(*[INTERIM, Wait(0.05)] * 40),
+    "an error whose body drips": reply(LONG_ERROR, BLANKS),
+    "a redirect whose body drips": reply(LONG_REDIRECT, BLANKS),
 }
 
 
 @pytest.mark.parametrize("step", SLOW.values(), ids=SLOW)
 def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> None:
-    """However the time is wasted, the call ends when its own time is over, after one attempt."""
+    """However the time is wasted, the call ends with its time, after one attempt."""
     began = time.monotonic()
-    error = endings.play(
-        Fault((step,), ApiTimeoutException, ("127.0.0.1",), timeout=DEADLINE)
-    )
-    assert time.monotonic() - began > DEADLINE - 0.05
-    assert error.status == 0
+    says = ("127.0.0.1",)
+    fault = Fault((step,), ApiTimeoutException, says, timeout=DEADLINE_SECONDS)
+    assert endings.play(fault).status == 0
+    assert time.monotonic() - began > DEADLINE_SECONDS - 0.05
 
 
-@pytest.mark.parametrize(
-    "name", ["no answer to the request", "headers that drip", "body that drips"]
-)
+WASTED = ["no answer to the request", "headers that drip", "a body that drips"]
+
+
+@pytest.mark.parametrize("name", WASTED)
 def test_a_slow_answer_over_tls_ends_at_the_deadline(
     endings: Endings, authority: Authority, name: str
 ) -> None:
     """The same through TLS, whose records are read apart from the socket."""
-    trust = {"ssl_ca_cert": authority.ca_file}
-    fault = Fault((SLOW[name],), ApiTimeoutException, timeout=DEADLINE, settings=trust)
+    fault = Fault(
+        (SLOW[name],),
+        ApiTimeoutException,
+        timeout=DEADLINE_SECONDS,
+        settings={"ssl_ca_cert": authority.ca_file},
+    )
     endings.play(fault, tls=authority.server_context("127.0.0.1"))
 
 
@@ -85,26 +97,25 @@ def test_a_handshake_without_an_answer_ends_at_the_deadline(
 ) -> None:
     """A server that accepts and then says nothing does not hold a TLS client."""
     wire.play(otherwise=greet(SILENCE))
-    api = make_api(f"https://127.0.0.1:{wire.port}", timeout=DEADLINE)
-    endings.of(api, Fault((), ApiTimeoutException, ("127.0.0.1",), timeout=DEADLINE))
+    api = make_api(f"https://127.0.0.1:{wire.port}", timeout=DEADLINE_SECONDS)
+    fault = Fault((), ApiTimeoutException, ("127.0.0.1",), timeout=DEADLINE_SECONDS)
+    endings.play_on(api, fault)
 
 
-@pytest.mark.parametrize(
-    "name", ["no answer to the request", "headers that drip", "body that drips"]
-)
+@pytest.mark.parametrize("name", WASTED)
 def test_a_pair_bounds_each_attempt(endings: Endings, name: str) -> None:
-    """The second of `(connect, read)` is for a whole response, and each attempt has it anew."""
+    """The second of the pair is for a whole response; each attempt has it anew."""
     began = time.monotonic()
-    endings.play(
-        Fault((SLOW[name],) * 3, ApiTimeoutException, attempts=3, timeout=(5.0, 0.2))
-    )
+    script = (SLOW[name],) * 3
+    endings.play(Fault(script, ApiTimeoutException, attempts=3, timeout=(5.0, 0.2)))
     assert 0.55 < time.monotonic() - began < 1.5
 
 
 def test_attempts_share_the_deadline(endings: Endings) -> None:
     """A lost connection may be tried again, but only with the time that is left."""
     script = (reply(Wait(0.25), CLOSE), reply(SILENCE))
-    endings.play(Fault(script, ApiTimeoutException, attempts=2, timeout=DEADLINE))
+    fault = Fault(script, ApiTimeoutException, attempts=2, timeout=DEADLINE_SECONDS)
+    assert endings.play(fault).status == 0
 
 
 def test_a_wait_that_does_not_fit_is_not_begun(
@@ -113,32 +124,36 @@ def test_a_wait_that_does_not_fit_is_not_begun(
     """When the deadline would pass while waiting, the last failure is told at once."""
     monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 4.0)
     began = time.monotonic()
-    endings.play(
-        Fault((reply(answer(b"{}", 503)),), ServiceException, ("503",), timeout=1.0)
-    )
+    step = reply(answer(b"{}", 503))
+    endings.play(Fault((step,), ServiceException, ("503",), timeout=1.0))
     assert time.monotonic() - began < 0.9
 
 
 def test_each_read_has_only_the_time_that_is_left(endings: Endings) -> None:
     """A byte late in the time does not start the time anew."""
-    step = reply(HEAD, Wait(0.9), BODY[:1], SILENCE)
-    endings.play(Fault((step,), ApiTimeoutException, timeout=1.0))
+    step = reply(HEAD, Wait(0.9), CREDITS_BODY[:1], SILENCE)
+    assert endings.play(Fault((step,), ApiTimeoutException, timeout=1.0)).status == 0
 
 
 def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
-    """A response gets half a minute of a deadline (here: 0.2 s), then there is another attempt."""
+    """A response gets half a minute (here 0.2 s), then there is another attempt."""
     assert connections.RESPONSE_LIMIT_SECONDS == 30.0
     monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
     began = time.monotonic()
-    assert make_api(wire.url, timeout=30.0).get_credits().remaining == 750
+    assert good_call(make_api(wire.url), timeout=30.0)
     assert 0.15 < time.monotonic() - began < 2.0
 
 
 @pytest.mark.parametrize(
-    ("timeout", "shortest"), [(0.6, 0.55), ((0.2, 30.0), 0.55), (30.0, 0.85)]
+    ("timeout", "shortest"),
+    [
+        pytest.param(0.6, 0.55, id="a deadline"),
+        pytest.param((0.2, 30.0), 0.55, id="a pair"),
+        pytest.param(30.0, 0.85, id="a bound of its own"),
+    ],
 )
 def test_connecting_has_its_own_bound(
     endings: Endings,
@@ -147,35 +162,38 @@ def test_connecting_has_its_own_bound(
     timeout: Any,
     shortest: float,
 ) -> None:
-    """The deadline is for the whole call; each of three attempts has the first of a pair, or 5 s (here: 0.3 s)."""
+    """Each of three attempts has the first of a pair, or 5 s (here 0.3 s)."""
     assert connections.CONNECT_LIMIT_SECONDS == 5.0
     monkeypatch.setattr(connections, "CONNECT_LIMIT_SECONDS", 0.3)
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
-        endings.of(
-            api, Fault((), ApiTimeoutException, (f"127.0.0.1:{port}",), timeout=timeout)
-        )
+        says = (f"127.0.0.1:{port}",)
+        endings.play_on(api, Fault((), ApiTimeoutException, says, timeout=timeout))
         assert shortest < time.monotonic() - began < 1.5
 
 
 def test_the_timeout_of_a_call_goes_before_the_configured_one(
     make_api: MakeApi, wire: Wire
 ) -> None:
-    """`_request_timeout` is for this call only; `None` stands for what is configured."""
+    """The argument is for one call only."""
     api = make_api(wire.url, timeout=30)
-    wire.play(greet(SILENCE))
+    wire.play(reply(SILENCE))
     began = time.monotonic()
     with pytest.raises(ApiTimeoutException, match=r"127\.0\.0\.1"):
         api.get_credits(timeout=0.3)
     assert 0.25 < time.monotonic() - began < 0.8
-    for timeout in (5, (1, 2.5), (1.5, math.inf), math.inf, None):
-        assert api.get_credits(timeout=timeout).remaining == 750
 
 
-@pytest.mark.parametrize(
-    "timeout", [math.inf, (math.inf, math.inf)], ids=["inf", "pair"]
-)
+@pytest.mark.parametrize("timeout", [5, (1, 2.5), (1.5, math.inf), math.inf, None])
+def test_a_timeout_is_a_number_or_a_pair(
+    make_api: MakeApi, wire: Wire, timeout: Any
+) -> None:
+    """`None` stands for what is configured, and `math.inf` for no limit."""
+    assert good_call(make_api(wire.url), timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [math.inf, (math.inf, math.inf)], ids=repr)
 def test_without_a_limit_there_is_none(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch, timeout: Any
 ) -> None:
@@ -189,5 +207,43 @@ def test_a_slow_but_whole_answer_within_the_time_is_a_success(
     make_api: MakeApi, wire: Wire
 ) -> None:
     """Dripping is no fault by itself."""
-    wire.play(reply(Drip(HEAD + BODY, every=0.001)))
+    wire.play(reply(Drip(answer(), every=0.001)))
     assert good_call(make_api(wire.url))
+
+
+SCHEDULES = st.lists(
+    st.tuples(st.floats(0.0, 0.15), st.integers(1, 200)), min_size=1, max_size=6
+)
+"""Pauses in seconds, and how many bytes follow each."""
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@given(schedule=SCHEDULES, make=st.sampled_from([answer, lambda: CHUNKED]))
+def test_the_deadline_holds_for_any_schedule(
+    schedule: list[tuple[float, int]], make: Callable[[], bytes]
+) -> None:
+    """Whatever comes when, the call ends in time: with the whole answer, or an error."""
+    data = make()
+    actions: list[Wait | bytes] = []
+    sent = 0
+    for pause, size in schedule:
+        actions += [Wait(pause), data[sent : sent + size]]
+        sent += size
+
+    configuration = {"retries": 0, "timeout": 0.25}
+    with Wire() as wire:
+        wire.play(reply(*actions, SILENCE))
+        with ApiClient(Configuration(wire.url, TOKEN, **configuration)) as client:
+            began = time.monotonic()
+            try:
+                is_answered = good_call(CreditsApi(client), timeout=None)
+            except ApiTimeoutException:
+                is_answered = False
+            took = time.monotonic() - began
+
+    assert took < 0.25 + SLACK_SECONDS
+    planned = sum(pause for pause, _ in schedule)
+    if sent < len(data) or planned > 0.25:
+        assert not is_answered
+    elif planned < 0.1:
+        assert is_answered
