@@ -99,7 +99,7 @@ NO_PROXY_FORMS = [
 def test_no_proxy_is_read_as_people_write_it(
     wire: Wire, host: str, entries: str, *, direct: bool
 ) -> None:
-    """Names, addresses and networks are written in many forms; each does what it says."""
+    """Names, addresses and networks come in many forms; each does what it says."""
     assert is_direct(wire, host, proxy=wire.url, no_proxy=entries) is direct
 
 
@@ -168,7 +168,7 @@ def test_the_proxy_can_be_switched_off_and_on(
 def test_the_settings_of_the_system_are_read(
     wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
-    """Windows and macOS keep proxies in their settings: the standard library reads them.
+    """Windows and macOS have proxies in their settings, as the standard library reads.
 
     Here its two functions stand for such a system.
     """
@@ -258,7 +258,7 @@ def test_settings_of_proxies_can_be_read() -> None:
 
 
 def test_proxy_headers_can_be_changed_in_place(make_api: MakeApi, wire: Wire) -> None:
-    """A header that is added to the mapping goes to the proxy from the next client on."""
+    """A header added to the mapping goes to the proxy after `close()`."""
     api = make_api(NOWHERE, proxy=wire.url, proxy_headers={}, allow_insecure_http=True)
     configuration = api.api_client.configuration
 
@@ -366,7 +366,7 @@ def test_the_strict_checks_of_python_are_explained(
 def test_a_variable_that_points_nowhere_is_named(
     make_api: MakeApi, secure_wire: Wire, monkeypatch: MonkeyPatch, name: str
 ) -> None:
-    """Where the CA certificates should be, there is nothing: the variable says where."""
+    """The error says which variable names a place where nothing is."""
     monkeypatch.setenv(name, "/nowhere/certificates")
     with pytest.raises(OpenApiException) as caught:
         make_api(secure_wire.url, retries=0).get_credits()
