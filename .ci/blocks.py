@@ -2,9 +2,9 @@
 
     python .ci/blocks.py FOLDER
 
-A file is named after its page and line, and its lines have the numbers that they have on
-the page. A block that continues the one above is written together with it. The folder is
-a project of its own to pyright, which looks into no folder such as `.tox` otherwise.
+A file is named after its page and line, and its lines have the numbers of the page. A
+block that continues the one above is written together with it. The folder is a project
+of its own to pyright, which looks into no folder such as `.tox` otherwise.
 """
 
 import re
