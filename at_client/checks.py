@@ -93,7 +93,7 @@ def check_host(field: str, value: object) -> str:
 
 
 def check_access_token(field: str, value: object) -> Any:
-    """Accept a bearer token, or a callable that returns it."""
+    """Accept a bearer token, or a callable that returns it; an empty one is none."""
     if callable(value):
         return value
 
@@ -103,7 +103,7 @@ def check_access_token(field: str, value: object) -> Any:
             f"{field} must be the token alone, without 'Bearer ' in front of it or "
             "quotes around it"
         )
-    return check_header_value(field, token)
+    return check_header_value(field, token) or None
 
 
 def check_timeout(field: str, value: object) -> float | tuple[float, float]:
