@@ -329,11 +329,6 @@ CREDENTIALS: dict[str, tuple[Any, dict[str, Any]]] = {
     "a token": (TOKEN, {}),
     "a token of a source": (lambda: TOKEN, {}),
     "a cookie": (None, {"auth_token": COOKIE}),
-    "a header": (None, {"_headers": {"X-Api-Key": "SECRET"}}),
-    "_request_auth in a header": (
-        None,
-        {"_request_auth": in_place("header", "SECRET")},
-    ),
     "_request_auth in any header": (
         None,
         {"_request_auth": {"in": "header", "key": "X", "value": "SECRET"}},

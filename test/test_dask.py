@@ -1,8 +1,9 @@
-"""Dask: the client travels to a real cluster of several processes, and works there."""
+"""Clients travel to a real cluster of Dask, and work there."""
 
 import os
 import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import cloudpickle
 import dask
@@ -12,12 +13,12 @@ from distributed import Client, LocalCluster
 from at_client import (
     ApiConnectionException,
     ApiTimeoutException,
-    PasswordGrant,
+    CreditsApi,
     UnauthorizedException,
 )
 from support.facts import CREDITS, TOKEN, secrets_in
 from support.makers import MakeApi
-from support.service import PASSWORD, USER, Service
+from support.service import Service
 from support.tasks import failing, remaining, response_of
 from support.wire import Wire, deaf_port, refusing_port
 
@@ -36,24 +37,29 @@ def cluster() -> Iterator[Client]:
         yield client
 
 
+def remaining_of(api: CreditsApi, cookie: str) -> int:
+    """Fetch the credits of an account that a cookie names."""
+    return api.get_credits(auth_token=cookie).remaining
+
+
 def test_tasks_share_one_client_by_value(
     cluster: Client, service: Service, make_api: MakeApi
 ) -> None:
-    """Many accounts, told apart by their cookies: each answer is the right one, from two processes."""
-    accounts = {
-        f"cookie-{number}": {**CREDITS, "remaining_credits": number}
-        for number in range(24)
-    }
-    service.memory.cookies.update(accounts)
+    """Many accounts are told apart by cookies, and each answer is the right one."""
+    for number in range(24):
+        account = {**CREDITS, "remaining_credits": number}
+        service.memory.cookies[f"cookie-{number}"] = account
     api = make_api(service.url, access_token=None)
-    got = cluster.gather(cluster.map(api.get_credits, list(accounts)))
-    assert [credits.remaining for credits in got] == list(range(24))
+
+    cookies = [f"cookie-{number}" for number in range(24)]
+    tasks = cluster.map(remaining_of, [api] * 24, cookies)
+    assert cluster.gather(tasks) == list(range(24))
 
 
-def test_tasks_run_elsewhere(
+def test_a_used_client_works_in_each_worker(
     cluster: Client, service: Service, make_api: MakeApi
 ) -> None:
-    """A client that was used here works in each worker, with connections of its own."""
+    """Workers open connections of their own, and those of this process stay good."""
     api = make_api(service.url)
     assert remaining(api) == 750
     assert list(cluster.run(remaining, api).values()) == [750, 750]
@@ -61,53 +67,50 @@ def test_tasks_run_elsewhere(
     assert remaining(api) == 750
 
 
-def test_responses_and_errors_come_back(
+def test_a_response_comes_back(
     cluster: Client, service: Service, make_api: MakeApi
 ) -> None:
-    """A response comes back with its headers, an error as its own class; neither shows a secret."""
-    api = make_api(service.url)
-    response = cluster.submit(response_of, api).result()
-    assert (response.status_code, response.data.remaining) == (200, 750)
+    """A response keeps its model and its headers on the way."""
+    response = cluster.submit(response_of, make_api(service.url)).result()
+    assert response.status_code == 200
+    assert response.data.remaining == 750
     assert response.headers["Content-Type"] == "application/json"
-    with pytest.raises(UnauthorizedException) as caught:
-        cluster.submit(failing, api, retries=0).result()
-    assert caught.value.status == 401
-    assert (
-        secrets_in(str(caught.value), repr(caught.value), pickle.dumps(caught.value))
-        == []
-    )
 
 
-def test_a_connection_error_comes_back(cluster: Client, make_api: MakeApi) -> None:
-    """Dask pickles the causes as well, by tblib: ours hold no connection that could not travel."""
-    with refusing_port() as port, deaf_port() as deaf:
-        for host, expected in (
-            (port, ApiConnectionException),
-            (deaf, ApiTimeoutException),
-        ):
-            api = make_api(f"http://127.0.0.1:{host}", retries=0, timeout=0.3)
-            with pytest.raises(expected, match=f"127.0.0.1:{host}") as caught:
-                cluster.submit(remaining, api, retries=0).result()
-            assert type(caught.value) is expected
-            assert secrets_in(str(caught.value), pickle.dumps(caught.value)) == []
-
-
-def test_a_password_grant_travels(
+def test_an_error_comes_back(
     cluster: Client, service: Service, make_api: MakeApi
 ) -> None:
-    """A worker gets a copy of the grant, with the tokens that it has so far."""
-    grant = PasswordGrant("api/v1/auth/token", USER, PASSWORD)
-    api = make_api(service.url, access_token=grant)
-    assert remaining(api) == 750
-    assert list(cluster.run(remaining, api).values()) == [750, 750]
-    assert service.memory.grants == ["password"]
+    """An error keeps its class and its status, and shows no secret."""
+    with pytest.raises(UnauthorizedException) as caught:
+        cluster.submit(failing, make_api(service.url), retries=0).result()
+    error = caught.value
+    assert error.status == 401
+    assert secrets_in(str(error), repr(error), pickle.dumps(error)) == []
+
+
+@pytest.mark.parametrize(
+    ("port", "kind"),
+    [(refusing_port, ApiConnectionException), (deaf_port, ApiTimeoutException)],
+    ids=["refused", "late"],
+)
+def test_a_connection_error_comes_back(
+    cluster: Client, make_api: MakeApi, port: Any, kind: type[Exception]
+) -> None:
+    """Dask pickles causes as well: ours hold no connection that could not travel."""
+    with port() as number:
+        api = make_api(f"http://127.0.0.1:{number}", retries=0, timeout=0.3)
+        with pytest.raises(kind, match=f"127.0.0.1:{number}") as caught:
+            cluster.submit(remaining, api, retries=0).result()
+    assert type(caught.value) is kind
+    assert secrets_in(str(caught.value), pickle.dumps(caught.value)) == []
 
 
 def test_what_travels_is_not_shown(make_api: MakeApi, wire: Wire) -> None:
-    """Dask's key and repr of a task do not show the token; a function that closes over the client has to take it."""
+    """Key and `repr` of a task have no token; what is pickled has to have it."""
     api = make_api(wire.url)
     task = dask.delayed(api.get_credits)()
     assert secrets_in(repr(task), str(task.key), repr(dict(task.dask))) == []
-    closure = cloudpickle.dumps(lambda: (remaining(api), api.api_client.close()))
+
+    closure = cloudpickle.dumps(lambda: remaining(api))
     assert TOKEN.encode() in closure
-    assert pickle.loads(closure)() == (750, None)  # noqa: S301  # our own bytes
+    assert pickle.loads(closure)() == 750  # noqa: S301  # our own bytes

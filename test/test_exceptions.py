@@ -1,8 +1,6 @@
-"""The errors: their tree, what each one says, what it carries, and that all of it survives a pickle."""
+"""The errors: their tree, what each one says, and what it carries."""
 
-import copy
 import json
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-import urllib3
 
-from at_client import ErrorResponse, HTTPValidationError, exceptions
+from at_client import exceptions
 from at_client.exceptions import (
     ApiAttributeError,
     ApiConnectionException,
-    ApiDecodeException,
     ApiException,
     ApiKeyError,
     ApiTimeoutException,
@@ -31,29 +27,17 @@ from at_client.exceptions import (
     TooManyRequestsException,
     UnauthorizedException,
     UnprocessableEntityException,
+    describe,
     exception_class,
 )
 
-SOURCE = "GET https://api.example.com/api/v1/credits"
-STATUSES: dict[type[ApiException], list[int]] = {
-    BadRequestException: [400],
-    UnauthorizedException: [401],
-    ForbiddenException: [403],
-    NotFoundException: [404],
-    ConflictException: [409],
-    UnprocessableEntityException: [422],
-    TooManyRequestsException: [429],
-    ServiceException: [500, 501, 503, 599],
-    ApiException: [0, 302, 402, 405, 407, 408, 410, 499, 600, 999],
-}
-"""The statuses that a class stands for."""
-
-PUBLIC = [
+KINDS: list[type[OpenApiException]] = [
     kind
     for name, kind in vars(exceptions).items()
-    if name[0] != "_" and isinstance(kind, type)
+    if isinstance(kind, type)
+    and issubclass(kind, OpenApiException)
+    and not name.startswith("_")
 ]
-KINDS = [kind for kind in PUBLIC if issubclass(kind, OpenApiException)]
 
 
 @dataclass
@@ -64,198 +48,219 @@ class Answer:
     reason: str | None = None
     headers: Mapping[str, str] | None = None
     data: bytes | None = None
-    source: str | None = None
-
-
-def detail(text: object) -> str:
-    return json.dumps({"detail": text})
-
-
-LIST = [
-    {"loc": ["cookie", "auth_token"], "msg": "Too long", "type": "too_long"},
-    {"loc": ["query", 0], "msg": "Other", "type": "other"},
-]
 
 
 def test_the_tree_is_the_published_one() -> None:
     """Every class stands where the docstring of the module draws it."""
-    found = {
+    tree = exceptions.__doc__ or ""
+    branches = re.findall(r"^([ │├└─]*)(\w+)(?:$|  | \()", tree, re.MULTILINE)
+    drawn = {}
+    path: list[str] = []
+    for indent, name in branches:
+        path[len(indent) // 4 :] = [name]
+        drawn[name] = path[::-1]
+
+    assert drawn == {
         kind.__name__: [each.__name__ for each in kind.__mro__ if each in KINDS]
         for kind in KINDS
     }
-    line: list[str] = []
-    for indent, name in re.findall(
-        r"^([ │├└─]*)(\w+)(?:$|  | \()", exceptions.__doc__ or "", re.MULTILINE
-    ):
-        line[len(indent) // 4 :] = [name]
-        assert found.pop(name) == line[::-1]
-    assert found == {}
-    for builtin in (TypeError, ValueError, KeyError, AttributeError):
-        assert issubclass(getattr(exceptions, f"Api{builtin.__name__}"), builtin)
 
 
-@pytest.mark.parametrize("kind", STATUSES)
-def test_the_class_for_a_status(kind: type[ApiException]) -> None:
-    """Each status has its class; the rest of 5xx is the service's fault, anything else just an error."""
-    for status in STATUSES[kind]:
-        assert exception_class(status) is kind
-        with pytest.raises(ApiException) as caught:
-            ApiException.from_response(http_resp=Answer(status))
-        assert (type(caught.value), caught.value.status) == (kind, status)
-
-
-SET_TOKEN = (
-    "Set ACCESS_TOKEN (Configuration.access_token): it is missing, wrong or expired."
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (ApiTypeError, TypeError),
+        (ApiValueError, ValueError),
+        (ApiKeyError, KeyError),
+        (ApiAttributeError, AttributeError),
+    ],
 )
-OTHER_ACCOUNT = (
-    "The access token does not allow this; use one from an account that has permission."
-)
-SERVICE = "The service failed; try again later."
-RIGHT_HOST = "Check AT_CLIENT_HOST or Configuration.host, its path prefix included."
-LOOK_AGAIN = (
-    "The account was changed in the meantime; check its current state, then try again."
-)
+def test_an_argument_error_is_also_pythons_own(
+    kind: type[Exception], builtin: type[Exception]
+) -> None:
+    """Code that knows only Python's errors catches ours."""
+    assert issubclass(kind, builtin)
 
-ROWS: list[tuple[OpenApiException, str]] = [
+
+STATUSES: dict[int, type[ApiException]] = {
+    0: ApiException,
+    302: ApiException,
+    400: BadRequestException,
+    401: UnauthorizedException,
+    402: ApiException,
+    403: ForbiddenException,
+    404: NotFoundException,
+    409: ConflictException,
+    410: ApiException,
+    422: UnprocessableEntityException,
+    429: TooManyRequestsException,
+    499: ApiException,
+    500: ServiceException,
+    599: ServiceException,
+    600: ApiException,
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_has_its_class(status: int) -> None:
+    """All of 5xx is the service's fault; what has no class of its own is just an error."""
+    kind = STATUSES[status]
+    assert exception_class(status) is kind
+    with pytest.raises(ApiException) as caught:
+        ApiException.from_response(http_resp=Answer(status))
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+
+
+# ---- What an error says
+
+
+def detail(text: object) -> str:
+    """Write the body of an error as FastAPI does."""
+    return json.dumps({"detail": text})
+
+
+def bad_request(body: str) -> ApiException:
+    """Make an error with a body."""
+    return BadRequestException(400, body=body)
+
+
+TOO_LONG = {"loc": ["cookie", "auth_token"], "msg": "Too long", "type": "too_long"}
+OTHER = {"loc": ["query", 0], "msg": "Other", "type": "other"}
+
+SET_TOKEN = "Set ACCESS_TOKEN (Configuration.access_token)"
+FAILED = "The service failed; try again later."
+PERMISSION = "use one from an account that has permission."
+HOST = "Check AT_CLIENT_HOST or Configuration.host, its path prefix included."
+STATE = "check its current state, then try again."
+
+SAYS: dict[str, OpenApiException] = {
     # Arguments and settings.
-    (OpenApiException("plain"), "plain"),
-    (ApiTypeError("must be a str"), "must be a str"),
-    (ApiTypeError("must be a str", ["a", 0]), "must be a str at ['a'][0]"),
-    (ApiTypeError("must be a str", []), "must be a str"),
-    (ApiValueError("must be above 0", ("a'b",)), 'must be above 0 at ["a\'b"]'),
-    (ApiAttributeError("no setting 'hots'"), "no setting 'hots'"),
-    (ApiKeyError("no scheme", ["basic"]), "no scheme at ['basic']"),
+    "plain": OpenApiException("plain"),
+    "must be a str": ApiTypeError("must be a str", []),
+    "must be a str at ['a'][0]": ApiTypeError("must be a str", ["a", 0]),
+    'must be above 0 at ["a\'b"]': ApiValueError("must be above 0", ("a'b",)),
+    "no setting 'hots'": ApiAttributeError("no setting 'hots'"),
+    "no scheme at ['basic']": ApiKeyError("no scheme", ["basic"]),
     # No response.
-    (ApiException(), "The call failed"),
-    (ApiException(status=None, reason=""), "The call failed"),
-    (
-        ApiException(reason="api.example.com:443: refused."),
-        "api.example.com:443: refused.",
+    "The call failed": ApiException(),
+    "host:443: refused.": ApiConnectionException(reason="host:443: refused."),
+    "too late.": ApiTimeoutException(reason="too late."),
+    "All of it.": ServiceException(500, message="All of it."),
+    # A status says what to do; a reason that was given is shown.
+    "400 Bad Request": BadRequestException(400),
+    f"401 Unauthorized. {SET_TOKEN}: it is missing, wrong or expired.": ApiException(
+        401
     ),
-    (ApiTimeoutException(reason="too late."), "too late."),
-    (ServiceException(500, message="All of it."), "All of it."),
-    # A status alone says what to do; the reason of one made by hand is shown.
-    (BadRequestException(400), "400 Bad Request"),
-    (UnauthorizedException(401), f"401 Unauthorized. {SET_TOKEN}"),
-    (ApiException(402), "402 Payment Required. Buy credits, or wait for the reset."),
-    (ForbiddenException(403), f"403 Forbidden. {OTHER_ACCOUNT}"),
-    (NotFoundException(404), f"404 Not Found. {RIGHT_HOST}"),
-    (ConflictException(409), f"409 Conflict. {LOOK_AGAIN}"),
-    (
-        UnprocessableEntityException(422),
-        f"422 {HTTPStatus(422).phrase}. Correct the parameter that it names.",
+    "402 Payment Required. Buy credits, or wait for the reset.": ApiException(402),
+    f"403 Forbidden. The access token does not allow this; {PERMISSION}": ApiException(
+        403
     ),
-    (TooManyRequestsException(429), "429 Too Many Requests. Call less often."),
-    (ServiceException(599), f"599. {SERVICE}"),
-    (ApiException(418), "418 I'm a Teapot"),
-    (ApiException(799), "799"),
-    (ApiException(400, "Whatever it is"), "400 Whatever it is"),
+    f"404 Not Found. {HOST}": ApiException(404),
+    f"409 Conflict. The account was changed in the meantime; {STATE}": ApiException(
+        409
+    ),
+    f"422 {HTTPStatus(422).phrase}. Correct the parameter that it names.": ApiException(
+        422
+    ),
+    "429 Too Many Requests. Call less often.": ApiException(429),
+    f"599. {FAILED}": ApiException(599),
+    "799": ApiException(799),
+    "400 Whatever it is": ApiException(400, "Whatever it is"),
     # How long to wait.
-    (
-        ApiException(425, retry_after=1.5),
-        "425 Too Early. The service asks you to wait 1.5 s.",
+    "425 Too Early. The service asks you to wait 1.5 s.": ApiException(
+        425, retry_after=1.5
     ),
-    (
-        ServiceException(599, retry_after=0.0),
-        f"599. {SERVICE} The service asks you to wait 0 s.",
+    f"599. {FAILED} The service asks you to wait 0 s.": ApiException(
+        599, retry_after=0.0
     ),
-    # Who answered, and what it said; the reason phrase is the registered one, whatever the server wrote.
-    (
-        BadRequestException(http_resp=Answer(400, "Odd", source=SOURCE)),
-        f"400 Bad Request from {SOURCE}",
+    # What the service said, in one line, whatever it is.
+    "400 Bad Request: No": bad_request(detail("No.")),
+    "400 Bad Request: cookie.auth_token: Too long": bad_request(detail([TOO_LONG])),
+    "400 Bad Request: query.0: Other": bad_request(detail([OTHER, TOO_LONG])),
+    "400 Bad Request: 400 & bad": bad_request("<html><TITLE>400\n&amp; bad</TITLE>"),
+    "400 Bad Request: a b c": bad_request(detail(" a\r\n\tb  c. ")),
+    "400 Bad Request: a [31mb": bad_request(detail("a\x00\x1b[31mb")),
+    "400 Bad Request: Größe": bad_request(detail("Größe")),
+    "400 Bad Request: odd: why": bad_request(
+        '{"error": "odd", "error_description": "why"}'
     ),
-    (
-        UnauthorizedException(
-            http_resp=Answer(401, data=detail("Not you").encode(), source=SOURCE)
-        ),
-        f"401 Unauthorized from {SOURCE}: Not you. {SET_TOKEN}",
-    ),
-    (
-        ForbiddenException(403, body=detail("No.")),
-        f"403 Forbidden: No. {OTHER_ACCOUNT}",
-    ),
-    (
-        BadRequestException(400, body=detail(LIST)),
-        "400 Bad Request: cookie.auth_token: Too long",
-    ),
-    (
-        BadRequestException(400, body=detail(LIST[1:])),
-        "400 Bad Request: query.0: Other",
-    ),
-    (
-        ServiceException(502, body="<html><TITLE>502\nBad</TITLE>"),
-        f"502 Bad Gateway: 502 Bad. {SERVICE}",
-    ),
-    # One line, whatever it is.
-    (BadRequestException(400, body=detail(" a\r\n\tb  c. ")), "400 Bad Request: a b c"),
-    (
-        BadRequestException(400, body=detail("a\x00\x1b[31mb")),
-        "400 Bad Request: a [31mb",
-    ),
-    (BadRequestException(400, body=detail("Größe")), "400 Bad Request: Größe"),
-    (BadRequestException(400, body=detail("x" * 300)), f"400 Bad Request: {'x' * 300}"),
-    (
-        BadRequestException(400, body=detail("x" * 301)),
-        f"400 Bad Request: {'x' * 300}…",
-    ),
-]
-SILENT = [
-    "",
-    "<html>Bad</html>",
-    "{}",
-    "[]",
-    "7",
-    "null",
-    "[" * 200_000,
-    '{"detail": 1' + "0" * 5000 + "}",
-]
-SILENT += map(
-    detail, (None, "", 7, [], ["text"], [{"loc": 7, "msg": "x"}], [{"msg": "x"}])
-)
+    f"400 Bad Request: {'x' * 300}": bad_request(detail("x" * 300)),
+    f"400 Bad Request: {'x' * 300}…": bad_request(detail("x" * 301)),
+    # The reason phrase of a response is the server's own words, and not quoted.
+    "410 Gone": ApiException(http_resp=Answer(410, "Odd")),
+}
 
 
-@pytest.mark.parametrize(("error", "says"), ROWS, ids=[says[:40] for _, says in ROWS])
-def test_what_an_error_says(error: OpenApiException, says: str) -> None:
-    """`str()` is one line: what was answered, by whom, why, and what to do."""
-    assert str(error) == says
+@pytest.mark.parametrize("says", SAYS, ids=lambda says: says[:40])
+def test_an_error_says_what_happened_and_what_to_do(says: str) -> None:
+    """`str()` is one line: the status, what the service said, and advice."""
+    assert str(SAYS[says]) == says
 
 
-@pytest.mark.parametrize("body", SILENT, ids=lambda body: body[:20])
-def test_a_body_that_says_nothing(body: str) -> None:
-    """It is no second error, and adds nothing to the line."""
-    assert str(BadRequestException(400, body=body)) == "400 Bad Request"
+SILENT = {
+    "nothing": "",
+    "a page without a title": "<html>Bad</html>",
+    "an empty object": "{}",
+    "a list": "[]",
+    "a number": "7",
+    "null": "null",
+    "absurd nesting": "[" * 200_000,
+    "an absurd number": '{"detail": 1' + "0" * 5000 + "}",
+    "a null detail": detail(None),
+    "an empty detail": detail(""),
+    "a number as detail": detail(7),
+    "an empty list as detail": detail([]),
+    "a list of texts": detail(["text"]),
+    "no place": detail([{"msg": "x"}]),
+    "a number as place": detail([{"loc": 7, "msg": "x"}]),
+    "a number as error": '{"error": 5}',
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_a_body_that_says_nothing_adds_nothing(body: str) -> None:
+    """No body makes a second error."""
+    assert str(bad_request(body)) == "400 Bad Request"
+
+
+def test_a_body_that_is_no_text_adds_nothing() -> None:
+    """A mock can have anything as its body."""
+    assert describe(400, object()) == "400 Bad Request"
+
+
+# ---- What an error carries
 
 
 def test_an_argument_error_keeps_its_parts() -> None:
-    """What the generator's classes carry is there to be read."""
+    """What the classes of generated clients carry is there to be read."""
     error = ApiTypeError("wrong", ["a"], (int, str), key_type=True)
-    assert (error.path_to_item, error.valid_classes, error.key_type) == (
-        ["a"],
-        (int, str),
-        True,
-    )
-    error = ApiTypeError("wrong")
-    assert (error.path_to_item, error.valid_classes, error.key_type) == (
-        None,
-        None,
-        None,
-    )
-    assert ApiKeyError("wrong", ["a", 0]).path_to_item == ["a", 0]
+    assert error.path_to_item == ["a"]
+    assert error.valid_classes == (int, str)
+    assert error.key_type is True
+    assert ApiKeyError("wrong").path_to_item is None
 
 
-def test_a_failed_call_keeps_its_parts() -> None:
-    """A response gives what was not given beside it; what is given takes precedence; without either, status is 0."""
-    response = Answer(429, "Slow", {"Server": "x"}, b'{"a": "\xc3\xa4\xff"}', SOURCE)
-    with pytest.raises(TooManyRequestsException, match=SOURCE) as caught:
-        ApiException.from_response(http_resp=response)
-    parts = {
+RESPONSE = Answer(429, "Slow", {"Server": "x"}, b'{"a": "\xc3\xa4\xff"}')
+
+
+def test_a_failed_call_has_the_parts_of_its_response() -> None:
+    """Status, reason, headers and body come as they are; the body becomes text."""
+    error = ApiException(http_resp=RESPONSE)
+    assert vars(error) == {
         "status": 429,
         "reason": "Slow",
         "headers": {"Server": "x"},
         "body": '{"a": "ä\ufffd"}',
+        "data": None,
+        "retry_after": None,
+        "is_retryable": True,
     }
-    assert vars(caught.value) == {**parts, "data": None, "retry_after": None}
-    given = {
+
+
+def test_what_is_given_takes_precedence_over_a_response() -> None:
+    """Each part that is given replaces that of the response, even an empty one."""
+    given: dict[str, Any] = {
         "status": 0,
         "reason": "",
         "headers": {},
@@ -263,54 +268,12 @@ def test_a_failed_call_keeps_its_parts() -> None:
         "data": 7,
         "retry_after": 3.0,
     }
-    assert vars(ApiException(http_resp=response, **given)) == given
-    assert vars(ApiException()) == {**dict.fromkeys(given), "status": 0}
-    assert ApiException(http_resp=Answer(204)).body is None
+    error = ApiException(http_resp=RESPONSE, **given)
+    assert vars(error) == {**given, "is_retryable": False}
 
 
-HEADERS = urllib3.HTTPHeaderDict([("Retry-After", "3"), ("X-Two", "a"), ("X-Two", "b")])
-PARTS: dict[str, Any] = {
-    "body": detail("x"),
-    "data": ErrorResponse(detail="x"),
-    "headers": HEADERS,
-}
-ALL = [
-    OpenApiException("plain"),
-    ApiTypeError("wrong", ["a", 0], (int,), key_type=False),
-    *(
-        kind("wrong", ["a", 0])
-        for kind in (ApiValueError, ApiKeyError, ApiAttributeError)
-    ),
-    *(
-        kind(statuses[-1], "R", retry_after=3.0, **PARTS)
-        for kind, statuses in STATUSES.items()
-    ),
-    ApiException(
-        422, data=HTTPValidationError(detail="x"), message="Words of our own."
-    ),
-    *(
-        kind(reason="refused.")
-        for kind in (ApiConnectionException, ApiTimeoutException)
-    ),
-    ApiDecodeException(
-        http_resp=Answer(200, "OK", HEADERS, b"<html>", SOURCE), message="HTML."
-    ),
-]
-
-
-@pytest.mark.parametrize("error", ALL, ids=lambda error: type(error).__name__)
-def test_every_error_pickles_whole(error: OpenApiException) -> None:
-    """What comes out of a pickle or a copy says the same and carries the same, notes included."""
-    assert {type(each) for each in ALL} == set(KINDS)
-    error.job = "nightly"  # type: ignore[attr-defined]  # added on the way
-    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
-    twins = [pickle.loads(pickle.dumps(error, protocol)) for protocol in protocols]  # noqa: S301  # our own bytes
-    for twin in (*twins, copy.copy(error), copy.deepcopy(error)):
-        assert type(twin) is type(error)
-        assert twin is not error
-        assert (str(twin), repr(twin), twin.args) == (
-            str(error),
-            repr(error),
-            error.args,
-        )
-        assert vars(twin) == vars(error)
+def test_an_error_without_anything_has_empty_parts() -> None:
+    """Without a response, the status is 0 and the rest is `None`."""
+    error = ApiException()
+    assert error.status == 0
+    assert error.reason is error.headers is error.body is error.data is None

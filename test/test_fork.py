@@ -83,12 +83,6 @@ def test_a_child_connects_anew(
     assert wire.connections == 2, "the parent has lost its connection"
 
 
-def test_a_client_is_first_used_in_a_child(make_api: MakeApi, wire: Wire) -> None:
-    """A client that the parent has made and not used works in a child."""
-    api = make_api(wire.url)
-    assert in_child(lambda: good_call(api))
-
-
 def test_parent_and_child_never_see_each_others_answers(
     make_api: MakeApi, wire: Wire
 ) -> None:

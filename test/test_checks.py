@@ -1,0 +1,277 @@
+"""What each setting can be: what is stored of it, and what is refused."""
+
+import math
+import pathlib
+import re
+import socket
+import ssl
+from typing import Any
+
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from at_client import ApiTypeError, ApiValueError, Configuration
+from at_client.checks import CHECKS, PROXY_SCHEMES, is_loopback
+from support.facts import PROXY_PASSWORD, TOKEN, secrets_in
+from support.makers import MonkeyPatch
+
+LABEL = "a" * 63
+LONGEST_URL = f"https://{LABEL}.{LABEL}.{LABEL}.{'a' * 61}"
+NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+PEM = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
+
+
+def show(value: object) -> str:
+    """Write a value for the id of a test."""
+    return ascii(value)[:40]
+
+
+# ---- What is accepted
+
+UNCHANGED: list[tuple[str, Any]] = [
+    ("host", "https://a.example:1"),
+    ("host", "HTTP://10.0.0.1:65535"),
+    ("host", "https://[::1]:8443/x"),
+    ("host", "https://api_v1.example.com."),
+    ("host", LONGEST_URL),
+    ("access_token", TOKEN),
+    ("access_token", len),
+    ("timeout", 0.001),
+    ("timeout", math.inf),
+    ("retries", 0),
+    ("retries", urllib3.Retry(3)),
+    ("ssl_ca_cert", __file__),
+    ("ca_cert_data", PEM),
+    ("ca_cert_data", b"0"),
+    ("ssl_context", ssl.create_default_context()),
+    ("assert_hostname", False),
+    ("assert_hostname", "a.example"),
+    ("tls_server_name", "10.0.0.1"),
+    ("tls_server_name", "::1"),
+    ("connection_pool_maxsize", 10**12),
+    ("proxy", "http://u:p%40@proxy:1"),
+    ("proxy", "socks5h://proxy"),
+    ("proxy", "https://u:p[s]s@proxy"),
+    ("proxy", ""),
+    ("no_proxy", "localhost, .a.example"),
+    ("no_proxy", ""),
+    ("proxy_headers", {"X-Key": TOKEN}),
+    ("socket_options", [NODELAY]),
+    ("max_response_bytes", 1),
+]
+
+TIDIED: list[tuple[str, Any, Any]] = [
+    ("host", "http://localhost/", "http://localhost"),
+    ("host", "https://a.example/b//", "https://a.example/b"),
+    ("access_token", "", None),
+    ("timeout", 1, 1.0),
+    ("timeout", (1, 2), (1.0, 2.0)),
+    ("timeout", 1_000_000, math.inf),
+    ("timeout", 10**400, math.inf),
+    ("retries", False, 0),
+    ("verify_ssl", "0", False),
+    ("debug", 1, True),
+    ("debug", "1", True),
+    ("cert_file", pathlib.Path(__file__), __file__),
+    ("key_file", "", None),
+    ("ca_cert_data", PEM.encode(), PEM),
+    ("ca_cert_data", b"\n" + PEM.encode(), "\n" + PEM),
+    ("assert_hostname", True, None),
+    ("proxy", "u:p@proxy:3128", "http://u:p@proxy:3128"),
+    ("proxy", "socks://proxy", "socks5h://proxy"),
+    ("proxy_headers", {"X-A": 1}, {"X-A": "1"}),
+    ("socket_options", (list(NODELAY), (1, 2, None, 4)), [NODELAY, (1, 2, None, 4)]),
+]
+
+ACCEPTED = [(name, value, value) for name, value in UNCHANGED] + TIDIED
+
+
+@pytest.mark.parametrize(("name", "value", "stored"), ACCEPTED, ids=show)
+def test_a_setting_is_accepted(name: str, value: Any, stored: Any) -> None:
+    """The constructor and an assignment store the same, of the same type."""
+    now = Configuration(**{name: value})
+    later = Configuration()
+    setattr(later, name, value)
+    assert getattr(now, name) == getattr(later, name) == stored
+    assert type(getattr(now, name)) is type(stored)
+
+
+def test_a_path_in_the_home_of_the_user(
+    monkeypatch: MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """A tilde is the user's home, as in a shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ca.pem").touch()
+    assert Configuration(ssl_ca_cert="~/ca.pem").ssl_ca_cert == str(tmp_path / "ca.pem")
+
+
+# ---- What is refused
+
+URL = "host must be a URL such as https://api.example.com"
+VISIBLE = f"{URL}, of visible ASCII characters only (write other names in punycode)"
+SCHEME = f"{URL}; the scheme must be https or http"
+PLACE = "must be a host name, with a port from 1 to 65535 if any"
+NAME = f"{URL}; what follows https:// {PLACE}"
+BASE = (
+    "host must not have a user name or a password (set access_token), query or fragment"
+)
+TOKEN_ALONE = (
+    "access_token must be the token alone, without 'Bearer ' in front of it or quotes "
+    "around it"
+)
+SECONDS = (
+    "seconds above zero (math.inf for no limit), or a pair of them: (connect, read)"
+)
+NUMBER = "retries must be a whole number, False or a urllib3.Retry"
+PROXY = "proxy must be a URL such as http://api.example.com"
+OPTIONS = (
+    "socket_options must be a list of (level, option, value) tuples, as "
+    "socket.setsockopt takes them"
+)
+
+WRONG_VALUES: list[tuple[Any, str]] = [
+    ("https://bücher.example", VISIBLE),
+    ("https://a\r\nX-Evil: 1", VISIBLE),
+    ("", SCHEME),
+    ("ftp://a.example", SCHEME),
+    ("//a.example", SCHEME),
+    ("https://", NAME),
+    ("https://a..b", NAME),
+    (f"https://{LABEL}a.b", NAME),
+    (f"{LONGEST_URL}a", NAME),
+    ("https://a:65536", NAME),
+    ("https://a:http", NAME),
+    ("https://[::1", NAME),
+    ("https://a?x=1", BASE),
+    ("https://a/#x", BASE),
+    (f"https://u:{PROXY_PASSWORD}@a", BASE),
+    (f"bearer {TOKEN}", TOKEN_ALONE),
+    (f"'{TOKEN}'", TOKEN_ALONE),
+    (0, f"timeout must be {SECONDS}, not 0"),
+    (math.nan, f"timeout must be {SECONDS}, not nan"),
+    ((0, 1), f"timeout[0] (connect) must be {SECONDS}, not 0"),
+    (-1, "retries must be 0 or more, not -1"),
+    (0, "max_response_bytes must be 1 or more, not 0"),
+    ("/", "cert_file must be a file that exists; there is none at '/'"),
+    ("a b", "tls_server_name must be a host name, such as api.example.com"),
+    (
+        f"ftp://u:{PROXY_PASSWORD}@p",
+        f"{PROXY}; the scheme must be {' or '.join(PROXY_SCHEMES)}",
+    ),
+    (f"http://u:{PROXY_PASSWORD}@", f"{PROXY}; what follows http:// {PLACE}"),
+    ([(1, 2)], OPTIONS),
+]
+
+WRONG_TYPES: list[tuple[Any, str]] = [
+    (7, "host must be a URL, not int"),
+    (7, "access_token must be a str or a callable, not int"),
+    ("60", f"timeout must be {SECONDS}, not str"),
+    (True, f"timeout must be {SECONDS}, not bool"),
+    ((1,), f"timeout must be {SECONDS}, not tuple"),
+    ((1, None), f"timeout[1] (read) must be {SECONDS}, not NoneType"),
+    ("2", f"{NUMBER}, not str"),
+    (True, f"{NUMBER}, not bool"),
+    (2, "verify_ssl must be True or False, not int"),
+    (7, "ca_cert_data must be PEM text or DER bytes, not int"),
+    (True, "ssl_context must be an ssl.SSLContext, not bool"),
+    (7, "assert_hostname must be a host name, not int"),
+    (7, "proxy must be a URL, not int"),
+    (["a"], "no_proxy must be hosts separated by commas, not list"),
+    ("X: 1", "proxy_headers must be a mapping of headers, not str"),
+    ("x", f"{OPTIONS}, not str"),
+    ("no", "allow_insecure_http must be True or False, not str"),
+    (1.5, "max_response_bytes must be a whole number, not float"),
+]
+
+REFUSED = [(ApiValueError, *row) for row in WRONG_VALUES]
+REFUSED += [(ApiTypeError, *row) for row in WRONG_TYPES]
+
+
+@pytest.mark.parametrize(("kind", "value", "says"), REFUSED, ids=show)
+def test_a_setting_is_refused(kind: type[Exception], value: Any, says: str) -> None:
+    """Now and later, the error names setting and rule; what was there stays."""
+    name = re.split(r"\W", says)[0]
+    configuration = Configuration()
+    with pytest.raises(kind) as now:
+        Configuration(**{name: value})
+    with pytest.raises(kind) as later:
+        setattr(configuration, name, value)
+    assert str(now.value) == str(later.value) == says
+    assert secrets_in(says) == []
+    assert vars(configuration) == vars(Configuration())
+
+
+def test_every_setting_is_tried() -> None:
+    """A new setting needs rows of its own, for good values and for wrong ones."""
+    tried = {name for name, _, _ in ACCEPTED}
+    named = {re.split(r"\W", says)[0] for _, _, says in REFUSED}
+    alike = {"ssl_ca_cert", "key_file", "debug", "connection_pool_maxsize"}
+    assert tried | {"allow_insecure_http"} == set(CHECKS)
+    assert named | alike == set(CHECKS)
+
+
+# ---- Rules that hold for any value
+
+any_number = st.integers() | st.floats()
+any_value = (
+    st.text()
+    | any_number
+    | st.tuples(any_number, any_number)
+    | st.booleans()
+    | st.binary()
+    | st.dictionaries(st.text(), st.text())
+    | st.from_regex(r"(https?|socks5)://[a-z:@/?#\[\]%.0-9]*", fullmatch=True)
+)
+
+
+@given(st.sampled_from(sorted(CHECKS)), any_value)
+def test_an_accepted_setting_can_be_read_back_and_set_again(
+    name: str, value: Any
+) -> None:
+    """Any value is stored in a form that is itself accepted, or refused as ours."""
+    try:
+        stored = getattr(Configuration(**{name: value}), name)
+    except (ApiTypeError, ApiValueError):
+        return
+    again = Configuration(**{name: stored})
+    assert getattr(again, name) == stored
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_an_accepted_token_can_be_sent(token: str) -> None:
+    """A token that is stored makes a header of one line."""
+    try:
+        settings = Configuration(access_token=token).auth_settings()
+    except ApiValueError:
+        return
+    for setting in settings.values():
+        assert setting["value"] == f"Bearer {token}"
+        assert setting["value"].isprintable() or "\t" in token
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localhost", "LOCALHOST.", "api.localhost", "127.0.0.1", "127.8.9.10", "::1"],
+)
+def test_a_name_of_this_machine(name: str) -> None:
+    """Loopback addresses and names under `localhost` lead nowhere else (RFC 6761)."""
+    assert is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "mylocalhost",
+        "10.0.0.1",
+        "0.0.0.0",  # noqa: S104  # nothing is bound to it
+        "::2",
+        "",
+    ],
+)
+def test_a_name_of_another_machine(name: str) -> None:
+    """What only looks like this machine is another one."""
+    assert not is_loopback(name)
