@@ -53,10 +53,6 @@ def test_pook_answers() -> None:
         assert used(make_api()) == (403, NO)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
-    "ignore:unclosed:ResourceWarning",
-)
 @pytest.fixture
 def _plain_tls() -> Iterator[None]:
     """Take pyOpenSSL out of urllib3, where mocket leaves it for the whole process."""
@@ -67,6 +63,10 @@ def _plain_tls() -> Iterator[None]:
         extract_from_urllib3()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
+    "ignore:unclosed:ResourceWarning",
+)
 @pytest.mark.usefixtures("_plain_tls")
 def test_mocket_answers() -> None:
     """Its sockets stand in for the real ones, TLS included, and answer one call of a client after the other."""
