@@ -13,7 +13,6 @@ from distributed import Client, LocalCluster
 from at_client import (
     ApiConnectionException,
     ApiTimeoutException,
-    CreditsApi,
     UnauthorizedException,
 )
 from support.facts import CREDITS, TOKEN, secrets_in
@@ -37,11 +36,6 @@ def cluster() -> Iterator[Client]:
         yield client
 
 
-def remaining_of(api: CreditsApi, cookie: str) -> int:
-    """Fetch the credits of an account that a cookie names."""
-    return api.get_credits(auth_token=cookie).remaining
-
-
 def test_tasks_share_one_client_by_value(
     cluster: Client, service: Service, make_api: MakeApi
 ) -> None:
@@ -51,9 +45,10 @@ def test_tasks_share_one_client_by_value(
         service.memory.cookies[f"cookie-{number}"] = account
     api = make_api(service.url, access_token=None)
 
-    cookies = [f"cookie-{number}" for number in range(24)]
-    tasks = cluster.map(remaining_of, [api] * 24, cookies)
-    assert cluster.gather(tasks) == list(range(24))
+    cookies = list(service.memory.cookies)[-24:]
+    tasks = cluster.map(lambda each: api.get_credits(auth_token=each), cookies)
+    credits = cluster.gather(tasks)
+    assert [account.remaining for account in credits] == list(range(24))
 
 
 def test_a_used_client_works_in_each_worker(
