@@ -1,15 +1,19 @@
 """The skeleton of generated clients: each step works alone, and can be replaced."""
 
 import copy
+import io
+import json
 import pickle
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
+import urllib3
 
 from at_client import (
     ApiClient,
+    ApiException,
     ApiTypeError,
     ApiValueError,
     Configuration,
@@ -17,6 +21,7 @@ from at_client import (
     CreditsApi,
 )
 from at_client.exceptions import NotFoundException
+from at_client.rest import RESTResponse
 from support.ending import good_call
 from support.facts import COOKIE, CREDITS, CREDITS_BODY, TOKEN
 from support.makers import MakeClient
@@ -233,6 +238,89 @@ def test_a_response_with_getheaders_is_read(offline: ApiClient) -> None:
         offline.response_deserialize(response)
     assert caught.value.headers == {"A": "b"}
     assert caught.value.reason == "gone"
+
+
+def test_a_body_that_is_no_text_is_left_out_of_an_error(offline: ApiClient) -> None:
+    """A test double may have anything as its body."""
+    response = SimpleNamespace(status=404, reason="gone", data=7, headers={})
+    with pytest.raises(NotFoundException) as caught:
+        offline.response_deserialize(response)
+    assert caught.value.body == ""
+
+
+def test_a_response_made_by_hand_is_read() -> None:
+    """`RESTResponse` takes urllib3's response alone, as generated code does."""
+    raw = urllib3.HTTPResponse(io.BytesIO(b"body"), status=200, preload_content=False)
+    response = RESTResponse(raw)
+    assert response.read() == response.data == b"body"
+
+
+def test_a_response_is_dumped_with_its_four_parts(
+    wire: Wire, make_client: MakeClient
+) -> None:
+    """`model_dump` and `model_dump_json` write status, data, headers and raw body."""
+    api = CreditsApi(make_client(wire.url))
+    response = api.get_credits_api_v1_credits_get_with_http_info()
+    dump = response.model_dump()
+    assert dump["status_code"] == 200
+    assert dump["data"] == CREDITS
+    assert dump["headers"]["Content-Type"] == "application/json"
+    assert dump["raw_data"] == CREDITS_BODY
+    assert json.loads(response.model_dump_json())["data"] == CREDITS
+
+
+KINDS = {
+    "JSON first": (["application/json", "text/plain"], "application/json"),
+    "JSON last": (
+        ["text/plain", "application/problem+json"],
+        "application/problem+json",
+    ),
+    "no JSON": (["text/plain", "text/html"], "text/plain"),
+    "none": ([], None),
+}
+
+
+@pytest.mark.parametrize(("offered", "chosen"), KINDS.values(), ids=KINDS)
+def test_a_media_type_is_chosen(
+    offline: ApiClient, offered: list[str], chosen: str | None
+) -> None:
+    """JSON is taken where it is offered, to send and to receive."""
+    assert offline.select_header_accept(offered) == chosen
+    assert offline.select_header_content_type(offered) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "media", "value"),
+    [
+        ("[1, 2]", "List[int]", "application/json", [1, 2]),
+        ("7", "int", None, 7),
+        ("null", "int", "application/json", None),
+        ("plain", "str", "text/plain", "plain"),
+    ],
+    ids=["JSON", "no media type", "null", "a text"],
+)
+def test_a_text_is_deserialized(
+    offline: ApiClient, text: str, kind: str, media: str | None, value: object
+) -> None:
+    """`deserialize` reads a body by the name of a type, as generated code does."""
+    assert offline.deserialize(text, kind, media) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "media", "says"),
+    [
+        ("{broken", "application/json", "The text is not the promised type"),
+        ('"x"', "application/json", "The text is not the promised type"),
+        ("7", "image/png", "Unsupported content type: image/png"),
+    ],
+    ids=["broken JSON", "another type", "another media type"],
+)
+def test_a_text_that_cannot_be_deserialized_is_an_error(
+    offline: ApiClient, text: str, media: str, says: str
+) -> None:
+    """The error says whether type or media type are to blame."""
+    with pytest.raises(ApiException, match=says):
+        offline.deserialize(text, "int", media)
 
 
 # ---- The client itself

@@ -1,18 +1,21 @@
 """A request on its way: what is asked for, and what is logged of each attempt."""
 
 import logging
+import sys
 from typing import Any
 from unittest import mock
 
 import pytest
+import urllib3
 
 from at_client import ApiTypeError, ApiValueError
 from at_client.exceptions import ApiConnectionException, ApiDecodeException
 from at_client.rest import RESTClientObject, RESTResponseType
 from support.facts import CREDITS_BODY
+from support.interrupts import SocketStopped, raised_by_a_signal
 from support.leaks import nothing_left
-from support.makers import CapLog, CapSys, MakeClient
-from support.wire import CLOSE, Wire, answer, reply
+from support.makers import CapLog, CapSys, MakeClient, MonkeyPatch
+from support.wire import CLOSE, SILENCE, Wire, answer, reply
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -75,6 +78,51 @@ def test_a_pool_manager_of_ones_own_gets_no_secret_in_the_open(
     with pytest.raises(ApiValueError, match=r"unencrypted to 192\.0\.2\.1"):
         rest.request("GET", "http://192.0.2.1/", {"Authorization": "x"})
     assert rest.pool_manager.mock_calls == []
+
+
+def test_a_pool_manager_of_ones_own_stays(wire: Wire, rest: RESTClientObject) -> None:
+    """A manager that was assigned is asked after `close()`, too."""
+    manager = mock.Mock(wraps=urllib3.PoolManager())
+    rest.pool_manager = manager
+    rest.close()
+    assert rest.request("GET", wire.url).status == 200
+    assert rest.pool_manager is manager
+    assert manager.request.call_count == 1
+    rest.close()
+
+
+def test_a_body_lost_by_a_manager_of_ones_own_is_our_error(
+    wire: Wire, rest: RESTClientObject
+) -> None:
+    """What a user's own manager loses is translated, and not sent again by us."""
+    rest.pool_manager = urllib3.PoolManager()
+    wire.play(reply(answer(length=999), CLOSE))
+    with pytest.raises(ApiConnectionException, match="before the response was"):
+        rest.request("GET", wire.url)
+    assert len(wire.requests) == 1
+    rest.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "connections"), [(10, 1), (100_000, 2)], ids=["short", "long"]
+)
+def test_a_retried_answer_is_read_if_it_is_short(
+    wire: Wire, rest: RESTClientObject, size: int, connections: int
+) -> None:
+    """Reading a short answer keeps its connection; a long one is not worth it."""
+    wire.play(reply(answer(b"x" * size, 503)))
+    assert rest.request("GET", wire.url).status == 200
+    assert wire.connections == connections
+
+
+def test_other_code_stops_the_reading(wire: Wire, rest: RESTClientObject) -> None:
+    """An error of a signal handler arrives itself while an unread body is read."""
+    wire.play(reply(answer(length=999), SILENCE))
+    response = rest.request("GET", wire.url, _preload_content=False)
+    stop = SocketStopped("over")
+    with raised_by_a_signal(stop), pytest.raises(SocketStopped) as caught:
+        response.read()
+    assert caught.value is stop
 
 
 def test_a_response_is_read_later(wire: Wire, rest: RESTClientObject) -> None:
@@ -172,3 +220,17 @@ def test_debug_writes_to_stderr(
     rest.request("HEAD", wire.url)
     assert ends_of(caplog) == []
     assert capsys.readouterr().err.startswith("at_client: HEAD / 200 ")
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [None, mock.Mock(write=mock.Mock(side_effect=OSError))],
+    ids=["no stderr", "a broken stderr"],
+)
+def test_debug_without_a_stderr_is_quiet(
+    wire: Wire, rest: RESTClientObject, monkeypatch: MonkeyPatch, stderr: object
+) -> None:
+    """A process without a usable stderr makes its calls all the same."""
+    rest.configuration.debug = True
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert rest.request("GET", wire.url).status == 200
