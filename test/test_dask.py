@@ -29,7 +29,10 @@ def cluster() -> Iterator[Client]:
     with (
         dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+            n_workers=2,
+            threads_per_worker=2,
+            processes=True,
+            dashboard_address=":0",  # any free port
         ) as processes,
         Client(processes) as client,
     ):

@@ -15,7 +15,12 @@ from urllib3 import exceptions as lower
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from at_client import ApiConnectionException, ApiTimeoutException
-from at_client.connections import DeadlineError, NotHTTPError, StaleConnectionError
+from at_client.connections import (
+    DeadlineError,
+    FramingError,
+    NotHTTPError,
+    StaleConnectionError,
+)
 from at_client.failures import (
     RULES,
     Peer,
@@ -111,7 +116,7 @@ FINAL: dict[str, Row] = {
         f"{ADDRESS}: the port speaks TLS. {CHECK_PORT}",
     ),
     "our own strict reading": Row(
-        lower.ProtocolError("x", http.client.HTTPException("odd")), f"{NO_HTTP}: odd."
+        lower.ProtocolError("x", FramingError("odd")), f"{NO_HTTP}: odd."
     ),
     "a broken status line": Row(http.client.BadStatusLine("hidden"), f"{NO_HTTP}."),
     "a broken header": Row(lower.InvalidHeader("hidden"), f"{NO_HTTP}."),
