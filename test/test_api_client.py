@@ -2,7 +2,6 @@
 
 import copy
 import io
-import json
 import pickle
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,6 @@ import urllib3
 
 from at_client import (
     ApiClient,
-    ApiException,
     ApiTypeError,
     ApiValueError,
     Configuration,
@@ -23,7 +21,7 @@ from at_client import (
 from at_client.exceptions import NotFoundException
 from at_client.rest import RESTResponse
 from support.ending import good_call
-from support.facts import COOKIE, CREDITS, CREDITS_BODY, TOKEN
+from support.facts import COOKIE, CREDITS_BODY, TOKEN
 from support.makers import MakeClient
 from support.service import Service
 from support.wire import Wire, answer, reply
@@ -144,13 +142,9 @@ FAR = "http://x.example"
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "method": ({"method": 5}, ApiValueError),
-    "path": ({"resource_path": "credits"}, ApiValueError),
     "_host": ({"_host": "nowhere"}, ApiValueError),
     "x.example": ({"_host": FAR, "_request_auth": BY_QUERY}, ApiValueError),
     "_request_auth": ({"_request_auth": [1]}, ApiTypeError),
-    "query_params": ({"query_params": 5}, ApiTypeError),
-    "files": ({"files": {"a": b"b"}}, ApiValueError),
-    "ids": ({"collection_formats": {"ids": "csv"}}, ApiValueError),
 }
 """What an error names -> parameters of a request, and the class of the error."""
 
@@ -255,81 +249,7 @@ def test_a_response_made_by_hand_is_read() -> None:
     assert response.read() == response.data == b"body"
 
 
-def test_a_response_is_dumped_with_its_four_parts(
-    wire: Wire, make_client: MakeClient
-) -> None:
-    """`model_dump` and `model_dump_json` write status, data, headers and raw body."""
-    api = CreditsApi(make_client(wire.url))
-    response = api.get_credits_api_v1_credits_get_with_http_info()
-    dump = response.model_dump()
-    assert dump["status_code"] == 200
-    assert dump["data"] == CREDITS
-    assert dump["headers"]["Content-Type"] == "application/json"
-    assert dump["raw_data"] == CREDITS_BODY
-    assert json.loads(response.model_dump_json())["data"] == CREDITS
-
-
-KINDS = {
-    "JSON first": (["application/json", "text/plain"], "application/json"),
-    "JSON last": (
-        ["text/plain", "application/problem+json"],
-        "application/problem+json",
-    ),
-    "no JSON": (["text/plain", "text/html"], "text/plain"),
-    "none": ([], None),
-}
-
-
-@pytest.mark.parametrize(("offered", "chosen"), KINDS.values(), ids=KINDS)
-def test_a_media_type_is_chosen(
-    offline: ApiClient, offered: list[str], chosen: str | None
-) -> None:
-    """JSON is taken where it is offered, to send and to receive."""
-    assert offline.select_header_accept(offered) == chosen
-    assert offline.select_header_content_type(offered) == chosen
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "media", "value"),
-    [
-        ("[1, 2]", "List[int]", "application/json", [1, 2]),
-        ("7", "int", None, 7),
-        ("null", "int", "application/json", None),
-        ("plain", "str", "text/plain", "plain"),
-    ],
-    ids=["JSON", "no media type", "null", "a text"],
-)
-def test_a_text_is_deserialized(
-    offline: ApiClient, text: str, kind: str, media: str | None, value: object
-) -> None:
-    """`deserialize` reads a body by the name of a type, as generated code does."""
-    assert offline.deserialize(text, kind, media) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "media", "says"),
-    [
-        ("{broken", "application/json", "The text is not the promised type"),
-        ('"x"', "application/json", "The text is not the promised type"),
-        ("7", "image/png", "Unsupported content type: image/png"),
-    ],
-    ids=["broken JSON", "another type", "another media type"],
-)
-def test_a_text_that_cannot_be_deserialized_is_an_error(
-    offline: ApiClient, text: str, media: str, says: str
-) -> None:
-    """The error says whether type or media type are to blame."""
-    with pytest.raises(ApiException, match=says):
-        offline.deserialize(text, "int", media)
-
-
 # ---- The client itself
-
-
-def test_models_are_written_as_the_wire_has_them(offline: ApiClient) -> None:
-    """`sanitize_for_serialization` reaches models in lists and dicts."""
-    models = [CreditResponse.from_dict(CREDITS)]
-    assert offline.sanitize_for_serialization({"c": models}) == {"c": [CREDITS]}
 
 
 def test_a_client_shows_its_configuration(offline: ApiClient) -> None:

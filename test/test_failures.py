@@ -250,20 +250,14 @@ ROWS = {**FINAL, **LOST, **PROXIED}
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_an_error_from_below_becomes_ours(row: Row) -> None:
-    """The class says whether it was late; the line says what happened and what to do."""
+    """Class and text say what happened and what to do, and whether to try again."""
     ours = explain(row.error, row.peer, 1.5)
     is_late = row.says.endswith(IN_TIME)
     assert type(ours) is (ApiTimeoutException if is_late else ApiConnectionException)
     assert str(ours) == ours.reason == row.says
     assert ours.status == 0
     assert ours.__cause__ is row.error
-
-
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_another_attempt_may_help(row: Row) -> None:
-    """What the policy retries is what the error says can be tried later."""
-    assert is_lost(row.error) is row.is_lost
-    assert explain(row.error, row.peer, 1.5).is_retryable is row.is_lost
+    assert is_lost(row.error) is ours.is_retryable is row.is_lost
 
 
 def test_the_number_of_attempts_is_told() -> None:

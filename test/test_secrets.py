@@ -33,9 +33,6 @@ from at_client import (
 from support.ending import nothing_changed
 from support.facts import COOKIE, CREDITS, PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.makers import CapLog, CapSys
-from support.proxy import HttpProxy
-from support.service import Service
-from support.tls import Authority
 from support.wire import CLOSE, Step, Wire, answer, refusing_port, reply
 
 pytestmark = pytest.mark.usefixtures("short_waits", "nothing_written")
@@ -221,21 +218,6 @@ def test_nothing_shows_of_a_call_that_succeeds(wire: Wire) -> None:
     assert all(secret in sent for secret in SENT)
 
 
-def test_nothing_shows_of_a_proxy(
-    locked_proxy: HttpProxy, either_service: Service, authority: Authority
-) -> None:
-    """The password of a proxy and its own headers do not show."""
-    settings = {
-        "proxy": locked_proxy.url(PROXY_USER, PROXY_PASSWORD),
-        "proxy_headers": {"X-Proxy-Token": PROXY_HEADER},
-        "no_proxy": "",
-        "ssl_ca_cert": authority.ca_file,
-    }
-    with arm(either_service.url, **settings) as client:
-        fetch(client)
-        assert leaks(places_of_client(client)) == []
-
-
 # ---- Wrong settings and arguments
 
 
@@ -255,10 +237,7 @@ def call(**arguments: Any) -> object:
 WRONG: dict[str, Callable[[], object]] = {
     "a setting beside it": lambda: Configuration(access_token=TOKEN, timeout=-1),
     "a misspelt setting": lambda: setattr(Configuration(), "acess_token", TOKEN),
-    "a proxy's scheme": lambda: Configuration(proxy=f"ftp://u:{PROXY_PASSWORD}@p"),
     "a proxy's header": lambda: Configuration(proxy_headers={"X Y": PROXY_HEADER}),
-    "a header of the call": lambda: call(_headers={"X Token": CALL_HEADER}),
-    "_host_index": lambda: call(auth_token=COOKIE, _host_index=1),
     "_request_timeout": lambda: call(auth_token=COOKIE, _request_timeout=-1),
     "plain http": lambda: fetch(arm("http://api.test.invalid")),
     "ACCESS_TOKEN": lambda: set_variable(
