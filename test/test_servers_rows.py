@@ -1,4 +1,4 @@
-"""What real servers, proxies and networks were seen to do beyond broken HTTP, played again byte by byte."""
+"""What real servers, proxies and networks do beyond broken HTTP, played byte by byte."""
 
 import http.client
 import socket
@@ -29,33 +29,39 @@ from support.wire import (
 pytestmark = pytest.mark.usefixtures("short_waits")
 
 LOGIN = f"{PROXY_USER}:{PROXY_PASSWORD}@"
+TO_CHECK = "Configuration.proxy"
+"""What the advice names when the setting is at fault."""
 
 
 class Forgetful(Wire):
-    """A server behind a NAT or load balancer that forgets the connections it had; `end` is what becomes of them."""
+    """A server behind a load balancer that forgets the connections it had.
+
+    Args:
+        end: What becomes of a request on a forgotten connection.
+    """
 
     def __init__(self, end: End) -> None:
         super().__init__()
-        self.end = end
+        self._end = end
+        self._forgotten: set[socket.socket] = set()
         self.losses = 0
-        self.forgotten: set[socket.socket] = set()
 
     def call_at_once(self, api: CreditsApi, count: int) -> None:
         """Make so many good calls, each on a connection of its own."""
         self.play(*[reply(Wait(0.2), answer())] * count)
         with ThreadPoolExecutor(count) as threads:
-            assert all(threads.map(lambda _: good_call(api), range(count)))
+            assert all(threads.map(good_call, [api] * count))
 
     def leave_idle(self, api: CreditsApi, count: int) -> None:
         """Have so many idle connections, and forget them."""
         self.call_at_once(api, count)
         assert self.connections == count
-        self.forgotten = set(self._open)
+        self._forgotten = set(self._open)
 
     def _perform(self, step: Step, connection: socket.socket) -> bool:
-        if connection in self.forgotten:
+        if connection in self._forgotten:
             self.losses += 1
-            step = reply(self.end)
+            step = reply(self._end)
         return super()._perform(step, connection)
 
 
@@ -64,33 +70,42 @@ class Forgetful(Wire):
 def test_of_dead_idle_connections_one_is_tried(
     make_api: MakeApi, count: int, retries: int
 ) -> None:
-    """However many answer RST, a call costs one loss and opens one connection; the others are never tried."""
+    """However many answer RST, a call costs one loss and opens one connection."""
     with Forgetful(RESET) as server:
         api = make_api(server.url, retries=retries)
         server.leave_idle(api, count)
         for _ in range(3):
             assert good_call(api)
-            assert (server.losses, server.connections) == (1, count + 1)
+            assert server.losses == 1
+            assert server.connections == count + 1
+
         server.call_at_once(api, 2)
-        assert (server.losses, server.connections) == (1, count + 2)
+        assert server.losses == 1
+        assert server.connections == count + 2
 
 
-@pytest.mark.parametrize("retries", [0, 2])
-def test_of_swallowed_idle_connections_one_is_tried(
-    make_api: MakeApi, retries: int
-) -> None:
-    """However many never answer, one attempt is lost; the next one, or the next call, opens a connection."""
+def test_of_swallowed_idle_connections_one_is_tried(make_api: MakeApi) -> None:
+    """However many never answer, one attempt is lost; the next one is good."""
     with Forgetful(SILENCE) as server:
-        api = make_api(server.url, retries=retries, timeout=(1.0, 0.3))
+        api = make_api(server.url, timeout=(1.0, 0.3))
         server.leave_idle(api, 4)
         began = time.monotonic()
-        if retries == 0:
-            with pytest.raises(ApiTimeoutException):
-                api.get_credits()
         assert good_call(api, timeout=None)
         assert time.monotonic() - began < 1.0
-        assert good_call(api)
-        assert (server.losses, server.connections) == (1, 5)
+        assert server.losses == 1
+        assert server.connections == 5
+
+
+def test_without_retries_one_call_is_swallowed(make_api: MakeApi) -> None:
+    """The next call opens a connection, and does not try the other dead ones."""
+    with Forgetful(SILENCE) as server:
+        api = make_api(server.url, retries=0, timeout=(1.0, 0.3))
+        server.leave_idle(api, 4)
+        with pytest.raises(ApiTimeoutException):
+            api.get_credits()
+        assert good_call(api, timeout=None)
+        assert server.losses == 1
+        assert server.connections == 5
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
@@ -100,9 +115,10 @@ def test_http_client_may_print_what_it_does(
     authority: Authority,
     monkeypatch: MonkeyPatch,
     capsys: CapSys,
+    *,
     secure: bool,
 ) -> None:
-    """`debuglevel`, which people set to look and generated clients set for the whole process, breaks no call."""
+    """`debuglevel`, which people set to look, breaks no call."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     wire = make_wire(tls=authority.server_context("127.0.0.1") if secure else None)
     api = make_api(wire.url, ssl_ca_cert=authority.ca_file, retries=0)
@@ -114,65 +130,73 @@ def test_http_client_may_print_what_it_does(
 @pytest.mark.parametrize(
     ("status", "says", "at_fault"),
     [
-        *(
-            (text, (text, "api.example.com:443"), False)
-            for text in ("503 No way there", "500 Down", "502 Bad Gateway")
-        ),
-        ("403 Not on my watch", ("403 Not on my watch",), True),
-        ("407 Who are you?", ("407", "password"), True),
-        (f"403 No {PROXY_USER}:{PROXY_PASSWORD}", ("403",), True),
+        ("503 No way there", "503 No way there", False),
+        ("500 Down", "500 Down", False),
+        ("502 Bad Gateway", "api.example.com:443", False),
+        ("403 Not on my watch", "403 Not on my watch", True),
+        ("407 Who are you?", "password", True),
+        (f"403 No {PROXY_USER}:{PROXY_PASSWORD}", "403", True),
     ],
+    ids=["503", "500", "502", "403", "407", "403 with the password"],
 )
 def test_a_proxy_that_refuses_a_tunnel_is_quoted(
     endings: Endings,
     make_api: MakeApi,
     wire: Wire,
     status: str,
-    says: tuple[str, ...],
+    says: str,
     *,
     at_fault: bool,
 ) -> None:
-    """In its own words; only where the proxy itself says no is its setting the thing to check."""
-    wire.play(
-        otherwise=reply(
-            f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode(), CLOSE
-        )
-    )
-    api = make_api(
-        "https://api.example.com",
-        proxy=f"http://{LOGIN}127.0.0.1:{wire.port}",
-        retries=0,
-    )
-    error = endings.of(
-        api, Fault((), ApiConnectionException, (*says, f"127.0.0.1:{wire.port}"))
-    )
-    assert ("Configuration.proxy" in str(error)) is at_fault
+    """Only where the proxy itself says no is its setting the thing to check."""
+    refusal = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"
+    wire.play(otherwise=reply(refusal.encode(), CLOSE))
+    proxy = f"http://{LOGIN}127.0.0.1:{wire.port}"
+    api = make_api("https://api.example.com", proxy=proxy, retries=0)
+    told = (says, f"127.0.0.1:{wire.port}")
+    error = endings.play_on(api, Fault((), ApiConnectionException, told))
+    assert (TO_CHECK in str(error)) is at_fault
+
+
+def call_by_socks(
+    endings: Endings, make_api: MakeApi, target: int, proxy: int, *says: str
+) -> str:
+    """Make a call that must fail, through a SOCKS proxy; return the message."""
+    url = f"socks5h://{LOGIN}127.0.0.1:{proxy}"
+    api = make_api(f"http://127.0.0.1:{target}", proxy=url, retries=0)
+    return str(endings.play_on(api, Fault((), ApiConnectionException, says)))
+
+
+def test_a_socks_proxy_that_is_down_is_named(
+    endings: Endings, make_api: MakeApi
+) -> None:
+    """Nobody listens where the proxy should be: its setting is the thing to check."""
+    with refusing_port() as port:
+        says = f"proxy socks5h://127.0.0.1:{port}"
+        message = call_by_socks(endings, make_api, port, port, says, "refused")
+    assert TO_CHECK in message
 
 
 @needs_asserts
-def test_whoever_is_at_fault_behind_socks_is_named(
+def test_a_socks_proxy_that_wants_another_password_is_named(
     endings: Endings, make_api: MakeApi
 ) -> None:
-    """With the reason: a proxy that is down, one that wants another password, and a target that refuses."""
-    with (
-        refusing_port() as port,
-        socks_proxy(PROXY_USER, "another") as locked,
-        socks_proxy(PROXY_USER, PROXY_PASSWORD) as ours,
-    ):
-        for proxy, says, at_fault in (
-            (port, (f"proxy socks5h://127.0.0.1:{port}", "refused"), True),
-            (
-                locked.port,
-                (f"proxy socks5h://127.0.0.1:{locked.port}", "authentication"),
-                True,
-            ),
-            (ours.port, (f"127.0.0.1:{port}", "refused"), False),
-        ):
-            api = make_api(
-                f"http://127.0.0.1:{port}",
-                proxy=f"socks5h://{LOGIN}127.0.0.1:{proxy}",
-                retries=0,
-            )
-            error = endings.of(api, Fault((), ApiConnectionException, says))
-            assert ("Configuration.proxy" in str(error)) is at_fault
-            assert ("service" in str(error)) is not at_fault
+    """So it is when the proxy does not take the password."""
+    with refusing_port() as port, socks_proxy(PROXY_USER, "another") as locked:
+        says = f"proxy socks5h://127.0.0.1:{locked.port}"
+        message = call_by_socks(
+            endings, make_api, port, locked.port, says, "authentication"
+        )
+    assert TO_CHECK in message
+
+
+@needs_asserts
+def test_a_target_that_refuses_behind_socks_is_named(
+    endings: Endings, make_api: MakeApi
+) -> None:
+    """The proxy does its work, and the service is the thing to check."""
+    with refusing_port() as port, socks_proxy(PROXY_USER, PROXY_PASSWORD) as proxy:
+        says = f"127.0.0.1:{port}"
+        message = call_by_socks(endings, make_api, port, proxy.port, says, "refused")
+    assert TO_CHECK not in message
+    assert "service" in message
