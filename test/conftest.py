@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away every variable that would change where a call goes or whom it trusts."""
+    """Take away the variables that change where a call goes or whom it trusts."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     others = (
         "ACCESS_TOKEN",
@@ -133,7 +133,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def make_client() -> Iterator[MakeClient]:
-    """Make clients, `make_client(host, **settings)`, with the marked token; all of them are closed with the test."""
+    """Make clients with the marked token, which are closed with the test."""
     from at_client import ApiClient, Configuration
 
     with contextlib.ExitStack() as opened:
@@ -144,7 +144,7 @@ def make_client() -> Iterator[MakeClient]:
 
 @pytest.fixture
 def make_api(make_client: MakeClient) -> MakeApi:
-    """Make the credits operation on a client of its own, `make_api(host, **settings)`."""
+    """Make the operation on a client of its own: `make_api(host, **settings)`."""
     from at_client import CreditsApi
 
     return lambda host, **settings: CreditsApi(make_client(host, **settings))
@@ -160,7 +160,7 @@ def project() -> Path:
 def endings(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> Endings:
-    """Play faults and check how calls end, with everything that is logged and printed."""
+    """Play faults and check how calls end, with what is logged and printed."""
     from support.ending import Endings
 
     return Endings(caplog, capsys)

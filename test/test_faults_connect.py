@@ -6,7 +6,6 @@ import socket
 from typing import Any
 
 import pytest
-from urllib3.util import connection
 
 from at_client import (
     ApiClient,
@@ -140,23 +139,3 @@ def test_a_timeout_that_is_none_is_refused(
     with pytest.raises(OpenApiException, match=r"^timeout"):
         Configuration(timeout=value)
     assert wire.connections == 0
-
-
-@pytest.mark.parametrize(
-    "family", [socket.AF_INET, socket.AF_UNSPEC], ids=["IPv4", "any"]
-)
-def test_the_lookup_is_that_of_urllib3(
-    monkeypatch: MonkeyPatch, make_api: MakeApi, wire: Wire, family: int
-) -> None:
-    """Who has replaced it, to pin a name or to avoid IPv6, is asked as before."""
-    asked: list[tuple[Any, ...]] = []
-    look_up = socket.getaddrinfo
-
-    def pinned(*arguments: Any) -> Any:
-        asked.append(arguments)
-        return look_up("127.0.0.1", *arguments[1:])
-
-    monkeypatch.setattr(socket, "getaddrinfo", pinned)
-    monkeypatch.setattr(connection, "allowed_gai_family", lambda: family)
-    assert good_call(make_api(f"http://pinned.localhost:{wire.port}"))
-    assert asked == [("pinned.localhost", wire.port, family, socket.SOCK_STREAM)]

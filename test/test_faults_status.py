@@ -65,7 +65,6 @@ class Dress(NamedTuple):
 
 
 PAGE = "text/html; charset=utf-8"
-TEXT = "text/plain"
 PACKED = gzip.compress(b'{"detail": "the reason"}')
 
 DRESSES = {
@@ -73,21 +72,16 @@ DRESSES = {
     "gzip": Dress(PACKED, "the reason", coding="gzip"),
     "a page": Dress(b"<title>The reason</title>", "the reason", PAGE),
     "a tag": Dress(b"<HTML>\n<TITLE lang=en>\n A  \n</TITLE>", "A", PAGE),
-    "entities": Dress(b"<html><title>A &amp; b</title>", "a & b", PAGE),
     "a long detail": Dress(b'{"detail": "' + b"very " * 10_000 + b'"}', "very very"),
     "control characters": Dress(b'{"detail": "\\u001b[31mred\\nblue"}', "red blue"),
     "no body": Dress(b""),
     "broken JSON": Dress(b'{"detail": '),
     "no detail": Dress(b'{"message": "no"}'),
-    "a list": Dress(b"[1, 2]"),
     "a detail of another type": Dress(b'{"detail": {"a": 1}}'),
     "absurd nesting": Dress(b"[" * 100_000),
     "a page without a title": Dress(b"<html><h1>Bad</h1>", "", PAGE),
-    "a title without an end": Dress(b"<title>" + b"x" * 100_000, "", PAGE),
     "many titles": Dress(b"<html>" + b"<title" * 50_000, "", PAGE),
-    "text": Dress(b"upstream connect error", "", TEXT),
-    "Latin-1": Dress(b"d\xe9faut", "", f"{TEXT}; charset=latin-1"),
-    "an unknown charset": Dress(b"x", "", f"{TEXT}; charset=nonsense"),
+    "text": Dress(b"upstream connect error", "", "text/plain"),
     "bytes": Dress(bytes(range(256)), "", "application/octet-stream"),
     "not packed": Dress(b"{}", coding="gzip"),
     "an unknown coding": Dress(b"{}", coding="x-new"),

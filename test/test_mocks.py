@@ -75,7 +75,7 @@ def pyopenssl_taken_out() -> Iterator[None]:
     "ignore:unclosed:ResourceWarning",
 )
 def test_mocket_answers() -> None:
-    """Its sockets stand in for the real ones, TLS included, for one call after another."""
+    """Its sockets stand in for the real ones, TLS included, call after call."""
     good = Response(body=CREDITS_BODY.decode(), headers=JSON)
     Entry.register(Entry.GET, URL, Response(body=NO, status=403, headers=JSON), good)
     with mocket.Mocketizer(strict_mode=True):

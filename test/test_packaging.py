@@ -1,4 +1,4 @@
-"""The distribution and the package: what is installed, what imports what, what is public."""
+"""The distribution and the package: what imports what, and what is public."""
 
 import ast
 import importlib
@@ -41,7 +41,7 @@ ORDER = """
     __main__
 """
 LAYERS = [set(line.split()) for line in ORDER.strip().splitlines()]
-"""The modules and folders from the bottom up: each imports from those above its line."""
+"""The modules and folders; each imports only from those in lines above its own."""
 
 TOOLS = {"sandbox", "pytest_plugin"}
 """What tests of users load beside the client, and so needs nothing of it."""

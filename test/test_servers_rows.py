@@ -1,4 +1,4 @@
-"""What real servers, proxies and networks do beyond broken HTTP, played byte by byte."""
+"""What real servers, proxies and networks do beyond broken HTTP."""
 
 import http.client
 import socket
@@ -42,7 +42,7 @@ class Forgetful(Wire):
 
     def __init__(self, end: End) -> None:
         super().__init__()
-        self._end = end
+        self._loss = end
         self._forgotten: set[socket.socket] = set()
         self.losses = 0
 
@@ -61,7 +61,7 @@ class Forgetful(Wire):
     def _perform(self, step: Step, connection: socket.socket) -> bool:
         if connection in self._forgotten:
             self.losses += 1
-            step = reply(self._end)
+            step = reply(self._loss)
         return super()._perform(step, connection)
 
 

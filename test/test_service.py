@@ -88,16 +88,6 @@ def test_every_request_is_on_record(service: Service) -> None:
     assert service.requests == []
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_the_echo_tells_what_arrived(service: Service, method: str) -> None:
-    """Any method is answered with FastAPI's own reading of the request."""
-    path = "/api/v1/echo/a/b?x=1&x=2"
-    _, body = ask(service, method, path, headers={"Cookie": "c=d"})
-    assert (body["method"], body["path"]) == (method, "a/b")
-    assert body["query"] == [["x", "1"], ["x", "2"]]
-    assert body["cookies"] == {"c": "d"}
-
-
 def test_the_service_stops_without_a_trace() -> None:
     """Leaving the context leaves neither thread nor socket."""
     with nothing_left(), running_service() as service:

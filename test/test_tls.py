@@ -133,7 +133,7 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
 def test_the_system_does_not_know_every_authority(
     endings: Endings, secure_wire: Wire, make_api: MakeApi
 ) -> None:
-    """Without a setting the system's authorities count; the message names the setting."""
+    """Without a setting the system's count; the message names the setting."""
     told = ("certificate", "ssl_ca_cert", str(secure_wire.port))
     fault = Fault(error=ApiConnectionException, says=told)
     endings.play_on(make_api(secure_wire.url), fault)
@@ -155,7 +155,7 @@ def test_plain_http_on_the_port_is_told(
 def test_the_name_to_ask_for_can_be_set(
     make_api: MakeApi, make_wire: MakeWire, authority: Authority
 ) -> None:
-    """`tls_server_name` is what the handshake asks for and the certificate must have."""
+    """`tls_server_name` is asked for, and is what the certificate must have."""
     asked: list[str | None] = []
     context = authority.server_context("service.example")
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
@@ -182,7 +182,7 @@ def test_the_name_to_expect_can_be_set(
 def test_a_client_certificate_is_shown_when_asked_for(
     authority: Authority, make_api: MakeApi
 ) -> None:
-    """With `cert_file` and `key_file` the service lets the client in, else it does not."""
+    """With `cert_file` and `key_file` the client is let in, else it is not."""
     mine = authority.issue("client.example")
     server = authority.issue("127.0.0.1")
     settings = {"ssl_ca_cert": authority.ca_file, "retries": 0}
@@ -191,7 +191,7 @@ def test_a_client_certificate_is_shown_when_asked_for(
         api = make_api(service.url, **files, **settings)
         assert good_call(api)
         api.api_client.close()
-        # With TLS 1.3 a client may send before it is refused: which error wins is a race.
+        # With TLS 1.3 a client may send first: which error wins is a race.
         with pytest.raises(ApiConnectionException):
             make_api(service.url, **settings).get_credits()
 

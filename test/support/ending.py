@@ -132,7 +132,7 @@ class Endings:
 
 
 def good_call(api: CreditsApi, timeout: float | None = 5.0) -> bool:
-    """Make a call that must succeed; return whether its answer is the expected model."""
+    """Make a call that must succeed; return whether its answer is as expected."""
     answer = api.get_credits(timeout=timeout)
     is_model = isinstance(answer, at_client.CreditResponse)
     return is_model and answer.remaining == CREDITS["remaining_credits"]
@@ -150,7 +150,7 @@ def check_message(message: str, says: tuple[str, ...]) -> None:
 def check_pickles(error: ApiException) -> None:
     """Check that an error survives every pickle protocol whole, its cause aside."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        copy = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  # our own bytes
+        copy = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  # ours
         assert type(copy) is type(error)
         assert str(copy) == str(error)
         assert repr(vars(copy)) == repr(vars(error))

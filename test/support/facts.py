@@ -1,4 +1,4 @@
-"""What the tests share: credits as the service sends them, and secrets that are easy to find."""
+"""What the tests share: credits as the service sends them, and marked secrets."""
 
 import base64
 import json
@@ -23,14 +23,15 @@ CREDITS: dict[str, object] = {
 CREDITS_BODY = json.dumps(CREDITS).encode()
 
 
+PROXY_LOGIN = base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
+"""The credentials of the proxy as Basic authentication writes them."""
+
+
 def secrets_in(*places: str | bytes) -> list[str]:
-    """Find the marked secrets in what a person may come to see, plain or in Basic's base64."""
-    login = base64.b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
-    seen = b"\n".join(
-        p.encode(errors="replace") if isinstance(p, str) else p for p in places
-    )
-    return [
-        secret
-        for secret in (TOKEN, COOKIE, PROXY_PASSWORD, login)
-        if secret.encode() in seen
+    """Return the marked secrets in what a person may come to see."""
+    texts = [
+        place if isinstance(place, str) else place.decode("latin-1") for place in places
     ]
+    seen = "\n".join(texts)
+    secrets = (TOKEN, COOKIE, PROXY_PASSWORD, PROXY_LOGIN)
+    return [secret for secret in secrets if secret in seen]

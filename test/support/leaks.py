@@ -9,28 +9,32 @@ from pathlib import Path
 
 
 def open_descriptors() -> set[str]:
-    """Tell what this process has open, each as `number -> target`."""
-    found = set()
+    """Return what this process has open, each as `number -> target`."""
+    descriptors = set()
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(
-            OSError
-        ):  # the listing's own descriptor is gone by now
-            found.add(f"{entry.name} -> {entry.readlink()}")
-    return found
+        with contextlib.suppress(OSError):  # the listing's own is gone by now
+            descriptors.add(f"{entry.name} -> {entry.readlink()}")
+    return descriptors
+
+
+def list_threads() -> set[str]:
+    """Return the threads that run, each as `number name`."""
+    return {f"{thread.ident} {thread.name}" for thread in threading.enumerate()}
 
 
 @contextlib.contextmanager
-def nothing_left(within: float = 3.0) -> Iterator[None]:
-    """Fail when the block leaves a descriptor open or a thread running, which have some seconds to go."""
-    descriptors, threads = open_descriptors(), set(threading.enumerate())
+def nothing_left(within_seconds: float = 3.0) -> Iterator[None]:
+    """Fail when the block leaves a descriptor open or a thread running.
+
+    Args:
+        within_seconds: How long they have to go.
+    """
+    before = open_descriptors() | list_threads()
     yield
-    deadline = time.monotonic() + within
-    while True:
-        left = sorted(open_descriptors() - descriptors)
-        left += sorted(thread.name for thread in set(threading.enumerate()) - threads)
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise AssertionError(f"left behind: {left}")
+    deadline = time.monotonic() + within_seconds
+    left = (open_descriptors() | list_threads()) - before
+    while left:
+        assert time.monotonic() < deadline, f"left behind: {sorted(left)}"
         gc.collect()
         time.sleep(0.01)
+        left = (open_descriptors() | list_threads()) - before

@@ -46,7 +46,7 @@ class Example:
 
 
 def examples(page: Path) -> list[Example]:
-    """Give the Python blocks of a page; a `text` block right after one is its output."""
+    """Return the Python blocks of a page; a `text` block after one is its output."""
     found: list[Example] = []
     prose = ""
     latest: Example | None = None
@@ -66,7 +66,7 @@ def examples(page: Path) -> list[Example]:
 
 
 def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run each Python block of a page as if it were pasted alone, and compare what it prints."""
+    """Run each Python block of a page alone, and compare what it prints."""
     namespace: dict[str, Any] = {}
     for example in examples(page):
         if not example.continued:
@@ -81,7 +81,7 @@ def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def tables(page: Path) -> list[list[list[str]]]:
-    """Give the tables of a page: rows of cells as they are read, the heading row first."""
+    """Return the tables of a page: rows of cells, the heading row first."""
     found: list[list[list[str]]] = []
     for token, following in pairwise(_tokens(page)):
         if token.type == "table_open":
@@ -100,7 +100,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Give the anchors of a page: its headings as GitHub writes them, and those set by hand."""
+    """Return the anchors of a page: its headings, and those set by hand."""
     headings = {
         _slug(_text(text))
         for token, text in pairwise(_tokens(page))

@@ -1,4 +1,4 @@
-"""Real proxies on loopback: proxy.py for HTTP, with or without a password; tiny-proxy for SOCKS."""
+"""Real proxies on loopback: proxy.py for HTTP, and tiny-proxy for SOCKS."""
 
 import contextlib
 import socket
@@ -35,7 +35,7 @@ class HttpProxy:
         return f"http://{login}127.0.0.1:{self.port}"
 
     def saw(self, text: str, within: float = 3.0) -> bool:
-        """Tell whether the access log has the text; a line is written when its connection ends."""
+        """Return whether the access log has a text; written when connections end."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if text in self.log.read_text():
@@ -46,7 +46,13 @@ class HttpProxy:
 
 @contextlib.contextmanager
 def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[HttpProxy]:
-    """Run proxy.py in a process of its own, for CONNECT and plain forwarding; with a user, it wants the password."""
+    """Run proxy.py in a process of its own, for CONNECT and plain forwarding.
+
+    Args:
+        folder: Where its files go.
+        user: The user name that it wants; none if it is empty.
+        password: The password that it wants.
+    """
     port_file, log = folder / "port", folder / "access.log"
     log.touch()
     command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
@@ -79,7 +85,7 @@ def _wait_for_port(
 
 @dataclass
 class SocksProxy:
-    """A running SOCKS 5 proxy; `tunnels` counts the connections it was asked to carry."""
+    """A running SOCKS 5 proxy, and how many connections it was asked to carry."""
 
     port: int
     tunnels: int = 0
@@ -89,7 +95,7 @@ class SocksProxy:
 def socks_proxy(
     user: str | None = None, password: str | None = None
 ) -> Iterator[SocksProxy]:
-    """Run tiny-proxy's SOCKS 5 server on a thread; with a user name it asks for the password."""
+    """Run tiny-proxy's SOCKS 5 server on a thread; a user name locks it."""
     running = SocksProxy(port=0)
     handler = Socks5ProxyHandler(username=user, password=password)
     ready = threading.Event()
@@ -101,7 +107,7 @@ def socks_proxy(
             await handler.handle(client)
 
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-        running.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django's
+        running.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610
         async with listener:
             with anyio.CancelScope() as scope:
                 token = anyio.lowlevel.current_token()

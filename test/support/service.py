@@ -1,4 +1,4 @@
-"""The service in small: a FastAPI application written to openapi.json, under a real uvicorn."""
+"""The service in small: a FastAPI application written to openapi.json."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -208,7 +208,7 @@ class Service:
 
     def forget(self) -> None:
         """Go back to how it was at the start."""
-        self.memory.__init__()  # type: ignore[misc]  # a dataclass: this sets every field anew
+        self.memory.__init__()  # type: ignore[misc]  # sets all fields
 
 
 @contextlib.contextmanager
@@ -219,7 +219,7 @@ def running_service(
 
     Args:
         tls: Serve https with this certificate; `None` for plain HTTP.
-        client_ca: Ask clients for a certificate of this authority; `None` asks for none.
+        client_ca: Ask clients for a certificate of it; `None` asks for none.
     """
     memory = Memory()
     scheme = "http" if tls is None else "https"

@@ -33,7 +33,7 @@ def serving(
     Args:
         app: An ASGI application.
         tls: The certificate to show; `None` for plain HTTP.
-        client_ca: Ask clients for a certificate of this authority; `None` asks for none.
+        client_ca: Ask clients for a certificate of it; `None` asks for none.
     """
     config = uvicorn.Config(
         app,

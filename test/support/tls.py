@@ -1,4 +1,4 @@
-"""Certificates of an authority of our own: right ones, and ones with something wrong."""
+"""Certificates of an authority of our own, right and wrong ones."""
 
 import datetime as dt
 import ssl
@@ -35,23 +35,26 @@ class Authority:
         self.ca_data = self._ca.cert_pem.bytes().decode()
 
     def issue(self, *names: str, expired: bool = False) -> CertificateFiles:
-        """Issue a certificate for host names and addresses; an expired one has ended yesterday."""
+        """Issue a certificate for host names and addresses.
+
+        Args:
+            names: The names and addresses.
+            expired: Whether it has ended yesterday.
+        """
         now = dt.datetime.now(dt.timezone.utc)
-        dates = (
-            {"not_before": now - dt.timedelta(30), "not_after": now - dt.timedelta(1)}
-            if expired
-            else {}
-        )
+        dates = {}
+        stem = "-".join(names).replace(":", "_")
+        if expired:
+            stem = f"expired-{stem}"
+            dates["not_before"] = now - dt.timedelta(days=30)
+            dates["not_after"] = now - dt.timedelta(days=1)
+
         leaf = self._ca.issue_cert(*names, **dates)
-        stem = "-".join(("expired", *names) if expired else names).replace(":", "_")
-        files = CertificateFiles(
-            str(self._folder / f"{stem}.pem"), str(self._folder / f"{stem}.key.pem")
-        )
-        Path(files.certificate).write_bytes(
-            b"".join(b.bytes() for b in leaf.cert_chain_pems)
-        )
-        leaf.private_key_pem.write_to_path(files.key)
-        return files
+        certificate = self._folder / f"{stem}.pem"
+        key = self._folder / f"{stem}.key.pem"
+        certificate.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(str(key))
+        return CertificateFiles(str(certificate), str(key))
 
     def server_context(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """Make the TLS context of a server that shows such a certificate."""

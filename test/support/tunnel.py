@@ -37,7 +37,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextlib.contextmanager
 def tunnel(port: int) -> Iterator[tuple[str, list[str]]]:
-    """Run the proxy on a thread; gives its URL, and the `host:port` of every tunnel that it was asked for."""
+    """Run the proxy on a thread; give its URL, and the `host:port` of every tunnel."""
     with _Server(("127.0.0.1", port)) as server:
         thread = threading.Thread(
             target=server.serve_forever, args=(0.02,), name="tunnel"

@@ -1,12 +1,13 @@
 r"""A raw-socket server on loopback that plays scripted trouble, byte by byte.
 
-A script is a list of steps. Each request takes the next one; when there is none left, the answer
-is a good one, so that every test can end with "and the next call works":
+A script is a list of steps. Each request takes the next one; when there is none left,
+the answer is a good one, so that every test can end with "and the next call works":
 
     wire.play(reply(b"HTTP/1.1 200 OK\r\nContent-Le", RESET), reply(answer(status=503)))
 
-A step is made of actions, played in order: bytes are sent, the rest is one of the classes and
-names below. After a step the connection stays open, unless the step has closed it.
+A step is made of actions, played in order: bytes are sent, the rest is one of the
+classes and names below. After a step the connection stays open, unless the step has
+closed it.
 """
 
 import contextlib
@@ -66,14 +67,19 @@ class End(enum.Enum):
     SILENCE = "say nothing more, until the other side leaves"
 
 
-CLOSE, RESET, SILENCE = End.CLOSE, End.RESET, End.SILENCE
+CLOSE = End.CLOSE
+RESET = End.RESET
+SILENCE = End.SILENCE
+
+PACKET_SECONDS = 0.001
+"""Enough for each packet to be one of its own."""
 
 Action = bytes | Wait | Drip | Pieces | Endless | End
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the server does once: with a request, or with a connection as soon as it is there."""
+    """What the server does once: with a request, or at once with a connection."""
 
     actions: tuple[Action, ...]
     on_connect: bool = False
@@ -97,42 +103,39 @@ def answer(
     headers: Sequence[tuple[str, str]] = (),
     length: int | None = None,
 ) -> bytes:
-    """Write one well-formed response; a `content_type` of `None` leaves it out, and a `length` may be a lie."""
-    lines = [] if content_type is None else [("Content-Type", content_type)]
-    lines += [
-        *headers,
-        ("Content-Length", str(len(body) if length is None else length)),
-    ]
-    return _head(status, lines) + body
+    """Write one well-formed response.
+
+    Args:
+        body: The body.
+        status: The status.
+        content_type: The content type; `None` leaves it out.
+        headers: Further headers.
+        length: The length to claim; `None` for that of the body.
+    """
+    lines = [*headers, ("Content-Length", str(len(body) if length is None else length))]
+    if content_type is not None:
+        lines.insert(0, ("Content-Type", content_type))
+    return _write_head(status, lines) + body
 
 
 def chunked(
     *chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n"
 ) -> bytes:
     """Write one response in chunks; `last` is what comes after them."""
-    head = _head(
-        200,
-        [
-            ("Content-Type", "application/json"),
-            *headers,
-            ("Transfer-Encoding", "chunked"),
-        ],
-    )
-    return (
-        head
-        + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
-        + last
-    )
+    lines = [
+        ("Content-Type", "application/json"),
+        *headers,
+        ("Transfer-Encoding", "chunked"),
+    ]
+    parts = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks]
+    return b"".join([_write_head(200, lines), *parts, last])
 
 
-def _head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-    known = status in set(HTTPStatus)
-    start = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Whatever'}\r\n"
-    )
-    return (
-        start + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
-    ).encode("latin-1")
+def _write_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
+    known = {each.value: each.phrase for each in HTTPStatus}
+    lines = [f"HTTP/1.1 {status} {known.get(status, 'Whatever')}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 class Wire:
@@ -140,7 +143,7 @@ class Wire:
 
     Args:
         tls: Speak TLS with this context; a failed handshake is forgotten.
-        longest: Seconds after which a connection is given up, so that no test hangs on it.
+        longest: Seconds after which a connection is given up.
 
     Attributes:
         connections: How many connections were accepted.
@@ -168,10 +171,16 @@ class Wire:
     @property
     def url(self) -> str:
         """Where the server is, as a client's host."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     def play(self, *steps: Step, otherwise: Step | None = None) -> None:
-        """Set the script: a step for each request (or connection, see `greet`) to come, then always the same one."""
+        """Set the script.
+
+        Args:
+            steps: A step for each request to come, or each connection (see `greet`).
+            otherwise: What happens after them; `None` for good answers.
+        """
         with self._lock:
             self._script = deque(steps)
             self._otherwise = otherwise or reply(answer())
@@ -187,9 +196,8 @@ class Wire:
         with self._lock:
             still_open = list(self._open)
         for connection in still_open:
-            with contextlib.suppress(
-                OSError
-            ):  # socket's own: ssl's would race with its reader
+            # By the method of `socket`: that of `ssl` would race with its reader.
+            with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
@@ -235,7 +243,10 @@ class Wire:
         if greeting is not None and not self._perform(greeting, connection):
             return
         with connection.makefile("rb") as stream:
-            while not self._stopping.is_set() and (request := _read_request(stream)):
+            while not self._stopping.is_set():
+                request = _read_request(stream)
+                if not request:
+                    return
                 with self._lock:
                     self.requests.append(request)
                     self.times.append(time.monotonic())
@@ -244,29 +255,30 @@ class Wire:
                     return
 
     def _next_step(self, *, on_connect: bool) -> Step | None:
+        """Take the next step of the script, if it is for this moment."""
         with self._lock:
+            step = self._script[0] if self._script else self._otherwise
+            if step.on_connect is not on_connect:
+                return None
             if self._script:
-                return (
-                    self._script.popleft()
-                    if self._script[0].on_connect is on_connect
-                    else None
-                )
-            return self._otherwise if self._otherwise.on_connect is on_connect else None
+                self._script.popleft()
+            return step
 
     def _perform(self, step: Step, connection: socket.socket) -> bool:
-        """Play one step; tell whether the connection goes on."""
+        """Play one step; return whether the connection goes on."""
         for action in step.actions:
-            if not isinstance(action, End):
-                self._send(action, connection)
-                continue
-            if action is RESET:
-                connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-            while action is SILENCE and connection.recv(65536):
-                pass
-            return False
+            if isinstance(action, End):
+                self._end(action, connection)
+                return False
+            self._send(action, connection)
         return True
+
+    def _end(self, end: End, connection: socket.socket) -> None:
+        if end is RESET:
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        while end is SILENCE and connection.recv(65536):
+            pass
 
     def _send(
         self, action: bytes | Wait | Drip | Pieces | Endless, to: socket.socket
@@ -280,9 +292,7 @@ class Wire:
         elif isinstance(action, Pieces):
             offsets = (0, *action.cuts, len(action.data))
             packets = [action.data[start:end] for start, end in pairwise(offsets)]
-            self._send_slowly(
-                packets, 0.001, to
-            )  # enough for each to be a packet of its own
+            self._send_slowly(packets, PACKET_SECONDS, to)
         else:
             until = time.monotonic() + self._longest
             while time.monotonic() < until:
@@ -300,14 +310,17 @@ class Wire:
 def _read_request(stream: BinaryIO) -> bytes:
     """Read one request with its body; nothing when the other side has left."""
     lines = []
-    while (line := stream.readline()) not in {b"\r\n", b""}:
+    length = 0
+    for line in stream:
         lines.append(line)
-    fields = [line.partition(b":") for line in lines]
-    length = sum(
-        int(value) for name, _, value in fields if name.lower() == b"content-length"
-    )
-    body = stream.read(length)
-    return b"".join((*lines, line, body)) if line and len(body) == length else b""
+        if line == b"\r\n":
+            body = stream.read(length)
+            return b"".join([*lines, body]) if len(body) == length else b""
+
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return b""
 
 
 @contextlib.contextmanager
@@ -320,7 +333,7 @@ def refusing_port() -> Iterator[int]:
 
 @contextlib.contextmanager
 def deaf_port() -> Iterator[int]:
-    """Hold a port that never answers to a connect: its queue is full, and Linux drops the SYN."""
+    """Hold a port that never answers a connect: its queue is full."""
     with contextlib.ExitStack() as held:
         listener = held.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""What every way of use finds at hand: a server on loopback, and clients set up for it."""
+"""What every way of use finds at hand: a server on loopback, and clients for it."""
 
 import contextlib
 import http.client

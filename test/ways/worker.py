@@ -45,7 +45,7 @@ def read_ways() -> list[Way]:
 
 
 def run(way: Way) -> dict[str, Any]:
-    """Run one way and return its outcome: lines printed, error raised, requests sent."""
+    """Return the outcome of one way: lines printed, error raised, requests sent."""
     from ways import stage
 
     stage.clear()
