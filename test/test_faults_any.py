@@ -183,17 +183,3 @@ def test_any_part_of_an_answer_is_no_answer(stage: Stage, name: str, kept: int) 
     data = WHOLE_ANSWERS[name]
     is_whole = kept >= len(data)
     assert (stage.play(data[:kept], CLOSE) is None) == is_whole
-
-
-@some
-@given(
-    value=field_values | st.integers().map(str) | st.floats().map(str),
-    status=st.sampled_from([429, 503]),
-)
-def test_any_retry_after(stage: Stage, value: str, status: int) -> None:
-    """Whatever `Retry-After` says, the status is told; the wait is seconds or None."""
-    raw = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nRetry-After: {value}\r\n\r\n"
-    error = stage.play(raw.encode("latin-1"))
-    assert error is not None
-    assert error.status == status
-    assert error.retry_after is None or 0 <= error.retry_after < float("inf")

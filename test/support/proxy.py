@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -34,9 +35,9 @@ class HttpProxy:
         login = f"{user}:{password}@" if user else ""
         return f"http://{login}127.0.0.1:{self.port}"
 
-    def saw(self, text: str, within: float = 3.0) -> bool:
+    def saw(self, text: str, within_seconds: float = 3.0) -> bool:
         """Return whether the access log has a text; written when connections end."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + within_seconds
         while time.monotonic() < deadline:
             if text in self.log.read_text():
                 return True
@@ -53,7 +54,8 @@ def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[Htt
         user: The user name that it wants; none if it is empty.
         password: The password that it wants.
     """
-    port_file, log = folder / "port", folder / "access.log"
+    port_file = folder / "port"
+    log = folder / "access.log"
     log.touch()
     command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
     command += ["--port-file", str(port_file), "--log-file", str(log)]
@@ -70,9 +72,9 @@ def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[Htt
 
 
 def _wait_for_port(
-    port_file: Path, process: subprocess.Popen[bytes], within: float = 20.0
+    port_file: Path, process: subprocess.Popen[bytes], within_seconds: float = 20.0
 ) -> int:
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline and process.poll() is None:
         if port_file.exists() and port_file.read_text().strip():
             port = int(port_file.read_text())
@@ -83,48 +85,58 @@ def _wait_for_port(
     raise RuntimeError("proxy.py did not start")
 
 
-@dataclass
 class SocksProxy:
-    """A running SOCKS 5 proxy, and how many connections it was asked to carry."""
+    """A SOCKS 5 proxy of tiny-proxy's.
 
-    port: int
-    tunnels: int = 0
+    Args:
+        user: The user name that it wants; `None` if anybody may use it.
+        password: The password that it wants.
+
+    Attributes:
+        port: Its port on 127.0.0.1.
+        tunnels: How many connections it was asked to carry.
+    """
+
+    def __init__(self, user: str | None, password: str | None) -> None:
+        self.port = 0
+        self.tunnels = 0
+        self.is_running = threading.Event()
+        self._handler = Socks5ProxyHandler(username=user, password=password)
+        self._token: Any = None
+        self._scope: Any = None
+
+    async def serve(self) -> None:
+        """Carry connections until `stop` is called."""
+        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+            attribute = anyio.abc.SocketAttribute.local_port
+            self.port = listener.extra(attribute)  # noqa: S610  # not Django's
+            with anyio.CancelScope() as scope:
+                self._scope = scope
+                self._token = anyio.lowlevel.current_token()
+                self.is_running.set()
+                await listener.serve(self._carry)
+
+    async def _carry(self, client: anyio.abc.SocketStream) -> None:
+        self.tunnels += 1
+        await self._handler.handle(client)
+
+    def stop(self) -> None:
+        """End it, from another thread."""
+        anyio.from_thread.run_sync(self._scope.cancel, token=self._token)
 
 
 @contextlib.contextmanager
 def socks_proxy(
     user: str | None = None, password: str | None = None
 ) -> Iterator[SocksProxy]:
-    """Run tiny-proxy's SOCKS 5 server on a thread; a user name locks it."""
-    running = SocksProxy(port=0)
-    handler = Socks5ProxyHandler(username=user, password=password)
-    ready = threading.Event()
-    stop: list[Callable[[], None]] = []
-
-    async def serve() -> None:
-        async def carry(client: anyio.abc.SocketStream) -> None:
-            running.tunnels += 1
-            await handler.handle(client)
-
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-        running.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610
-        async with listener:
-            with anyio.CancelScope() as scope:
-                token = anyio.lowlevel.current_token()
-                stop.append(
-                    lambda: anyio.from_thread.run_sync(scope.cancel, token=token)
-                )
-                ready.set()
-                await listener.serve(carry)
-
-    thread = threading.Thread(
-        target=anyio.run, args=(serve,), name="socks", daemon=True
-    )
+    """Run a SOCKS proxy on a thread; a user name locks it."""
+    proxy = SocksProxy(user, password)
+    thread = threading.Thread(target=anyio.run, args=(proxy.serve,), daemon=True)
     thread.start()
-    assert ready.wait(10), "the SOCKS proxy did not start"
+    assert proxy.is_running.wait(10), "the SOCKS proxy did not start"
     try:
-        yield running
+        yield proxy
     finally:
-        stop[0]()
+        proxy.stop()
         thread.join(5)
         assert not thread.is_alive(), "the SOCKS proxy did not stop"
