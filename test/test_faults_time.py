@@ -184,7 +184,9 @@ def test_the_timeout_of_a_call_goes_before_the_configured_one(
     assert 0.25 < time.monotonic() - began < 0.8
 
 
-@pytest.mark.parametrize("timeout", [5, (1, 2.5), (1.5, math.inf), math.inf, None])
+@pytest.mark.parametrize(
+    "timeout", [5, (1, 2.5), (1.5, math.inf), math.inf, None], ids=repr
+)
 def test_a_timeout_is_a_number_or_a_pair(
     make_api: MakeApi, wire: Wire, timeout: Any
 ) -> None:

@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 import typing
+import urllib.request
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import urllib3
 
 import at_client
 
@@ -114,6 +116,21 @@ def test_every_exception_is_exported() -> None:
     ]
     raised = {kind.__name__ for kind in kinds if issubclass(kind, Exception)}
     assert raised - {"_ArgumentError"} <= set(at_client.__all__)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (urllib3.connection.HTTPConnection("a"), "_new_conn"),
+        (urllib3.connection.HTTPConnection("a"), "_dns_host"),
+        (urllib3.HTTPConnectionPool("a").pool, "queue"),
+        (urllib.request, "proxy_bypass_environment"),
+    ],
+    ids=["where urllib3 connects", "its host", "idle connections", "NO_PROXY"],
+)
+def test_a_name_that_is_not_documented_is_still_there(owner: object, name: str) -> None:
+    """The package leans on these of other libraries, which may move them."""
+    assert hasattr(owner, name)
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -71,7 +71,7 @@ class Seen:
     body: bytes
 
     def all(self, name: str) -> list[str]:
-        """Give the values of every header line of that name."""
+        """Return the values of every header line of that name."""
         return [value for key, value in self.headers if key == name.lower()]
 
 
