@@ -1,6 +1,6 @@
 """From the parameters of an operation to a request, and from a response to an answer."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from typing_extensions import Self
@@ -227,13 +227,13 @@ class ApiClient(HasDefault):
 
     def update_params_for_auth(
         self,
-        headers: MutableMapping[str, Any],
+        headers: dict[str, Any],
         queries: list[tuple[str, Any]],
-        auth_settings: Sequence[str] | None,
-        resource_path: str = "",  # for subclasses that sign requests
-        method: str = "",  # the same
-        body: Any = None,  # the same
-        request_auth: Mapping[str, Any] | None = None,
+        auth_settings: Any,
+        resource_path: str,  # for subclasses that sign requests
+        method: str,  # the same
+        body: Any,  # the same
+        request_auth: Any = None,
     ) -> None:
         """Add credentials to the headers or the query of a request, in place.
 
@@ -269,12 +269,10 @@ class ApiClient(HasDefault):
         self,
         method: str,
         url: str,
-        header_params: Mapping[str, Any] | None = None,
+        header_params: dict[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
         _request_timeout: float | tuple[float, float] | None = None,
-        *,
-        _preload_content: bool = True,
     ) -> RESTResponse:
         """Send a request. A token of a source that can renew it is renewed after a 401.
 
@@ -288,9 +286,6 @@ class ApiClient(HasDefault):
         """
         headers = dict(header_params or {})
         options: dict[str, Any] = {"body": body, "post_params": post_params}
-        if not _preload_content:
-            options["_preload_content"] = False
-
         token = headers.get("Authorization")
         if not isinstance(token, SourcedToken):
             options["_request_timeout"] = _request_timeout

@@ -27,7 +27,6 @@ from at_client.exceptions import (
     exception_class,
     headers_of,
 )
-from at_client.failures import LOWER_ERRORS, find_foreign
 from at_client.headers import find_credentials, get_header, is_secret, redact
 from at_client.retries import read_retry_after
 from at_client.tokens import SourcedToken
@@ -104,37 +103,40 @@ class RESTResponse:
         resp: urllib3's response, or any object with `status`, `reason`, `headers` and
             `data`.
         request: What it answers; `None` if that is not known.
-        limit: Bytes of the decoded body that are read at most; `None` for no limit.
-        explain: Returns our error for one from below; `None` leaves those as they are.
+        receive: Returns the body; `None` takes it from `resp`.
     """
 
     def __init__(
         self,
         resp: Any,
         request: SentRequest | None = None,
-        limit: int | None = None,
-        explain: Callable[[BaseException], ApiException] | None = None,
+        receive: "Callable[[RESTResponse], bytes] | None" = None,
     ) -> None:
+        self.request = request
+        self._receive = receive
+        self._data: bytes | None = None
+        self.take(resp)
+
+    def take(self, resp: Any) -> None:
+        """Become another response, after the body of this one was lost."""
+        self._response = resp
         self.status: int = resp.status
         self.reason: str | None = resp.reason
         self.headers: Mapping[str, str] = getattr(resp, "headers", {})
         """The headers, looked up case-insensitively."""
 
-        self.data: bytes | None = None
-        """The decoded body; `None` until it is read."""
-
-        self.request = request
-        self._response = resp
-        self._limit = limit
-        self._explain = explain
+    @property
+    def data(self) -> bytes:
+        """The decoded body; it is read at the first use."""
+        return self.read()
 
     @property
     def response(self) -> Any:
         """urllib3's response; once the body was read, one that can be read again."""
-        if not self.data or self._response.data:
+        if not self._data or self._response.data:
             return self._response
         return urllib3.HTTPResponse(
-            io.BytesIO(self.data),
+            io.BytesIO(self._data),
             self.headers,
             self.status,
             reason=self.reason,
@@ -153,54 +155,23 @@ class RESTResponse:
 
     @drop_frames
     def read(self) -> bytes:
-        """Return the decoded body; of an unread response it is read now.
+        """Return the decoded body. The deadline of the call still applies.
 
         Raises:
             ApiException: The body was lost, is broken, or too large.
         """
-        if self._explain is None:
-            return self.receive()
-
-        try:
-            return self.receive()
-        except LOWER_ERRORS as error:
-            lost = error
-        foreign = find_foreign(lost)
-        if foreign is not None:
-            raise foreign
-        raise self._explain(lost)
-
-    def receive(self) -> bytes:
-        """Return the decoded body; what the layers below raise is not translated."""
-        if self.data is not None:
-            return self.data
-
-        problem = ""
-        try:
-            self.data = read_body(self._response, self._limit)
-        except urllib3.exceptions.DecodeError:
-            coding = self.headers.get("Content-Encoding", "")
-            problem = f"its body is not valid {coding[:40]!a}"
-        except OverflowError:
-            problem = (
-                f"the body is larger than {self._limit} bytes "
-                "(Configuration.max_response_bytes)"
-            )
-        except BaseException:
-            self.close()
-            raise
-
-        if problem:
-            self.close()
-            self.data = b""
-            if self.status < 400:  # of a failure, the status says more
-                raise make_decode_error(self, problem)
-        return self.data or b""
+        if self._data is None:
+            if self._receive is None:
+                self._data = read_body(self._response, None)
+            else:
+                self._data = self._receive(self)
+        return self._data
 
     def close(self) -> None:
-        """Close the connection if the body is unread."""
-        if self.data is None:
+        """Close the connection, unless the body was read; an unread one reads as empty."""
+        if self._data is None:
             self._response.close()
+            self._data = b""
 
 
 def read_body(response: Any, limit: int | None) -> bytes:
@@ -282,7 +253,7 @@ def make_status_error(
     advice = None
     if response.status == 401 and request is not None:
         token = configuration.access_token if configuration else None
-        advice = advise_unauthorized(request.headers, token)
+        advice = advise_unauthorized(request, token)
 
     message = describe(
         response.status,
@@ -322,15 +293,14 @@ def _make_error(kind: type[ApiException], response: Any, message: str) -> ApiExc
     )
 
 
-def advise_unauthorized(headers: Mapping[str, str], token: Any) -> str:
+def advise_unauthorized(request: SentRequest, token: Any) -> str:
     """Return what to do about a 401: which credential was sent, if any.
 
     Args:
-        headers: The headers of the request.
+        request: What was sent.
         token: `Configuration.access_token`.
     """
-    authorization = get_header(headers, "Authorization")
-    others = [name for name in headers if is_secret(name)]
+    authorization = get_header(request.headers, "Authorization")
     if isinstance(authorization, SourcedToken):
         return (
             "The token that the source of Configuration.access_token gave is refused."
@@ -342,15 +312,13 @@ def advise_unauthorized(headers: Mapping[str, str], token: Any) -> str:
             "The access token of this call (access_token, _request_auth or _headers) is "
             "wrong or expired."
         )
+
+    query = parse_qsl(urlsplit(request.url).query)
+    others = [name for name in (*request.headers, *dict(query)) if is_secret(name)]
     if others == ["Cookie"]:
-        return (
-            "The cookie (auth_token) is wrong or expired, and no access token was set."
-        )
+        return "The cookie (auth_token or _request_auth) is wrong or expired."
     if others:
-        return (
-            f"The header {others[0]} of this call (_request_auth or _headers) is wrong or "
-            "expired."
-        )
+        return f"{others[0]} (_request_auth or _headers) is wrong or expired."
     if callable(token):
         return "The source of Configuration.access_token gave no token."
     return (

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from typing import Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import urllib3
 from typing_extensions import Never, Self, Unpack
@@ -199,15 +199,17 @@ class Configuration(HasDefault):
         self.max_response_bytes = max_response_bytes
         self.debug = debug
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in CHECKS:
-            if value is None:
-                value = _DEFAULTS.get(name)
-            if value is not None:
-                value = CHECKS[name](name, value)
-        elif type(self) is Configuration:  # a subclass may have attributes of its own
-            raise ApiAttributeError(_describe_unknown(name))
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # a class with this method has any attribute, to checkers
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in CHECKS:
+                if value is None:
+                    value = _DEFAULTS.get(name)
+                if value is not None:
+                    value = CHECKS[name](name, value)
+            elif type(self) is Configuration:  # subclasses have attributes of their own
+                raise ApiAttributeError(_describe_unknown(name))
+            super().__setattr__(name, value)
 
     @classmethod
     def from_env(cls, **settings: Unpack[Settings]) -> Self:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -59,6 +59,16 @@ _SOCKS_REPLY = re.compile(rb"(?s)[\0\x05].{0,7}\Z")
 _CREATE_CONNECTION = connection.create_connection
 
 
+class ReadLater(NamedTuple):
+    """The time limit of a call whose body is read later.
+
+    It travels as `_request_timeout`, because overrides of `call_api` and `request` that
+    were written for generated clients pass that on, and know no other argument.
+    """
+
+    timeout: "float | tuple[float, float] | Clock | None"
+
+
 class Clock(Timeout):
     """The time limit of one call, as urllib3 asks for it.
 
@@ -72,6 +82,9 @@ class Clock(Timeout):
     # An attribute of a class, because freezegun replaces those of modules: a clock that
     # a test has stopped must not stop a deadline.
     now = staticmethod(time.monotonic)
+
+    reads_later = False
+    """Whether the caller reads the body, and it is not read for them."""
 
     def __init__(self, timeout: float | tuple[float, float]) -> None:
         self.started = self.now()
@@ -87,7 +100,7 @@ class Clock(Timeout):
     @classmethod
     def start(
         cls,
-        timeout: "float | tuple[float, float] | Clock | None",
+        timeout: "float | tuple[float, float] | Clock | ReadLater | None",
         default: float | tuple[float, float],
     ) -> "Clock":
         """Start the clock of a call, or return one that runs already.
@@ -96,6 +109,10 @@ class Clock(Timeout):
             timeout: The `_request_timeout` of the call; `None` for the default.
             default: `Configuration.timeout`.
         """
+        if isinstance(timeout, ReadLater):
+            clock = cls.start(timeout.timeout, default)
+            clock.reads_later = True
+            return clock
         if isinstance(timeout, cls):
             return timeout
         if timeout is None:
@@ -157,7 +174,7 @@ class NotHTTPError(HTTPException):
     """The peer does not speak HTTP/1; the message says what it seems to speak."""
 
 
-class TimedReader:
+class TimedReader(io.RawIOBase):
     """Reads a socket until a deadline: each `recv` gets only the time that is left.
 
     Args:
@@ -171,14 +188,13 @@ class TimedReader:
         self._deadline = deadline
         self._socket_timeout = deadline - Clock.now() if is_told else inf
         self._held: io.BufferedReader | None = None
-        self.closed = False
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is
         a loss."""
 
     def makefile(self, *_: Any) -> "ResponseFile":
         """Return the file that `http.client` asks a socket for."""
-        return ResponseFile(self, BUFFER_BYTES)  # type: ignore[arg-type]  # it asks for no more
+        return ResponseFile(self, BUFFER_BYTES)
 
     def hold(self) -> None:
         """Keep the socket open until the response is read, even if its connection closes."""
@@ -203,14 +219,11 @@ class TimedReader:
             raise RemoteDisconnected("closed before the response was complete")
         return count
 
-    def flush(self) -> None:
-        """Do nothing; `io.BufferedReader` asks for it."""
-
     def close(self) -> None:
         """Release the socket."""
-        self.closed = True
         if self._held is not None:
             self._held.close()
+        super().close()
 
 
 class ResponseFile(io.BufferedReader):
@@ -225,7 +238,7 @@ class ResponseFile(io.BufferedReader):
     def readline(self, size: int | None = -1) -> bytes:
         """Return a line; raise `FramingError` if it must be a size, and is none."""
         line = super().readline(size)
-        if self.in_chunks:
+        if self.in_chunks and line.endswith(b"\n"):
             chunk = _CHUNK_SIZE.fullmatch(line)
             if not chunk:
                 raise FramingError("the size of a chunk is not a number")
@@ -320,14 +333,16 @@ class StrictResponse(HTTPResponse):
             self.chunked, self.length = False, 0
         self.chunk_left = None
         self.fp.in_chunks = self.chunked  # type: ignore[attr-defined]  # a ResponseFile
-        self._reader.may_end = self.length is None and not self.chunked
+        # The end of the connection ends what has no length; urllib3 counts the others.
+        self._reader.may_end = not self.chunked
+        has_end = self.chunked or self.length is not None
 
         wishes = ",".join(self._values.get("connection", [])).lower()
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the
         # connection ends.
         asks_to_keep = "keep-alive" in wishes and not self.chunked
         keeps = self.version == 11 or asks_to_keep
-        self.will_close = self._reader.may_end or "close" in wishes or not keeps
+        self.will_close = not has_end or "close" in wishes or not keeps
         if self.will_close:
             self._reader.hold()
 
@@ -377,7 +392,7 @@ def tidy_head(lines: list[bytes]) -> bytes:
         >>> tidy_head([b"HTTP/1.1 200 OK", b"A: 1", b" 2", b"nonsense", b": 3", b""])
         b'HTTP/1.1 200 OK\r\nA: 1 2\r\n\r\n'
     """
-    joined = b"\r\n".join(line.rstrip(b"\r\n") for line in lines)
+    joined = b"\r\n".join(line.rstrip(b" \t\r\n") for line in lines)
     status, *fields = _FOLD.sub(b" ", joined).split(b"\r\n")
     kept = [field for field in fields if field.find(b":") > 0]
     return b"\r\n".join([status, *kept, b"", b""])

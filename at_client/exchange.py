@@ -1,13 +1,20 @@
 """One call: urllib3 sends its request, and what goes wrong becomes one of our errors."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import urllib3
 
-from at_client.api_response import RESTResponse, SentRequest, make_redirect_error
+from at_client.api_response import (
+    RESTResponse,
+    SentRequest,
+    make_decode_error,
+    make_redirect_error,
+    read_body,
+)
 from at_client.configuration import Configuration
 from at_client.connections import Clock
-from at_client.exceptions import ApiConnectionException
 from at_client.failures import (
     LOWER_ERRORS,
     PROXY_AUTHENTICATION,
@@ -19,7 +26,22 @@ from at_client.failures import (
 from at_client.headers import is_secret
 from at_client.pools import Transport
 from at_client.redirects import REDIRECT_STATUSES, resolve_redirect
-from at_client.retries import AttemptLog, RetryPolicy, bound_policy
+from at_client.retries import (
+    RETRY_STATUSES,
+    AttemptLog,
+    RetryPolicy,
+    bound_policy,
+)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Health:
+    """What a client knows of the service."""
+
+    is_down: bool = False
+    """Whether the last call was lost in spite of its retries; the next ones get none."""
 
 
 class Route(NamedTuple):
@@ -45,9 +67,11 @@ class Exchange:
         request: What to send.
         data: The body; `None` for none.
         route: How it goes.
+        manager: The pool manager: that of the route, or a user's own, which gets only
+            what generated code sends, and does its own retries.
         clock: The time limit of the call, which is running.
         configuration: The settings of the client.
-        retries: Retries after the first attempt, or a user's own policy.
+        health: What the client knows of the service.
     """
 
     def __init__(
@@ -55,126 +79,161 @@ class Exchange:
         request: SentRequest,
         data: Any,
         route: Route,
+        manager: Any,
         clock: Clock,
         configuration: Configuration,
-        retries: int | urllib3.Retry,
+        health: Health,
     ) -> None:
         self._request = request
-        # Recorders write down what they get: plain text, no class of ours.
-        self._headers = {name: str(value) for name, value in request.headers.items()}
-        self._data = data
         self._route = route
+        self._manager = manager
         self._clock = clock
         self._limit_bytes = configuration.max_response_bytes
+        self._health = health
         self._log = AttemptLog(request.method, request.url, debug=configuration.debug)
-        self._policy: urllib3.Retry
-        if isinstance(retries, int):
-            self._policy = RetryPolicy(
-                request.method, request.url, clock, retries, self._log
-            )
-        else:
-            secret_headers = [name for name in request.headers if is_secret(name)]
-            self._policy = bound_policy(retries, clock.seconds_left, secret_headers)
 
-    def run(self, manager: Any, *, preload_content: bool) -> RESTResponse:
-        """Send the request, and return the response, whatever its status.
+        self._options: dict[str, Any] = {}
+        if data is not None:
+            self._options["body"] = data
+        if manager is route.transport.manager:
+            self._options["retries"] = self._make_policy(configuration.retries)
 
-        Args:
-            manager: The pool manager: that of the route, or a user's own, which gets
-                only what generated code sends, and does its own retries.
-            preload_content: Whether to read the body.
+    def _make_policy(self, retries: int | urllib3.Retry) -> urllib3.Retry:
+        if isinstance(retries, urllib3.Retry):
+            secret_headers = [name for name in self._request.headers if is_secret(name)]
+            return bound_policy(retries, self._clock.seconds_left, secret_headers)
+        return RetryPolicy(
+            self._request.method,
+            self._request.url,
+            self._clock,
+            0 if self._health.is_down else retries,
+            self._log,
+        )
+
+    def open(self) -> RESTResponse:
+        """Send the request, and return the response, unread, whatever its status.
 
         Raises:
-            ApiException: There was no complete response, or it is a redirect.
+            ApiException: There was no response, or it is a redirect.
+        """
+        raw = self._translate(self._send)
+        response = RESTResponse(raw, self._request, self.read)
+        self._accept(response)
+        return response
+
+    def read(self, response: RESTResponse) -> bytes:
+        """Return the body of the response; send the request again if the body is lost.
+
+        Raises:
+            ApiException: It was lost in spite of all retries, is broken, or too large.
         """
         try:
-            response = self._send(manager, preload_content=preload_content)
+            return self._translate(lambda: self._read(response))
+        except BaseException:
+            response.close()
+            raise
+
+    def _send(self) -> Any:
+        """Let urllib3 send the request, and retry until a response begins."""
+        return self._manager.request(
+            self._request.method,
+            self._request.url,
+            # Recorders write down what they get: plain text, no class of ours.
+            headers={name: str(value) for name, value in self._request.headers.items()},
+            timeout=self._clock,
+            preload_content=False,
+            **self._options,
+        )
+
+    def _read(self, response: RESTResponse) -> bytes:
+        """Read the body; while it is lost, let the response become that of a retry."""
+        while True:
+            try:
+                return self._read_once(response)
+            except LOWER_ERRORS as error:  # each attempt may fail
+                self._retry_lost_body(response.response, error)
+            response.take(self._send())
+            self._accept(response)
+
+    def _read_once(self, response: RESTResponse) -> bytes:
+        try:
+            return read_body(response.response, self._limit_bytes)
+        except urllib3.exceptions.DecodeError:
+            coding = response.getheader("Content-Encoding", "")
+            problem = f"its body is not valid {str(coding)[:40]!a}"
+        except OverflowError:
+            problem = (
+                f"the body is larger than {self._limit_bytes} bytes "
+                "(Configuration.max_response_bytes)"
+            )
+
+        response.close()
+        if response.status >= 400:  # of a failure, the status says more
+            return b""
+        raise make_decode_error(response, problem)
+
+    def _retry_lost_body(self, raw: Any, error: Exception) -> None:
+        """Wait for another attempt, or raise the error."""
+        if "retries" not in self._options:
+            raise error
+        pool = self._manager.connection_from_url(self._request.url)
+        policy = (raw.retries or self._options["retries"]).increment(
+            self._request.method, self._request.url, error=error, _pool=pool
+        )
+        policy.sleep()
+        self._options["retries"] = policy
+
+    def _translate(self, step: Callable[[], T]) -> T:
+        """Return what a step returns, or raise our error for what went wrong below."""
+        try:
+            return step()
         except LOWER_ERRORS as error:
-            failure = error
-        except BaseException as error:
+            failure: BaseException = error
+        except Exception as error:
             self._log.write(type(error).__name__)
             raise
-        else:
-            self._log.write(response.status)
-            if response.status >= 300:
-                self._refuse_redirect(response)
-            return response
 
         foreign = find_foreign(failure)
         if foreign is not None:
             self._log.write(type(foreign).__name__)
             raise foreign
-        problem = self._explain(failure)
-        self._log.write(type(problem).__name__)
-        raise problem
 
-    def _send(self, manager: Any, *, preload_content: bool) -> RESTResponse:
-        """Let urllib3 send and retry; send again if the body is lost while it is read."""
-        options: dict[str, Any] = {"body": self._data} if self._data is not None else {}
-        if manager is self._route.transport.manager:
-            options["retries"] = self._policy
-
-        while True:
-            raw = manager.request(
-                self._request.method,
-                self._request.url,
-                headers=self._headers,
-                timeout=self._clock,
-                preload_content=False,
-                **options,
-            )
-            response = RESTResponse(
-                raw, self._request, self._limit_bytes, self._explain
-            )
-            if not preload_content:
-                return response
-
-            try:
-                response.receive()
-            except LOWER_ERRORS as error:
-                if "retries" not in options:
-                    raise
-                options["retries"] = self._retry_lost_body(raw, manager, error)
-            else:
-                return response
-
-    def _retry_lost_body(
-        self, raw: Any, manager: Any, error: Exception
-    ) -> urllib3.Retry:
-        """Return the policy for another attempt, after its wait, or raise the error."""
-        pool = manager.connection_from_url(self._request.url)
-        policy: urllib3.Retry = (raw.retries or self._policy).increment(
-            self._request.method, self._request.url, error=error, _pool=pool
-        )
-        policy.sleep()
-        return policy
-
-    def _explain(self, error: BaseException) -> ApiConnectionException:
-        """Return our error for one from below."""
-        attempts = self._policy.attempts if isinstance(self._policy, RetryPolicy) else 1
-        return explain(
-            error,
+        policy = self._own_policy
+        problem = explain(
+            failure,
             self._route.peer,
             self._clock.seconds_spent,
-            attempts=attempts,
+            attempts=policy.attempts if policy else 1,
             secrets=self._request.credentials,
         )
+        self._log.write(type(problem).__name__)
+        self._health.is_down = problem.is_retryable
+        raise problem
 
-    def _refuse_redirect(self, response: RESTResponse) -> None:
-        """Raise the error for a redirect that was not followed, or a proxy's refusal."""
+    @property
+    def _own_policy(self) -> RetryPolicy | None:
+        """The policy, unless it is a user's own."""
+        policy = self._options.get("retries")
+        return policy if isinstance(policy, RetryPolicy) else None
+
+    def _accept(self, response: RESTResponse) -> None:
+        """Note how an attempt ended; raise the error for what is not for the caller."""
+        self._log.write(response.status)
+        self._health.is_down = response.status in RETRY_STATUSES
         if response.status == PROXY_AUTHENTICATION and self._route.is_forwarded:
             response.close()
             raise refuse_by_proxy(self._route.peer)
-        if response.status not in REDIRECT_STATUSES:
-            return
+        if response.status in REDIRECT_STATUSES:
+            response.close()
+            raise make_redirect_error(response, self._describe_redirect(response))
 
-        response.close()
-        url = self._request.url
-        followed = 0
-        if isinstance(self._policy, RetryPolicy):
-            url = self._policy.url
-            followed = self._policy.redirects
-        location = response.getheader("Location")
-        redirect = resolve_redirect(self._request.method, url, location, followed)
-        problem = redirect.problem or "it redirects more often than the retries allow"
-        raise make_redirect_error(response, problem)
+    def _describe_redirect(self, response: RESTResponse) -> str:
+        """Return why a redirect was not followed."""
+        policy = self._own_policy
+        redirect = resolve_redirect(
+            self._request.method,
+            policy.url if policy else self._request.url,
+            response.getheader("Location"),
+            policy.redirects if policy else 0,
+        )
+        return redirect.problem or "it redirects more often than the retries allow"

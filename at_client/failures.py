@@ -364,12 +364,15 @@ def explain(
 def strip_cause(cause: BaseException, secrets: Sequence[str]) -> None:
     """Take out of an error what must not be kept with ours: frames, connections, secrets.
 
-    Dask pickles causes, and connections do not pickle; a broken status line holds bytes
-    of the peer.
+    Dask pickles causes, and connections do not pickle; some errors hold bytes of the
+    response.
     """
     cause.__traceback__ = None
     cause.__context__ = None
-    words = [] if isinstance(cause, BadStatusLine) else cause.args
+    if isinstance(cause, IncompleteRead):
+        cause.partial = b""
+    holds_bytes = isinstance(cause, BadStatusLine | IncompleteRead)
+    words = () if holds_bytes else cause.args
     cause.args = tuple(
         redact(word, secrets) if isinstance(word, str) else word
         for word in words

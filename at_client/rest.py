@@ -10,21 +10,19 @@ import urllib3
 from at_client.api_response import RESTResponse, SentRequest
 from at_client.checks import check_url
 from at_client.configuration import Configuration
-from at_client.connections import Clock
+from at_client.connections import Clock, ReadLater
 from at_client.exceptions import (
-    ApiConnectionException,
     ApiException,
     ApiTypeError,
     ApiValueError,
     drop_frames,
 )
-from at_client.exchange import Exchange, Route
+from at_client.exchange import Exchange, Health, Route
 from at_client.failures import Peer
 from at_client.headers import check_headers, find_credentials, pop_header
 from at_client.pools import Transport
 from at_client.proxies import Proxy, choose_proxy, find_exposed_host
 from at_client.redirects import PORTS
-from at_client.retries import RETRY_STATUSES
 from at_client.serialization import check_method, write_body
 from at_client.tls import ClientTLS
 from at_client.version import __version__
@@ -56,7 +54,7 @@ class RESTClientObject:
 
         self._own_manager: Any = None
         self._inherited: list[Any] = []
-        self._is_service_down = False  # the last call was lost in spite of its retries
+        self._health = Health()
         self._open()
 
     def _open(self) -> None:
@@ -89,7 +87,7 @@ class RESTClientObject:
             self.pool_manager.clear()
 
         self._opened_by = None
-        self._is_service_down = False
+        self._health.is_down = False
 
     @drop_frames
     def request(
@@ -99,9 +97,7 @@ class RESTClientObject:
         headers: Mapping[str, Any] | None = None,
         body: Any = None,
         post_params: Any = None,
-        _request_timeout: float | tuple[float, float] | Clock | None = None,
-        *,
-        _preload_content: bool = True,
+        _request_timeout: float | tuple[float, float] | Clock | ReadLater | None = None,
     ) -> RESTResponse:
         """Send a request until it is answered, within the deadline and the retries.
 
@@ -114,11 +110,9 @@ class RESTClientObject:
             post_params: The fields of a form, instead of a body.
             _request_timeout: As `Configuration.timeout`, which `None` stands for; or a
                 clock that runs already.
-            _preload_content: Whether to read the body; if not, the deadline still applies
-                while it is read later.
 
         Returns:
-            The response, whatever its status.
+            The response, whatever its status, with its body.
 
         Raises:
             ApiException: No attempt brought a complete response, its body is unreadable
@@ -142,21 +136,16 @@ class RESTClientObject:
         if route.exposed_host and find_credentials(sent_headers):
             self._refuse_exposure(route.exposed_host)
 
-        retries = self.configuration.retries
-        if self._is_service_down and isinstance(retries, int):
-            retries = 0
         manager = self.pool_manager
         if manager is self._own_manager:
             manager = route.transport.manager
-
         request = SentRequest(method, url, sent_headers)
-        exchange = Exchange(request, data, route, clock, self.configuration, retries)
-        try:
-            response = exchange.run(manager, preload_content=_preload_content)
-        except ApiConnectionException as error:
-            self._is_service_down = error.is_retryable
-            raise
-        self._is_service_down = response.status in RETRY_STATUSES
+        exchange = Exchange(
+            request, data, route, manager, clock, self.configuration, self._health
+        )
+        response = exchange.open()
+        if not clock.reads_later:
+            response.read()
         return response
 
     def check_secure(self, url: str) -> None:

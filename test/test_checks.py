@@ -24,8 +24,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 
 
 def show(value: object) -> str:
-    """Write a value for the id of a test."""
-    return ascii(value)[:40]
+    """Write a value for the id of a test, which must be the same in each process."""
+    return ascii(value).partition(" at 0x")[0][:40]
 
 
 # ---- What is accepted

@@ -6,6 +6,7 @@ from typing import Any
 from at_client.api_client import ApiClient
 from at_client.api_response import ApiResponse, RESTResponse
 from at_client.checks import check_timeout
+from at_client.connections import ReadLater
 from at_client.exceptions import ApiTypeError, ApiValueError, drop_frames
 from at_client.headers import check_header_value, check_headers, merge_headers
 from at_client.models.credit_response import CreditResponse
@@ -170,12 +171,11 @@ class CreditsApi:
         """
         response = self._send(
             auth_token,
-            _request_timeout,
+            ReadLater(_request_timeout),
             _request_auth,
             _content_type,
             _headers,
             _host_index,
-            preload_content=False,
         )
         raw: RESTResponseType = response.response
         return raw
@@ -183,13 +183,11 @@ class CreditsApi:
     def _send(
         self,
         auth_token: str | None,
-        timeout: float | tuple[float, float] | None,
+        timeout: float | tuple[float, float] | ReadLater | None,
         request_auth: Mapping[str, Any] | None,
         content_type: str | None,
         headers: Mapping[str, Any] | None,
         host_index: int,
-        *,
-        preload_content: bool = True,
     ) -> RESTResponse:
         """Serialize the request and send it."""
         if type(host_index) is not int or host_index != 0:
@@ -201,13 +199,10 @@ class CreditsApi:
             "_request_auth", request_auth, "a mapping with in, key and value"
         )
 
-        # Subclasses with a generated client's signatures know nothing of these.
+        # A subclass with a generated client's signature knows nothing of these.
         cookies: dict[str, Any] = {}
         if auth_token is not None:
             cookies["cookie_params"] = {"auth_token": auth_token}
-        unread: dict[str, Any] = {}
-        if not preload_content:
-            unread["_preload_content"] = False
 
         request = self.api_client.param_serialize(
             "GET",
@@ -217,7 +212,8 @@ class CreditsApi:
             _request_auth=request_auth,
             **cookies,
         )
-        return self.api_client.call_api(*request, _request_timeout=timeout, **unread)
+        timing: Any = timeout
+        return self.api_client.call_api(*request, _request_timeout=timing)
 
 
 def _choose_headers(
