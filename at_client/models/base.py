@@ -4,8 +4,8 @@ import json
 from pprint import pformat
 from typing import Annotated, Any, overload
 
-from pydantic import BaseModel, BeforeValidator
-from pydantic_core import PydanticCustomError, to_jsonable_python
+from pydantic import BaseModel, GetPydanticSchema, WithJsonSchema
+from pydantic_core import core_schema, to_jsonable_python
 from typing_extensions import Self
 
 
@@ -73,17 +73,31 @@ class ApiModel(
         return cls.model_validate_json(json_str)
 
 
-def read_whole_number(value: object) -> int:
-    """Return an integer, also from a float without a fraction."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+def read_whole_float(value: float) -> int:
+    """Return a float without a fraction as an integer."""
+    if not value.is_integer():
+        raise ValueError
 
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-
-    raise PydanticCustomError("whole_number", "Input should be a whole number")
+    return int(value)
 
 
-WholeNumber = Annotated[int, BeforeValidator(read_whole_number)]
+def make_whole_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    """Return the rule of a whole number; integers are checked outside of Python."""
+    whole_float = core_schema.no_info_after_validator_function(
+        read_whole_float, core_schema.float_schema(strict=True)
+    )
+    return core_schema.union_schema(
+        [core_schema.int_schema(strict=True), whole_float],
+        mode="left_to_right",
+        custom_error_type="whole_number",
+        custom_error_message="Input should be a whole number",
+    )
+
+
+WholeNumber = Annotated[
+    int,
+    GetPydanticSchema(make_whole_schema),
+    WithJsonSchema({"type": "integer"}),
+]
 """An integer as JSON Schema defines it (draft 2020-12, validation, section 6.1.1):
 `1000` and `1000.0` are whole numbers; `12.5`, `"1000"` and `true` are not."""

@@ -29,7 +29,7 @@ CARD = (
     "<b>{remaining}</b> left"
     '<div role="img" aria-label="{used}" style="border:1px solid #8888">'
     '<div style="width:{width};height:.6em;background:{colour}"></div>'
-    "</div>{used}{reset}</div>"
+    "</div>{used}<div>{reset}</div></div>"
 )
 """Credits in a notebook, in the notebook's own colours but for the bar."""
 
@@ -175,17 +175,7 @@ class CreditResponse(ApiModel):
         Raises:
             ApiValueError: `reset_date` is not a date.
         """
-        if not self.reset_date:
-            return None
-
-        from dateutil import parser  # slow to load, and the numbers need none of it
-
-        midnight = datetime(1970, 1, 1, tzinfo=timezone.utc)
-        try:
-            return parser.parse(self.reset_date, default=midnight, tzinfos=make_zone)
-        except (ValueError, OverflowError) as error:
-            shown = self.reset_date[:40]
-            raise ApiValueError(f"reset_date is not a date: {shown!r}") from error
+        return parse_date(self.reset_date) if self.reset_date else None
 
     def _repr_html_(self) -> str:
         """Return the card that Jupyter shows: what is left, and a bar of the used."""
@@ -195,10 +185,6 @@ class CreditResponse(ApiModel):
         if self.plan_tier:
             title += f", {escape(self.plan_tier)} plan"
 
-        reset = format_reset(self)
-        if reset:
-            reset = f"<br/>{escape(reset)}"
-
         fraction = self.used_fraction
         percent = format_percent(fraction)
         return CARD.format(
@@ -207,8 +193,23 @@ class CreditResponse(ApiModel):
             used=f"{self.used:,} of {self.total:,} used ({percent})",
             width=f"{fraction:.1%}",
             colour=choose_colour(fraction),
-            reset=reset,
+            reset=escape(format_reset(self)),
         )
+
+
+def parse_date(text: str) -> datetime:
+    """Return a date as an aware `datetime`, in UTC if it has no offset.
+
+    Raises:
+        ApiValueError: It is not a date.
+    """
+    from dateutil import parser  # slow to load, and the numbers need none of it
+
+    midnight = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    try:
+        return parser.parse(text, default=midnight, tzinfos=make_zone)
+    except (ValueError, OverflowError) as error:
+        raise ApiValueError(f"reset_date is not a date: {text[:40]!r}") from error
 
 
 def make_zone(name: str | None, offset: int | None) -> timezone:
@@ -248,28 +249,21 @@ def format_reset(credits: CreditResponse) -> str:
     """
     words = []
     if credits.reset_date:
-        words.append(format_date(credits))
+        words.append(format_date(credits.reset_date))
 
     days = credits.days_until_reset
     if days is not None:
         unit = "day" if days == 1 else "days"
         words.append(f"in {days:,} {unit}")
 
-    if not words:
-        return ""
-
-    return f"Resets {', '.join(words)}"
+    return f"Resets {', '.join(words)}" if words else ""
 
 
-def format_date(credits: CreditResponse) -> str:
-    """Return the day of the reset, with the time in UTC unless that is midnight."""
+def format_date(text: str) -> str:
+    """Return the day of a date, with the time in UTC unless that is midnight."""
     try:
-        resets_at = credits.resets_at
-        utc = resets_at and resets_at.astimezone(timezone.utc)
+        utc = parse_date(text).astimezone(timezone.utc)
     except (ApiValueError, OverflowError):
-        utc = None
-
-    if utc is None:
-        return credits.reset_date or ""
+        return text
 
     return f"{utc:%Y-%m-%d %H:%M} UTC".removesuffix(" 00:00 UTC")
