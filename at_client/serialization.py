@@ -6,7 +6,6 @@ The names and the rules are those of OpenAPI 3.1, Parameter Object.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -23,12 +22,13 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BYTES = "application/octet-stream"
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""The usual methods, which need no check."""
-
 _SEVERAL = (list, tuple, set, frozenset)
 _PLAIN = (type(None), str, int, float, bool, bytes)
-_WORD = re.compile(r"[A-Za-z0-9-]+")
+_METHODS_THAT_WRITE = ("to_dict", "isoformat", "get_secret_value")
+"""What models, dates and secrets of pydantic are written by."""
+
+_METHOD = re.compile(r"[A-Za-z0-9-]+")
+_PATH = re.compile(r"/[^?#]*")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _JSON_TYPE = re.compile(r"(?i)\s*application/([^;]*\+)?json\s*(;|\Z)")
 
@@ -67,7 +67,7 @@ def check_method(method: object) -> str:
     Raises:
         ApiValueError: It is not a single word.
     """
-    if isinstance(method, str) and (method in METHODS or _WORD.fullmatch(method)):
+    if isinstance(method, str) and _METHOD.fullmatch(method):
         return method.upper()
 
     raise ApiValueError("method must be a single word, such as GET")
@@ -113,29 +113,23 @@ def write_path(template: Any, params: Params | None) -> str:
         >>> write_path("/teams/{team}/credits", {"team": "a/b"})
         '/teams/a%2Fb/credits'
     """
-    is_path = isinstance(template, str) and template.startswith("/")
-    if not is_path or "?" in template or "#" in template:
+    if not isinstance(template, str) or not _PATH.fullmatch(template):
         raise ApiValueError(
             "resource_path must be a str that starts with a slash, "
             "without a query or a fragment"
         )
 
-    if "{" not in template:
-        return str(template)
-
-    values = {}
-    for name, value in list_items("path_params", params):
-        values[name] = ",".join(write_text(name, item) for item in _split(value))
+    values = dict(list_items("path_params", params))
 
     def fill(placeholder: re.Match[str]) -> str:
         name = placeholder[1]
-        value = values.get(name, "")
-        if value in ("", ".", ".."):
+        text = ",".join(write_text(name, item) for item in _split(values.get(name)))
+        if text in ("", ".", ".."):
             raise ApiValueError(
                 f"path parameter {name} must be given, and not be empty, '.' or '..'"
             )
 
-        return quote(value, safe="")
+        return quote(text, safe="")
 
     return _PLACEHOLDER.sub(fill, template)
 
@@ -226,11 +220,11 @@ def _write_form(body: Any, post_params: Params, content_type: str | None) -> Bod
 
 def _write_pairs(field: str, params: Params) -> list[tuple[str, str]]:
     """Return a pair of name and text for each item of each parameter."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in list_items(field, params):
-        pairs += [(name, write_text(name, item)) for item in _split(value)]
-
-    return pairs
+    return [
+        (name, write_text(name, item))
+        for name, value in list_items(field, params)
+        for item in _split(value)
+    ]
 
 
 def _split(value: Any) -> list[Any]:
@@ -258,35 +252,27 @@ def _write_plain(value: Any) -> str:
     if isinstance(reduced, bytes):
         return reduced.decode()
 
-    text = str(reduced)
-    if isinstance(reduced, (bool, dict, list, tuple)):
-        text = json.dumps(reduced, ensure_ascii=False)
+    if not isinstance(reduced, str):
+        return json.dumps(reduced)
 
-    text.encode()  # half of a surrogate pair is no character
-    return text
+    reduced.encode()  # half of a surrogate pair is no character
+    return reduced
 
 
 def _reduce(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
 
-    if isinstance(value, date):  # or a datetime
-        return value.isoformat()
-
-    if hasattr(value, "to_dict"):
-        return _reduce(value.to_dict())
-
-    if hasattr(value, "get_secret_value"):
-        return _reduce(value.get_secret_value())
+    for method in _METHODS_THAT_WRITE:
+        if hasattr(value, method):
+            return _reduce(getattr(value, method)())
 
     if isinstance(value, Mapping):
         return {_reduce(key): _reduce(item) for key, item in value.items()}
 
-    if isinstance(value, tuple):
-        return tuple(map(_reduce, value))
-
     if isinstance(value, _SEVERAL):
-        return list(map(_reduce, value))
+        items = map(_reduce, value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
 
     return _reduce_object(value)
 
@@ -295,26 +281,18 @@ def _reduce_object(value: Any) -> Any:
     """Return what pydantic makes of a model, a dataclass, an enumeration and so on."""
     from pydantic import TypeAdapter  # plain values need none
 
-    written = to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
     parts = TypeAdapter(Any).dump_python(value, by_alias=True)
-    return _reveal(written, parts)
+    if _has_secret(parts):  # for JSON, pydantic would write asterisks
+        return _reduce(parts)
+
+    return to_jsonable_python(value, by_alias=True, inf_nan_mode="constants")
 
 
-def _reveal(written: Any, parts: Any) -> Any:
-    """Return what was written, with the values of secrets instead of asterisks.
+def _has_secret(parts: Any) -> bool:
+    if isinstance(parts, Mapping):
+        return any(map(_has_secret, parts.values()))
 
-    Args:
-        written: What pydantic made of a value for JSON.
-        parts: What it made of the same value for Python, where a secret is an object.
-    """
-    if hasattr(parts, "get_secret_value"):
-        return _reduce(parts.get_secret_value())
+    if isinstance(parts, _SEVERAL):
+        return any(map(_has_secret, parts))
 
-    if isinstance(written, dict) and isinstance(parts, Mapping):
-        return {name: _reveal(item, parts.get(name)) for name, item in written.items()}
-
-    is_list = isinstance(written, list) and isinstance(parts, _SEVERAL)
-    if is_list and len(written) == len(parts):
-        return list(map(_reveal, written, parts))
-
-    return written
+    return hasattr(parts, "get_secret_value")
