@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,16 +23,13 @@ ResponseTypes = Mapping[str, Any] | None
 A type is any that pydantic knows, one with a `from_dict` method, the name of a model,
 `bytes`, or `None` for no body. Without a map, no body is promised."""
 
-BYTES_TYPES = (bytes, bytearray, "bytes", "bytearray")
-"""What a response type can be for a body as it is."""
-
 NO_CHARSETS = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
 """Codecs of Python that are no charsets of the web; one takes hours for a long body."""
 
 MAX_PROBLEMS = 3
-"""Problems of a body that a fault lists; it counts the others."""
+"""Problems of a body that a fault lists."""
 
 _CHARSET = re.compile(r'(?i)charset="?([\w.:-]+)')
 
@@ -54,7 +51,6 @@ class DecodeFault(Exception):
 
 
 READ_ERRORS = (
-    DecodeFault,
     ValueError,
     TypeError,
     LookupError,
@@ -95,22 +91,27 @@ def decode(body: bytes, headers: Mapping[str, str] | None, kind: Any) -> Any:
     Raises:
         DecodeFault: The body is not JSON, or not of that type.
     """
+    if isinstance(kind, str):
+        kind = _resolve_name(kind)
+
     if kind is None:
         return None
 
-    if kind in BYTES_TYPES:
+    if kind in (bytes, bytearray):
         return body
 
     if kind is Unpromised:
         raise DecodeFault("the API defines none for this status")
 
-    if kind in (str, "str") and not is_json(content_type_of(headers)):
+    if kind is str and not is_json(content_type_of(headers)):
         return decode_text(body, headers)
 
     try:
-        return _read_json(body, headers, _choose_reader(kind))
-    except READ_ERRORS as error:
+        return _read_json(body, headers, kind)
+    except ValidationError as error:
         fault = _explain(error, body, content_type_of(headers))
+    except READ_ERRORS as error:
+        fault = f"reading it failed: {type(error).__name__}"
 
     raise DecodeFault(fault)  # not from the error above, which holds the body
 
@@ -137,11 +138,7 @@ def decode_error(body: bytes, status: int, response_types_map: ResponseTypes) ->
 
 def decode_text(body: bytes, headers: Any) -> str:
     """Read a body as text in its declared charset; what does not fit is marked."""
-    charset = _find_charset(content_type_of(headers))
-    with contextlib.suppress(UnicodeError, LookupError):  # it takes no replacements
-        return body.decode(charset, "replace")
-
-    return body.decode("utf-8", "replace")
+    return body.decode(_find_charset(headers), "replace")
 
 
 def content_type_of(headers: Any) -> str | None:
@@ -161,13 +158,14 @@ def _has_own_field(data: Any) -> bool:
     return not data.model_fields_set.isdisjoint(type(data).model_fields)
 
 
-def _read_json(body: bytes, headers: Any, read: Callable[[bytes], Any]) -> Any:
-    """Read JSON in UTF-8, or else in another charset."""
+def _read_json(body: bytes, headers: Any, kind: Any) -> Any:
+    """Make a value of a type from JSON, in UTF-8 or else in the declared charset."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        value = read(body)
+        value = _read_utf8(body, kind)
     except ValueError:
-        body = _convert_to_utf8(body, content_type_of(headers))
-        value = read(body)
+        body = _convert_to_utf8(body, headers)
+        value = _read_utf8(body, kind)
 
     # pydantic takes these for numbers; JSON has none such (RFC 8259 section 6).
     if b"NaN" in body or b"Infinity" in body:
@@ -176,108 +174,22 @@ def _read_json(body: bytes, headers: Any, read: Callable[[bytes], Any]) -> Any:
     return value
 
 
-def _refuse_constant(constant: str) -> None:
-    raise DecodeFault(f"{constant} is not a number in JSON")
-
-
-def _convert_to_utf8(body: bytes, content_type: str | None) -> bytes:
-    """Convert JSON to UTF-8 (RFC 8259 section 8.1) from its own or declared charset."""
-    charset = _find_charset(content_type)
-    try:
-        # A zero byte or a mark: `json` tells UTF-16, UTF-32 and marked UTF-8 apart.
-        if b"\0" in body or body.startswith(codecs.BOM_UTF8):
-            return json.dumps(json.loads(body)).encode()
-
-        return body.decode(charset).encode()
-    except (UnicodeError, LookupError):
-        fault = f"the body is not valid {charset} text"
-
-    raise DecodeFault(fault)
-
-
-def _find_charset(content_type: str | None) -> str:
-    """Return the declared charset if Python knows it, else UTF-8."""
-    declared = _CHARSET.search(content_type or "")
-    if declared is None:
-        return "utf-8"
-
-    try:
-        name = codecs.lookup(declared[1]).name
-    except LookupError:
-        return "utf-8"
-
-    return "utf-8" if name in NO_CHARSETS else name
-
-
-def _explain(error: Exception, body: bytes, content_type: str | None) -> str:
-    """Return what is wrong with a body: not JSON at all, or which field."""
-    if isinstance(error, DecodeFault):
-        return str(error)
-
-    if isinstance(error, json.JSONDecodeError):
-        return _explain_syntax(str(error), body, content_type)
-
-    if not isinstance(error, ValidationError):
-        return f"reading it failed: {type(error).__name__}"
-
-    problems = error.errors(
-        include_url=False, include_context=False, include_input=False
-    )
-    if problems[0]["type"] == "json_invalid":
-        return _explain_syntax(problems[0]["msg"], body, content_type)
-
-    return _list_problems(problems)
-
-
-def _explain_syntax(message: str, body: bytes, content_type: str | None) -> str:
-    """Return what came instead of JSON, or where the JSON is broken."""
-    if not body.strip():
-        return "the body is empty"
-
-    if is_json(content_type):
-        return message
-
-    media_type = (content_type or "").partition(";")[0].strip()
-    came = media_type or "something without a content type"
-    return (
-        f"{came} came instead of JSON; "
-        "a captive portal or a load balancer may have answered"
-    )
-
-
-def _list_problems(problems: list[Any]) -> str:
-    """Return problems that pydantic found as one line, with the path to each."""
-    texts = []
-    for problem in problems[:MAX_PROBLEMS]:
-        path = ".".join(map(str, problem["loc"])) or "body"
-        texts.append(f"{path}: {problem['msg']}")
-
-    more = len(problems) - MAX_PROBLEMS
-    if more > 0:
-        texts.append(f"and {more} more")
-
-    return "; ".join(texts)
-
-
-def _choose_reader(kind: Any) -> Callable[[bytes], Any]:
-    """Return the function that makes a value of a type from JSON."""
-    if isinstance(kind, str):
-        kind = _resolve_name(kind)
-
+def _read_utf8(body: bytes, kind: Any) -> Any:
+    """Make a value of a type from JSON in UTF-8."""
     if _is_model(kind):
-        read: Callable[[bytes], Any] = kind.model_validate_json
-        return read
-
-    if _reads_itself(kind):
-        return lambda body: kind.from_dict(json.loads(body))
-
-    items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
-    if items and _reads_itself(items[0]):
-        return lambda body: [items[0].from_dict(item) for item in json.loads(body)]
+        return kind.model_validate_json(body)
 
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
-    return TypeAdapter(kind).validate_json
+    if _reads_itself(kind):
+        return kind.from_dict(TypeAdapter(Any).validate_json(body))
+
+    items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
+    if items and _reads_itself(items[0]):
+        values = TypeAdapter(list[Any]).validate_json(body)
+        return [items[0].from_dict(value) for value in values]
+
+    return TypeAdapter(kind).validate_json(body)
 
 
 def _is_model(kind: Any) -> bool:
@@ -288,6 +200,63 @@ def _is_model(kind: Any) -> bool:
 def _reads_itself(kind: Any) -> bool:
     """Return whether a type is made by a `from_dict`, as generated models are."""
     return hasattr(kind, "from_dict") and not _is_model(kind)
+
+
+def _refuse_constant(constant: str) -> None:
+    raise DecodeFault(f"{constant} is not a number in JSON")
+
+
+def _convert_to_utf8(body: bytes, headers: Any) -> bytes:
+    charset = _find_charset(headers)
+    try:
+        return body.decode(charset).encode()
+    except UnicodeError:
+        fault = f"the body is not valid {charset} text"
+
+    raise DecodeFault(fault)
+
+
+def _find_charset(headers: Any) -> str:
+    """Return the declared charset if Python knows it, else UTF-8."""
+    for declared in _CHARSET.findall(content_type_of(headers) or ""):
+        with contextlib.suppress(LookupError):
+            name = codecs.lookup(declared).name
+            if name not in NO_CHARSETS:
+                "".encode(name)  # fails for a codec that is not of text
+                return name
+
+    return "utf-8"
+
+
+def _explain(error: ValidationError, body: bytes, content_type: str | None) -> str:
+    """Return what is wrong with a body: not JSON at all, or which field."""
+    problems = error.errors(
+        include_url=False, include_context=False, include_input=False
+    )
+    if problems[0]["type"] == "json_invalid":
+        return _explain_syntax(problems[0]["msg"], body, content_type)
+
+    texts = []
+    for problem in problems[:MAX_PROBLEMS]:
+        path = ".".join(map(str, problem["loc"])) or "body"
+        texts.append(f"{path}: {problem['msg']}")
+
+    return "; ".join(texts)
+
+
+def _explain_syntax(message: str, body: bytes, content_type: str | None) -> str:
+    """Return what came instead of JSON, or where the JSON is broken."""
+    if not body.strip():
+        return "the body is empty"
+
+    if is_json(content_type):
+        return message
+
+    came = content_type or "something without a content type"
+    return (
+        f"{came.partition(';')[0]} came instead of JSON; "
+        "a captive portal or a load balancer may have answered"
+    )
 
 
 def _resolve_name(name: str) -> Any:
