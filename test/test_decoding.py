@@ -60,31 +60,39 @@ class Strict(pydantic.BaseModel, strict=True):
 SNOW = '"Größe ☃"'
 
 ENCODED = {
-    "UTF-8": SNOW.encode(),
-    "UTF-8 with blanks": b" \r\n\t" + SNOW.encode() + b"\n",
-    "UTF-8 with a mark": codecs.BOM_UTF8 + SNOW.encode(),
-    "UTF-16 with a mark": SNOW.encode("utf-16"),
-    "UTF-16, little end first": SNOW.encode("utf-16-le"),
-    "UTF-16, big end first": SNOW.encode("utf-16-be"),
-    "UTF-32 with a mark": SNOW.encode("utf-32"),
-    "UTF-32, little end first": SNOW.encode("utf-32-le"),
+    "as it should be": SNOW.encode(),
+    "with blanks": b" \r\n\t" + SNOW.encode() + b"\n",
+    "with a mark": codecs.BOM_UTF8 + SNOW.encode(),
 }
 
 
 @pytest.mark.parametrize("content_type", [JSON, LATIN, "x; charset=unknown-8bit"])
 @pytest.mark.parametrize("body", ENCODED.values(), ids=ENCODED)
-def test_json_says_its_encoding_itself(body: bytes, content_type: str) -> None:
-    """UTF-8, or what a mark or zero bytes show, whatever has been declared."""
+def test_json_is_utf_8_whatever_was_declared(body: bytes, content_type: str) -> None:
+    """RFC 8259 says so; a byte-order mark is left out."""
     assert decode(body, headers(content_type), Any) == "Größe ☃"
 
 
-@pytest.mark.parametrize("declared", ["latin-1", '"latin-1"', "LATIN-1", "iso-8859-1"])
+DECLARED = {
+    "iso-8859-1": "iso-8859-1",
+    "quotes": '"latin-1"',
+    "capitals": "LATIN-1",
+    "UTF-16": "utf-16",
+    "a name that is none before it": "x; charset=latin-1",
+}
+
+
+@pytest.mark.parametrize("declared", DECLARED.values(), ids=DECLARED)
 def test_a_declared_charset_counts_where_a_body_is_not_utf_8(declared: str) -> None:
     """JSON in another charset is read by the name that the content type gives."""
-    content_type = f"application/json; charset={declared}"
+    charset = "utf-16" if declared == "utf-16" else "latin-1"
+    declared_headers = headers(f"application/json; charset={declared}")
 
-    assert decode(b'"Gr\xf6\xdfe"', headers(content_type), str) == "Größe"
-    assert decode(b'{"a": "\xf6"}', headers(content_type), Generated) == Generated("ö")
+    text = '"Größe"'.encode(charset)
+    assert decode(text, declared_headers, str) == "Größe"
+
+    item = '{"a": "ö"}'.encode(charset)
+    assert decode(item, declared_headers, Generated) == Generated("ö")
 
 
 DAY = dt.date(2026, 12, 1)
@@ -98,11 +106,7 @@ READ = {
     "a text of JSON": (b'"text"', str, "text"),
     "a name of Infinity": (b'{"Infinity": 1}', Any, {"Infinity": 1}),
     "a note that has no hash": (b"7", Annotated[int, ["a list"]], 7),
-    "a strict model": (
-        b'{"day": "2026-12-01"}',
-        Strict,
-        Strict(day=DAY),
-    ),
+    "a strict model": (b'{"day": "2026-12-01"}', Strict, Strict(day=DAY)),
     "from_dict": (b'{"a": 7}', Generated, Generated(7)),
     "from_dict in a list": (b'[{"a": 1}]', list[Generated], [Generated(1)]),
     "a model": (CREDITS_BODY, CreditResponse, CREDIT),
@@ -143,14 +147,13 @@ FAULTS = {
     "100,000 brackets": (b"[" * 100_000, Any, "Invalid JSON: recursion limit"),
     "NaN": (b"NaN", float, "NaN is not a number in JSON"),
     "infinite": (b"[Infinity]", Any, "Infinity is not a number in JSON"),
-    "NaN in UTF-16": ("[NaN]".encode("utf-16"), Any, "NaN is not a number in JSON"),
     "no UTF-8": (b'"\xff"', str, "the body is not valid utf-8 text"),
-    "no UTF-16": (b'"\x00\xff\x00"', str, "the body is not valid utf-8 text"),
+    "zero bytes": (bytes(9), Any, "Invalid JSON: expected value"),
     "not promised": (b"{}", Unpromised, "the API defines none for this status"),
     "a field": (b'{"a": "x"}', dict[str, int], "a: Input should be a valid int"),
-    "five items": (b'["a", "a", "a", "a", "a"]', list[int], f"{THREE}; and 2 more"),
+    "five items": (b'["a", "a", "a", "a", "a"]', list[int], THREE),
     "no key for from_dict": (b"{}", Generated, "reading it failed: KeyError"),
-    "half for from_dict": (b"{", Generated, "Expecting property name"),
+    "half for from_dict": (b"{", Generated, "Invalid JSON: EOF while parsing"),
     "an unknown name": (b"{}", "Unknown", "'Unknown' is not a type"),
 }
 
@@ -290,23 +293,21 @@ def test_any_body_is_shown_as_text(body: bytes, content_type: str, text: str) ->
     assert decode_text(body, headers(content_type)) == text
 
 
-ODD_HEADERS = [
-    None,
-    "x",
-    {},
-    {"Content-Type": 7},
-]
+CONTENT_TYPES = {
+    "none": (None, None),
+    "a text": ("x", None),
+    "an empty dict": ({}, None),
+    "a number": ({"Content-Type": 7}, None),
+    "small letters": ({"content-type": "x"}, "x"),
+}
 
 
-@pytest.mark.parametrize("given", ODD_HEADERS, ids=repr)
-def test_odd_headers_have_no_content_type(given: object) -> None:
-    """Mocks have headers of many kinds."""
-    assert content_type_of(given) is None
-
-
-def test_a_content_type_is_found_in_small_letters() -> None:
-    """A plain dict of headers may have them either way."""
-    assert content_type_of({"content-type": "x"}) == "x"
+@pytest.mark.parametrize(
+    ("given", "content_type"), CONTENT_TYPES.values(), ids=CONTENT_TYPES
+)
+def test_headers_of_any_kind_are_searched(given: object, content_type: object) -> None:
+    """Mocks and recorders have headers of many kinds."""
+    assert content_type_of(given) == content_type
 
 
 CODECS = {
