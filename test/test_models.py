@@ -134,6 +134,7 @@ WHOLE = [
     -5,
     1000.0,
     -0.0,
+    1e18,
     2**53,
     10**30,
 ]
@@ -155,6 +156,7 @@ def test_a_number_without_a_fraction_is_whole(name: str, value: float) -> None:
 NOT_WHOLE = [
     12.5,
     -0.1,
+    1e30,
     float("nan"),
     float("inf"),
     "1000",

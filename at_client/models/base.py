@@ -73,21 +73,13 @@ class ApiModel(
         return cls.model_validate_json(json_str)
 
 
-def read_whole_float(value: float) -> int:
-    """Return a float without a fraction as an integer."""
-    if not value.is_integer():
-        raise ValueError
-
-    return int(value)
-
-
 def make_whole_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
-    """Return the rule of a whole number; integers are checked outside of Python."""
-    whole_float = core_schema.no_info_after_validator_function(
-        read_whole_float, core_schema.float_schema(strict=True)
-    )
+    """Return the rule of a whole number; all of it is checked outside of Python."""
+    integer = core_schema.int_schema(strict=True)
+    number = core_schema.float_schema(strict=True)
+    no_fraction = core_schema.int_schema(strict=False)
     return core_schema.union_schema(
-        [core_schema.int_schema(strict=True), whole_float],
+        [integer, core_schema.chain_schema([number, no_fraction])],
         mode="left_to_right",
         custom_error_type="whole_number",
         custom_error_message="Input should be a whole number",
@@ -100,4 +92,5 @@ WholeNumber = Annotated[
     WithJsonSchema({"type": "integer"}),
 ]
 """An integer as JSON Schema defines it (draft 2020-12, validation, section 6.1.1):
-`1000` and `1000.0` are whole numbers; `12.5`, `"1000"` and `true` are not."""
+`1000` and `1000.0` are whole numbers; `12.5`, `"1000"` and `true` are not, nor is a
+number with a point beyond 64 bits, which is not exact."""
