@@ -73,15 +73,15 @@ class Hidden(Secret[dt.date]):
 class Login(BaseModel):
     """A model with secrets in several places."""
 
-    password: SecretStr = SecretStr("pass")
     codes: list[SecretStr] = [SecretStr("one")]
+    password: SecretStr = SecretStr("pass")
     by_number: dict[int, SecretStr] = {7: SecretStr("b")}
     born: Hidden = Hidden(DAY)
 
 
 LOGIN = {
-    "password": "pass",
     "codes": ["one"],
+    "password": "pass",
     "by_number": {7: "b"},
     "born": "2026-12-01",
 }
