@@ -247,11 +247,13 @@ def test_a_status_has_its_type(status: int, types: Any, kind: Any) -> None:
 
 DOCUMENTED = {"200": CreditResponse, "422": HTTPValidationError, "500": ErrorResponse}
 DETAIL = b'{"detail": "x"}'
+ERROR = ErrorResponse(detail="x")
+INVALID = HTTPValidationError(detail="x")
 
 ERROR_BODIES = {
-    "its own model": (500, DETAIL, DOCUMENTED, ErrorResponse(detail="x")),
-    "another": (404, DETAIL, DOCUMENTED, HTTPValidationError(detail="x")),
-    "the default": (404, DETAIL, {"default": ErrorResponse}, ErrorResponse(detail="x")),
+    "its own model": (500, DETAIL, DOCUMENTED, ERROR),
+    "another": (404, DETAIL, DOCUMENTED, INVALID),
+    "the default": (404, DETAIL, {"default": ErrorResponse}, ERROR),
     "a field of its own": (404, b'{"a": 1}', {"404": Loose}, Loose(a=1)),
     "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
     "nothing": (404, b"", DOCUMENTED, None),

@@ -84,12 +84,16 @@ def test_an_assigned_value_is_checked(name: str) -> None:
 
 
 def test_a_copy_can_change_fields() -> None:
-    """`model_copy(update=...)` takes full names and short ones."""
-    update = {"used_credits": 5, "remaining": 1}
-    changed = make().model_copy(update=update, deep=True)
+    """`model_copy(update=...)` takes full names and short ones, and checks the values."""
+    model = make()
+    update = {"used_credits": 5, "remaining": 1, "later": [2]}
+    changed = model.model_copy(update=update, deep=True)
 
-    assert changed == make(used_credits=5, remaining_credits=1)
+    assert changed == make(used_credits=5, remaining_credits=1, later=[2])
     assert changed.model_copy() == changed
+    assert model == make()
+    with pytest.raises(pydantic.ValidationError, match="whole number"):
+        model.model_copy(update={"used": "many"})
 
 
 def test_fields_can_be_picked() -> None:
@@ -144,13 +148,11 @@ WHOLE = [
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_without_a_fraction_is_whole(name: str, value: float) -> None:
     """However it is written, it is read as an `int`."""
-    text = json.dumps({**LEAST, name: value})
-    by_json = getattr(CreditResponse.from_json(text), name)
-    by_python = getattr(make(**{name: value}), name)
-
-    assert by_json == by_python == value
-    assert type(by_json) is int
-    assert type(by_python) is int
+    body = {**LEAST, name: value}
+    for model in (make(**body), CreditResponse.from_json(json.dumps(body))):
+        read = getattr(model, name)
+        assert read == value
+        assert type(read) is int
 
 
 NOT_WHOLE = [
@@ -272,13 +274,9 @@ def test_every_form_gives_the_model_again(model: ApiModel) -> None:
 
 def test_a_way_to_a_parameter_is_names_and_indices() -> None:
     """Each step is a plain `str` or `int`; an index may be written as 1.0."""
-    body = {"loc": ["a", 1.0], "msg": "", "type": ""}
-    name, index = ValidationError.from_dict(body).loc
+    problem = ValidationError(loc=["a", 1.0], msg="", type="")
 
-    assert name == "a"
-    assert index == 1
-    assert type(name) is str
-    assert type(index) is int
+    assert str(problem.loc) == "['a', 1]"
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -17,13 +17,6 @@ WARN_AT = 0.75
 ALARM_AT = 0.9
 """Part of the total from which on a usage bar is red."""
 
-FULL_NAMES = {
-    "total": "total_credits",
-    "used": "used_credits",
-    "remaining": "remaining_credits",
-}
-"""Short name -> field, for the three numbers that have both."""
-
 CARD = (
     '<div style="max-width:26em;line-height:1.6">{title}<br/>'
     "<b>{remaining}</b> left"
@@ -149,11 +142,16 @@ class CreditResponse(ApiModel):
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Self:
-        """Return a copy; `update` takes the short names as well. It is not checked."""
-        fields = {
-            FULL_NAMES.get(name, name): value for name, value in (update or {}).items()
-        }
-        return super().model_copy(update=fields, deep=deep)
+        """Return a copy; `update` is assigned to it, by full names or short ones.
+
+        Raises:
+            pydantic.ValidationError: A value of `update` has the wrong type.
+        """
+        copy = super().model_copy(deep=deep)
+        for name, value in (update or {}).items():
+            setattr(copy, name, value)
+
+        return copy
 
     @property
     def used_fraction(self) -> float:
