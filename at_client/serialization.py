@@ -119,6 +119,9 @@ def write_path(template: Any, params: Params | None) -> str:
             "without a query or a fragment"
         )
 
+    if "{" not in template:
+        return template
+
     values = dict(list_items("path_params", params))
 
     def fill(placeholder: re.Match[str]) -> str:
