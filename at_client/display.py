@@ -2,26 +2,31 @@
 
 import contextlib
 import json
-from datetime import datetime, timezone
-from decimal import Decimal
-from textwrap import wrap
+from datetime import datetime
+from textwrap import fill
 from typing import NamedTuple
 
+from at_client.details import shorten
 from at_client.exceptions import ApiValueError
 from at_client.models.credit_response import (
     ALARM_AT,
     WARN_AT,
     CreditResponse,
+    format_percent,
     format_reset,
 )
 
 WIDEST_BAR_CELLS = 40
-NARROWEST_BAR_CELLS = 2
 
 RED = "\x1b[31m"
 YELLOW = "\x1b[33m"
 GREEN = "\x1b[32m"
 NO_COLOUR = "\x1b[0m"
+
+GAUGE = """\
+# TYPE agent_toolkit_credits_{name} gauge
+agent_toolkit_credits_{name}{{plan={plan}}} {value}
+"""
 
 
 class Screen(NamedTuple):
@@ -35,56 +40,34 @@ class Screen(NamedTuple):
     """Whether the bar is made of block characters; if not, of `#` and `-`."""
 
 
-def printable(text: str) -> str:
-    r"""Return text as one line without control characters, which could harm a terminal.
-
-    Examples:
-        >>> printable("pro\x1b[2J\nplan")
-        'pro [2J plan'
-    """
-    visible = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(visible.split())
-
-
-def format_percent(fraction: float) -> str:
-    """Return a fraction (0 to 1) in whole percent, rounded down: 100 % is all of it.
-
-    Examples:
-        >>> format_percent(0.29), format_percent(0.9999)
-        ('29 %', '99 %')
-    """
-    exact = Decimal(str(fraction))  # as a float, 0.29 * 100 is less than 29
-    return f"{int(exact * 100)} %"
-
-
-def render_bar(
-    fraction: float, cells: int, *, colour: bool = False, blocks: bool = True
-) -> str:
+def render_bar(fraction: float, cells: int, screen: Screen) -> str:
     """Return a bar with a fraction (0 to 1) filled.
 
     It looks empty at 0 only, and full at 1 only.
 
     Examples:
-        >>> render_bar(0.25, 8, blocks=False)
+        >>> render_bar(0.25, 8, Screen(blocks=False))
         '##------'
-        >>> render_bar(0.999, 8, blocks=False)
+        >>> render_bar(0.999, 8, Screen(blocks=False))
         '#######-'
     """
     filled = round(fraction * cells)
-    if fraction > 0:
-        filled = max(filled, 1)
-    if fraction < 1:
-        filled = min(filled, cells - 1)
+    if 0 < fraction < 1:
+        filled = min(max(filled, 1), cells - 1)
 
-    used = ("█" if blocks else "#") * filled
-    left = ("░" if blocks else "-") * (cells - filled)
-    if colour:
+    full, empty = "█░" if screen.blocks else "#-"
+    used = full * filled
+    left = empty * (cells - filled)
+    if screen.colour:
         used = f"{_pick_colour(fraction)}{used}{NO_COLOUR}"
     return used + left
 
 
 def render_text(credits: CreditResponse, *notes: str, screen: Screen) -> str:
     """Return credits as a person reads them.
+
+    What the service wrote is cleared of control characters, which could harm a
+    terminal.
 
     Args:
         credits: What to show.
@@ -104,28 +87,33 @@ def render_text(credits: CreditResponse, *notes: str, screen: Screen) -> str:
           Used         250
           Remaining    750
     """
-    plan = printable(credits.plan_tier or "")
+    plan = shorten(credits.plan_tier or "")
     title = f"Agent Toolkit credits, {plan} plan" if plan else "Agent Toolkit credits"
 
-    sentences = [printable(format_reset(credits)), *notes]
-    columns = max(screen.width - 2, 1)
-    below = [f"  {line}" for each in sentences for line in wrap(each, columns)]
+    percent = f"{format_percent(credits.used, credits.total)} used"
+    cells = min(screen.width - len(percent) - 4, WIDEST_BAR_CELLS)
+    bar = render_bar(credits.used_fraction, cells, screen)
 
-    usage = _render_usage(credits, screen)
-    lines = [title, "", usage, "", *_list_numbers(credits), "", *below]
-    return "\n".join(lines).rstrip()
+    sentences = [shorten(format_reset(credits)), *notes]
+    below = [
+        fill(each, screen.width, initial_indent="  ", subsequent_indent="  ")
+        for each in sentences
+    ]
+    lines = [title, "", f"  {bar}  {percent}", "", *_list_numbers(credits), ""]
+    return "\n".join([*lines, *filter(None, below)]).rstrip()
 
 
 def render_line(credits: CreditResponse, now: datetime) -> str:
     """Return credits as a line of a log.
 
     Examples:
+        >>> from datetime import timezone
         >>> noon = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
         >>> render_line(CreditResponse(total=1000, used=250, remaining=750), noon)
         '2026-11-22T12:00:00Z total=1000 used=250 remaining=750'
     """
     numbers = f"total={credits.total} used={credits.used} remaining={credits.remaining}"
-    return f"{_format_timestamp(now)} {numbers}"
+    return f"{_format_time(now)} {numbers}"
 
 
 def render_json(credits: CreditResponse, now: datetime | None = None) -> str:
@@ -141,7 +129,7 @@ def render_json(credits: CreditResponse, now: datetime | None = None) -> str:
     """
     fields = json.loads(credits.to_json())
     if now is not None:
-        fields["time"] = _format_timestamp(now)
+        fields["time"] = _format_time(now)
     return json.dumps(fields)
 
 
@@ -153,57 +141,38 @@ def render_prometheus(credits: CreditResponse) -> str:
         >>> render_prometheus(credits).splitlines()[-1]
         'agent_toolkit_credits_purchased{plan=""} 0'
     """
-    resets_at = _read_reset(credits)
-    reset_seconds = None if resets_at is None else int(resets_at.timestamp())
     gauges = {
         "granted": credits.total,
         "used": credits.used,
         "remaining": credits.remaining,
         "free": credits.free_credits,
         "purchased": credits.purchased_credits,
-        "reset_timestamp_seconds": reset_seconds,
+        "reset_timestamp_seconds": _read_reset_seconds(credits),
     }
-    plan = printable(credits.plan_tier or "")
-    label = plan.replace("\\", r"\\").replace('"', r"\"")
+    # Labels escape quotes and backslashes as JSON does.
+    plan = json.dumps(shorten(credits.plan_tier or ""), ensure_ascii=False)
 
-    lines = []
-    for name, value in gauges.items():
-        if value is not None:
-            metric = f"agent_toolkit_credits_{name}"
-            lines += [f"# TYPE {metric} gauge", f'{metric}{{plan="{label}"}} {value}']
-    return "\n".join(lines)
-
-
-def _render_usage(credits: CreditResponse, screen: Screen) -> str:
-    """Return the line with the bar, as wide as the screen allows."""
-    percent = f"{format_percent(credits.used_fraction)} used"
-    room = screen.width - len(percent) - 4
-    bar = render_bar(
-        credits.used_fraction,
-        cells=max(NARROWEST_BAR_CELLS, min(room, WIDEST_BAR_CELLS)),
-        colour=screen.colour,
-        blocks=screen.blocks,
-    )
-    return f"  {bar}  {percent}"
+    return "".join(
+        GAUGE.format(name=name, plan=plan, value=value)
+        for name, value in gauges.items()
+        if value is not None
+    ).rstrip()
 
 
 def _list_numbers(credits: CreditResponse) -> list[str]:
-    numbers = [f"{n:,}" for n in (credits.total, credits.used, credits.remaining)]
-    digits = max(map(len, numbers))
-    total, used, remaining = (number.rjust(digits) for number in numbers)
+    numbers = {
+        "Total": credits.total,
+        "Used": credits.used,
+        "Remaining": credits.remaining,
+    }
+    digits = max(len(f"{number:,}") for number in numbers.values())
+    lines = [f"  {name:9}  {number:{digits},}" for name, number in numbers.items()]
 
-    sources = []
-    if credits.free_credits:
-        sources.append(f"{credits.free_credits:,} free")
-    if credits.purchased_credits:
-        sources.append(f"{credits.purchased_credits:,} purchased")
-    origin = f"  ({', '.join(sources)})" if sources else ""
-
-    return [
-        f"  Total      {total}{origin}",
-        f"  Used       {used}",
-        f"  Remaining  {remaining}",
-    ]
+    sources = {"free": credits.free_credits, "purchased": credits.purchased_credits}
+    words = [f"{number:,} {name}" for name, number in sources.items() if number]
+    if words:
+        lines[0] += f"  ({', '.join(words)})"
+    return lines
 
 
 def _pick_colour(fraction: float) -> str:
@@ -214,13 +183,13 @@ def _pick_colour(fraction: float) -> str:
     return GREEN
 
 
-def _read_reset(credits: CreditResponse) -> datetime | None:
-    """Return when the next period starts, in UTC; `None` if that cannot be read."""
-    with contextlib.suppress(ApiValueError, OverflowError):
+def _read_reset_seconds(credits: CreditResponse) -> int | None:
+    """Return when the next period starts, since 1970; `None` if that cannot be read."""
+    with contextlib.suppress(ApiValueError):
         if credits.resets_at is not None:
-            return credits.resets_at.astimezone(timezone.utc)
+            return int(credits.resets_at.timestamp())
     return None
 
 
-def _format_timestamp(when: datetime) -> str:
+def _format_time(when: datetime) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%SZ}"

