@@ -190,11 +190,11 @@ class Reading(NamedTuple):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose description is the whole help."""
+    """A parser whose epilog is the whole help, so that it opens with the purpose."""
 
     def format_help(self) -> str:
-        """Return the help, which opens with the purpose."""
-        return self.description or ""
+        """Return the help."""
+        return self.epilog or ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -238,7 +238,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         "at-client",
         usage="at-client [-h] [-V] COMMAND ...",
-        description=MAIN_HELP,
+        epilog=MAIN_HELP,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -250,7 +250,7 @@ def make_parser() -> argparse.ArgumentParser:
         "credits",
         usage="at-client credits [-h] [OPTION]...",
         help="show the credits of an account",
-        description=CREDITS_HELP,
+        epilog=CREDITS_HELP,
         allow_abbrev=False,
     )
     credits.set_defaults(run=_run_credits, parser=credits)
@@ -260,7 +260,7 @@ def make_parser() -> argparse.ArgumentParser:
         "sandbox",
         usage="at-client sandbox [-h] [OPTION]... [-- COMMAND [ARGUMENT]...]",
         help="run a copy of the credits API on this machine",
-        description=SANDBOX_HELP,
+        epilog=SANDBOX_HELP,
         allow_abbrev=False,
     )
     sandbox.set_defaults(run=_run_sandbox, parser=sandbox)

@@ -854,6 +854,16 @@ def test_help(
         cli.make_parser().parse_args(words)
 
 
+@pytest.mark.parametrize("command", ["credits", "sandbox"])
+def test_help_has_every_option(command: str, call: Call) -> None:
+    """The options of the help are those of the parser."""
+    text = call(f"{command} --help").out
+    listed = set(re.findall(r"(?m)^  --([a-z-]+)", text))
+    parsed = vars(cli.make_parser().parse_args([command]))
+    known = {name.replace("_", "-") for name in parsed}
+    assert listed == known - {"run", "parser", "argv"}
+
+
 def test_help_has_every_exit_status(call: Call) -> None:
     """The exit statuses of the page are those of the helps."""
     listed: set[str] = set()
