@@ -205,7 +205,8 @@ def test_credits_as_text(encoding: str, bar: str, account: Sandbox) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     status, out, err = run("credits", env=environment, encoding=encoding)
     plan = UNENCODABLE_PLAN.encode(encoding, "replace").decode(encoding)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert err == ""
     assert out.startswith(f"Agent Toolkit credits, {plan} plan\n\n")
     assert re.search(rf"\n  {bar}  25 % used\n", out)
     assert re.search(r"\n  Remaining    750\n\n  Resets .*\n$", out)
@@ -237,7 +238,8 @@ def test_made_up_credits(
     for name in ("AT_CLIENT_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, NOWHERE)
     status, out, err = call(f"credits --sandbox --format {form}")
-    assert (status, err) == (0, NOTE)
+    assert status == 0
+    assert err == NOTE
     assert re.search(f"^{line}$", out, re.MULTILINE)
 
 
@@ -254,7 +256,8 @@ def test_fail_below(
 ) -> None:
     """`--fail-below N` shows the credits, and exits with 3 if fewer remain."""
     ended = call(f"credits --fail-below {limit}")
-    assert (ended.status, ended.err) == (status, message)
+    assert ended.status == status
+    assert ended.err == message
     assert "Remaining    750" in ended.out
     assert len(account.requests) == 1
 
@@ -273,7 +276,8 @@ def test_token_from_stdin(account: Sandbox) -> None:
     """`--token-file -` reads the token from stdin."""
     arguments = ("credits", "--token-file", "-", "--format", "json")
     ended = run(*arguments, stdin=subprocess.PIPE, input=f"{account.token}\n")
-    assert (ended.status, ended.err) == (0, "")
+    assert ended.status == 0
+    assert ended.err == ""
 
 
 @pytest.mark.parametrize(
@@ -296,7 +300,9 @@ def test_token_file_without_a_token(
     if content is not None:
         file.write_bytes(content)
     status, out, err = call(f"credits --token-file {file}")
-    assert (status, out, account.requests) == (2, "", [])
+    assert status == 2
+    assert out == ""
+    assert not account.requests
     assert re.match(f"at-client: {message}", err)
 
 
@@ -304,7 +310,9 @@ def test_no_token(account: Sandbox, monkeypatch: MonkeyPatch, call: Call) -> Non
     """Without a token, nothing is sent, and the message says how to give one."""
     monkeypatch.setenv("ACCESS_TOKEN", "")
     status, out, err = call("credits")
-    assert (status, out, account.requests) == (2, "", [])
+    assert status == 2
+    assert out == ""
+    assert not account.requests
     assert "Set ACCESS_TOKEN, use --token-file, or try --sandbox" in err
 
 
@@ -337,7 +345,8 @@ def test_failures_are_one_line(
     start = time.monotonic()
     ended = call("credits --retries 0 --timeout 1")
     assert time.monotonic() - start < 5
-    assert (ended.status, ended.out) == (status, "")
+    assert ended.status == status
+    assert ended.out == ""
     assert re.fullmatch(rf"at-client: [ -~…]*{message}[ -~…]*\n", ended.err)
     assert "Configuration" not in ended.err
     assert account.token not in ended.err
@@ -356,7 +365,9 @@ def test_wrong_settings(
 ) -> None:
     """What cannot work exits with 2, and the message names the option."""
     status, out, err = call(f"credits {options}")
-    assert (status, out, account.requests) == (2, "", [])
+    assert status == 2
+    assert out == ""
+    assert not account.requests
     assert re.fullmatch(f"at-client: .*{message}.*\n", err)
     assert "allow_insecure_http" not in err
 
@@ -389,7 +400,8 @@ def test_options_are_used(
     account.fail(503, times=None)
     monkeypatch.setenv("AT_CLIENT_HOST", NOWHERE)
     ended = call(f"credits {options} --host {account.url} --verbose")
-    assert (ended.status, ended.out) == (1, "")
+    assert ended.status == 1
+    assert ended.out == ""
     assert len(account.requests) == attempts
     assert account.token not in ended.err
     assert ended.err.count("\n") == attempts + 1
@@ -409,7 +421,9 @@ def test_watch_in_a_pipe(form: str, line: str, naps: list[float], call: Call) ->
     """Each time has its line, JSON with the time; Ctrl-C ends it quietly with 130."""
     status, out, err = call(f"credits --watch 7.5 --format {form}")
     assert re.fullmatch(f"({line}\n){{4}}", out)
-    assert (status, err, naps) == (130, "", [7.5] * 4)
+    assert status == 130
+    assert err == ""
+    assert naps == [7.5] * 4
 
 
 def test_watch_outlives_trouble(
@@ -421,7 +435,8 @@ def test_watch_outlives_trouble(
     account.fail(429, retry_after=90)
     account.fail(429, retry_after=10**12)
     status, out, err = call("credits --watch 5 --retries 0")
-    assert (status, naps) == (130, [5, 5, 90, 3600])
+    assert status == 130
+    assert naps == [5, 5, 90, 3600]
     assert re.fullmatch(LINE % (250, 750) + "\n", out)
     assert re.fullmatch("at-client: 503 .*\n(at-client: 429 .*\n){2}", err)
 
@@ -447,7 +462,8 @@ def test_watch_gives_up(
         account.answer(account.account.to_dict())
     account.fail(answer)
     ended = call("credits --watch 5 --retries 0")
-    assert (ended.status, naps) == (status, [5.0] * good_calls)
+    assert ended.status == status
+    assert naps == [5.0] * good_calls
     assert ended.err.startswith(f"at-client: {answer} ")
 
 
@@ -461,7 +477,8 @@ def test_watch_until_too_few(
 
     monkeypatch.setattr("at_client.cli.time.sleep", spend)
     status, out, err = call("credits --watch 1 --fail-below 200")
-    assert (status, err) == (3, "at-client: 150 credits, fewer than 200\n")
+    assert status == 3
+    assert err == "at-client: 150 credits, fewer than 200\n"
     assert re.findall(r"remaining=(\d+)", out) == ["750", "450", "150"]
 
 
@@ -559,7 +576,8 @@ def test_interrupt_is_quiet(account: Sandbox) -> None:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10) == ("", "")
         assert process.returncode == 130
-        assert (terminal.end(), terminal.shown) == (130, "")
+        assert terminal.end() == 130
+        assert terminal.shown == ""
 
 
 PROGRAMS = pytest.mark.parametrize(
@@ -578,7 +596,8 @@ def test_full_disk(arguments: str) -> None:
     """A full disk is told in one line."""
     status, _, err = run_in_shell(f"$AT {arguments} >/dev/full")
     reason = os.strerror(errno.ENOSPC)
-    assert (status, err) == (1, f"at-client: cannot write: {reason}\n")
+    assert status == 1
+    assert err == f"at-client: cannot write: {reason}\n"
 
 
 @pytest.mark.usefixtures("account")
@@ -589,13 +608,15 @@ def test_reader_has_gone(arguments: str) -> None:
     os.close(reading)
     status, _, err = run(*arguments.split(), stdout=writing)
     os.close(writing)
-    assert (status, err) == (141, "")
+    assert status == 141
+    assert err == ""
 
 
 def test_closed_stdout() -> None:
     """A closed stdout is told in one line."""
     status, _, err = run_in_shell("$AT credits --sandbox >&-")
-    assert (status, err) == (1, "at-client: cannot write: stdout is closed\n")
+    assert status == 1
+    assert err == "at-client: cannot write: stdout is closed\n"
 
 
 @pytest.mark.usefixtures("account")
@@ -678,7 +699,8 @@ def test_sandbox_that_cannot_start(
     """A port or numbers that cannot be are told in one line."""
     taken = sandbox.url.rpartition(":")[2]
     ended = call(f"sandbox {options.format(taken=taken)}")
-    assert (ended.status, ended.out) == (status, "")
+    assert ended.status == status
+    assert ended.out == ""
     assert re.fullmatch(r"at-client: cannot .+\n", ended.err)
 
 
@@ -814,7 +836,8 @@ def test_handlers_of_others_stay(call: Call) -> None:
 def test_wrong_usage(arguments: str, message: str, call: Call) -> None:
     """Wrong usage exits with 2, a short usage, and what was meant."""
     status, out, err = call(arguments)
-    assert (status, out) == (2, "")
+    assert status == 2
+    assert out == ""
     assert re.fullmatch(r"usage: at-client.* \[-h\] .*\nat-client.*: error: .*\n", err)
     assert message in err
 
@@ -842,7 +865,8 @@ def test_help(
     monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = call(f"{command} --help")
     lines = out.splitlines()
-    assert (status, lines[0]) == (0, opening)
+    assert status == 0
+    assert lines[0] == opening
     assert out.count(opening) == 1
     assert max(map(len, lines)) <= 80
     assert len(lines) <= rows
