@@ -49,7 +49,7 @@ def span_ids(wire: Wire) -> list[int]:
 def test_opentelemetry_sees_one_span_a_call(
     wire: Wire, make_api: MakeApi, spans: InMemorySpanExporter
 ) -> None:
-    """As with urllib3 by hand, a span has all attempts, and the service is told of it."""
+    """As with urllib3 by hand, a span has all attempts; the service is told of it."""
     wire.play(reply(CLOSE), reply(answer(b"", 503)))
     assert good_call(make_api(wire.url))
 
@@ -71,7 +71,7 @@ def test_opentelemetry_sees_no_secret(
 
 
 def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
-    """A cassette without filters has what was sent, as text that another run matches."""
+    """A cassette without filters has what was sent, for another run to match."""
     cassette = tmp_path / "credits.yaml"
     recorder = vcr.VCR(match_on=["method", "uri", "headers"])
     for _ in range(2):

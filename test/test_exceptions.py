@@ -103,7 +103,7 @@ STATUSES: dict[int, type[ApiException]] = {
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_status_has_its_class(status: int) -> None:
-    """All of 5xx is the service's fault; what has no class of its own is just an error."""
+    """All of 5xx is the service's fault; others may have a class of their own."""
     kind = STATUSES[status]
     assert exception_class(status) is kind
     with pytest.raises(ApiException) as caught:

@@ -1,4 +1,4 @@
-"""The table of failures: what urllib3, http.client, ssl and the system raise is ours."""
+"""The table of failures, from what the layers below raise to our errors."""
 
 import errno
 import http.client
@@ -138,8 +138,8 @@ CLOSED = (
 )
 ENDED_IN_TLS = f"{ADDRESS}: the connection was closed during TLS."
 UNRESOLVED = (
-    f"{ADDRESS}: could not resolve the host name (Name or service not known). Check its "
-    "spelling and the network."
+    f"{ADDRESS}: could not resolve the host name (Name or service not known). Check "
+    "its spelling and the network."
 )
 NO_CONNECTION = f"{ADDRESS}: could not connect"
 RUNNING = "Check that the service is running and reachable."
@@ -353,7 +353,7 @@ def classes_of(module: Any) -> list[type[BaseException]]:
     ids=lambda kind: kind.__name__,
 )
 def test_no_exception_from_below_is_missed(kind: type[BaseException]) -> None:
-    """When urllib3 or `http.client` grows an exception, the table needs a row for it."""
+    """An exception that urllib3 or `http.client` grows needs a row in the table."""
     is_known = issubclass(kind, (*NAMED, *UNNAMED))
     assert is_known or kind is lower.HTTPError
 

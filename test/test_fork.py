@@ -190,7 +190,8 @@ def test_a_client_pickles_with_its_settings(
     client.set_default_header("X-Team", "blue")
     assert good_call(CreditsApi(client))
 
-    with pickle.loads(pickle.dumps(client, protocol)) as copy:  # noqa: S301  # our own bytes
+    pickled = pickle.dumps(client, protocol)
+    with pickle.loads(pickled) as copy:  # noqa: S301  # our own bytes
         assert good_call(CreditsApi(copy))
         assert copy.configuration.timeout == 7.0
 

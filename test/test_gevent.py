@@ -1,4 +1,4 @@
-"""Under gevent, whose monkey-patching is for whole processes, so each test has one of its own."""
+"""Under gevent, which patches whole processes: each test has one of its own."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Pure rules of headers and cookies: what they carry, how they merge, what is secret."""
+"""Pure rules of headers and cookies: what they carry and hide, and how they merge."""
 
 import re
 from typing import Any

@@ -73,7 +73,7 @@ WAITS = {
 @pytest.mark.usefixtures("tokyo")
 @pytest.mark.parametrize("value", WAITS)
 def test_retry_after_is_read_in_every_form(value: str) -> None:
-    """Seconds, and the forms of an HTTP date, which is in UTC wherever the client is."""
+    """Seconds, and the forms of an HTTP date, which is in UTC wherever we are."""
     assert parse_retry_after(value, NOON.timestamp()) == WAITS[value]
 
 
