@@ -146,6 +146,7 @@ WRONG_VALUES: list[tuple[Any, str]] = [
     ("https://[::1", NAME),
     ("https://a?x=1", BASE),
     ("https://a/#x", BASE),
+    ("https://a#", BASE),
     (f"https://u:{PROXY_PASSWORD}@a", BASE),
     (f"bearer {TOKEN}", TOKEN_ALONE),
     (f"'{TOKEN}'", TOKEN_ALONE),

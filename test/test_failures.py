@@ -221,9 +221,9 @@ PROXIED: dict[str, Row] = {
         f"{DENIED} (403 ***). {ALLOWS}",
         peer=BEHIND,
     ),
-    "503": Row(
-        refuse_tunnel("503 Busy"),
-        f"{UNREACHED} (503 Busy). {CHECK_TARGET}",
+    "500": Row(
+        refuse_tunnel("500 Busy"),
+        f"{UNREACHED} (500 Busy). {CHECK_TARGET}",
         is_lost=True,
         peer=BEHIND,
     ),
@@ -262,8 +262,8 @@ def test_an_error_from_below_becomes_ours(row: Row) -> None:
 
 def test_the_number_of_attempts_is_told() -> None:
     """More than one attempt is worth a word."""
-    error = explain(StaleConnectionError("x"), PEER, 1.5, attempts=3)
-    assert str(error) == f"{ADDRESS}: {CLOSED[:-1]} (after 3 attempts)."
+    error = explain(StaleConnectionError("x"), PEER, 1.5, attempts=2)
+    assert str(error) == f"{ADDRESS}: {CLOSED[:-1]} (after 2 attempts)."
 
 
 def test_a_cause_keeps_neither_frames_nor_connections_nor_bytes_of_the_peer() -> None:
