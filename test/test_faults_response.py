@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 
 import pytest
+import urllib3
 
 from at_client import ApiConnectionException, ApiDecodeException, ApiException
 from support.ending import Endings, Fault, good_call
@@ -113,6 +114,19 @@ def test_a_lost_connection_that_comes_back_is_not_noticed(
     assert wire.connections == 2
     assert len(set(wire.requests)) == 1
     assert TOKEN.encode() in wire.requests[0]
+
+
+def test_a_body_lost_by_a_manager_of_ones_own_is_told(
+    make_api: MakeApi, wire: Wire
+) -> None:
+    """A user's own pool manager has retries of its own, and gets none of ours."""
+    api = make_api(wire.url)
+    api.api_client.rest_client.pool_manager = urllib3.PoolManager(retries=False)
+    wire.play(LOST["closed in the body"])
+    with pytest.raises(ApiConnectionException):
+        api.get_credits()
+    assert len(wire.requests) == 1
+    assert good_call(api)
 
 
 @pytest.mark.parametrize("name", ["closed in the body", "closed before the answer"])

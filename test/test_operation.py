@@ -122,3 +122,15 @@ def test_socket_options_take_the_place_of_urllib3s(
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
     response.close()
+
+
+def test_a_manager_of_ones_own_outlives_close(wire: Wire, make_api: MakeApi) -> None:
+    """`close()` puts no other in the place of a pool manager that a user has set."""
+    api = make_api(wire.url)
+    manager = urllib3.PoolManager()
+    api.api_client.rest_client.pool_manager = manager
+    assert good_call(api)
+    api.api_client.close()
+    assert good_call(api)
+    assert api.api_client.rest_client.pool_manager is manager
+    manager.clear()

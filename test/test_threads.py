@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 
 from at_client import ApiClient, ApiException, Configuration, CreditsApi
+from at_client.pools import close_idle
 from support.ending import good_call, nothing_changed
 from support.facts import CREDITS, TOKEN
 from support.leaks import nothing_left
@@ -76,6 +78,14 @@ def test_closing_while_others_call_ends_no_call_badly(wire: Wire) -> None:
                 client.close()
             assert all(call.result() for call in calls)
         assert good_call(api)
+
+
+def test_a_pool_that_was_closed_meanwhile_has_nothing_to_close() -> None:
+    """A call that is lost while another thread closes the client still ends."""
+    pool = urllib3.HTTPConnectionPool("127.0.0.1")
+    pool.close()
+    close_idle(pool)
+    assert pool.pool is None
 
 
 @contextlib.contextmanager
