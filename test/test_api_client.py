@@ -295,5 +295,6 @@ def test_default_instances_are_used_where_none_is_given() -> None:
 def test_an_empty_cookie_is_none(offline: ApiClient) -> None:
     """The cookie of a client can be taken away again."""
     offline.cookie = "a=1"
+    assert offline.cookie == "a=1"
     offline.cookie = ""
     assert offline.cookie is None
