@@ -9,13 +9,10 @@ import pytest
 import urllib3
 
 from at_client import ApiTypeError, ApiValueError
-from at_client.exceptions import ApiConnectionException, ApiDecodeException
-from at_client.rest import RESTClientObject, RESTResponseType
-from support.facts import CREDITS_BODY
-from support.interrupts import SocketStopped, raised_by_a_signal
-from support.leaks import nothing_left
+from at_client.exceptions import ApiConnectionException
+from at_client.rest import RESTClientObject
 from support.makers import CapLog, CapSys, MakeClient, MonkeyPatch
-from support.wire import CLOSE, SILENCE, Wire, answer, reply
+from support.wire import CLOSE, Wire, answer, reply
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -30,9 +27,7 @@ def rest(wire: Wire, make_client: MakeClient) -> RESTClientObject:
     ("rest_of_url", "target"),
     [
         ("", "/"),
-        ("/", "/"),
         ("?x=1", "/?x=1"),
-        ("#x", "/"),
         ("/v1?x=1", "/v1?x=1"),
         ("/v1#x?y", "/v1"),
     ],
@@ -115,36 +110,6 @@ def test_a_retried_answer_is_read_if_it_is_short(
     assert wire.connections == connections
 
 
-def test_other_code_stops_the_reading(wire: Wire, rest: RESTClientObject) -> None:
-    """An error of a signal handler arrives itself while an unread body is read."""
-    wire.play(reply(answer(length=999), SILENCE))
-    response = rest.request("GET", wire.url, _preload_content=False)
-    stop = SocketStopped("over")
-    with raised_by_a_signal(stop), pytest.raises(SocketStopped) as caught:
-        response.read()
-    assert caught.value is stop
-
-
-def test_a_response_is_read_later(wire: Wire, rest: RESTClientObject) -> None:
-    """An unread response is read once, and then keeps its body and frees its socket."""
-    with nothing_left():
-        response = rest.request("GET", wire.url, _preload_content=False)
-        assert isinstance(response.response, RESTResponseType)
-        assert response.data is None
-
-        assert response.read() == CREDITS_BODY
-        assert response.read() == response.data == CREDITS_BODY
-        rest.close()
-
-
-def test_headers_of_a_response(wire: Wire, rest: RESTClientObject) -> None:
-    """Headers are found whatever the case of the name."""
-    response = rest.request("GET", wire.url)
-    assert response.getheader("content-type") == "application/json"
-    assert response.getheaders()["Content-Type"] == "application/json"
-    assert response.getheader("X-None", "default") == "default"
-
-
 # ---- The log
 
 
@@ -198,17 +163,6 @@ def test_the_last_line_names_our_error(
     with pytest.raises(ApiConnectionException):
         rest.request("GET", wire.url)
     assert ends_of(caplog) == ["GET / ProtocolError", "GET / ApiConnectionException"]
-
-
-def test_a_body_that_is_too_large_is_one_line(
-    wire: Wire, rest: RESTClientObject, caplog: CapLog
-) -> None:
-    """An answer that cannot be used is logged by our error."""
-    rest.configuration.max_response_bytes = 5
-    caplog.set_level(logging.DEBUG, "at_client")
-    with pytest.raises(ApiDecodeException):
-        rest.request("GET", wire.url)
-    assert ends_of(caplog) == ["GET / ApiDecodeException"]
 
 
 def test_debug_writes_to_stderr(
