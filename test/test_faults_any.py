@@ -83,17 +83,6 @@ credit_like = st.fixed_dictionaries(
 
 @some
 @given(
-    body=st.binary(max_size=300),
-    status=st.sampled_from([200, 201, 400, 422, 500, 503]),
-)
-def test_any_bytes_as_a_body(stage: Stage, body: bytes, status: int) -> None:
-    """No body breaks out of the client."""
-    error = stage.play(answer(body, status))
-    assert error is None or error.status == status
-
-
-@some
-@given(
     value=json_values | credit_like,
     status=st.sampled_from([200, 200, 400, 422, 500]),
 )

@@ -122,11 +122,7 @@ def test_a_wrong_setting_is_told(
     assert secrets_in(str(caught.value), repr(caught.value)) == []
 
 
-@pytest.mark.parametrize(
-    "value",
-    [0, -1, float("nan"), True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), b"1"],
-    ids=repr,
-)
+@pytest.mark.parametrize("value", [0, -1, True, "5", (1,), (1, -1)], ids=repr)
 def test_a_timeout_that_is_none_is_refused(
     value: Any, make_api: MakeApi, wire: Wire
 ) -> None:

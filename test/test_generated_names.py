@@ -132,9 +132,10 @@ def test_what_stays_is_tried(row: Row) -> None:
     assert re.search(rf"\b{row.name.rpartition('.')[2]}\b", SCRIPTS)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_modules_are_attributes(name: str) -> None:
+def test_modules_are_attributes() -> None:
     """After a bare `import at_client`, the modules of generated code can be used."""
-    program = f"import at_client; assert {name}.__name__ == {name!r}"
+    lines = [f"assert {name}.__name__ == {name!r}" for name in MODULES]
+    program = "\n".join(["import at_client", *lines])
     command = [sys.executable, "-W", "error", "-c", program]
-    subprocess.run(command, check=True, timeout=60)
+    done = subprocess.run(command, check=False, timeout=60)
+    assert done.returncode == 0

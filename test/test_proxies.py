@@ -12,7 +12,6 @@ from at_client import (
     ApiConnectionException,
     ApiTimeoutException,
     ApiValueError,
-    ServiceException,
 )
 from at_client.proxies import choose_proxy
 from support.ending import Endings, Fault, good_call
@@ -238,14 +237,6 @@ def test_a_tunnel_changes_nothing_about_certificates(
     assert endings.attempts_logged == 1
 
 
-def test_an_answer_of_the_proxy_has_its_status(make_api: MakeApi, wire: Wire) -> None:
-    """A plain proxy's own 502 is an error of that status; nothing is made up."""
-    page = answer(b"<html>bad gateway</html>", 502, content_type="text/html")
-    wire.play(otherwise=reply(page))
-    with pytest.raises(ServiceException, match="502"):
-        make_api(FORWARDED, proxy=wire.url, retries=0).get_credits()
-
-
 # ---- Which proxy is in front of a host
 
 ONE = "http://one.example:1"
@@ -287,19 +278,6 @@ def test_the_configuration_goes_before_the_environment(
     proxy = choose_proxy("http", "api.example.com", 80, proxy=ONE, no_proxy=None)
     assert proxy is not None
     assert proxy.url == ONE
-
-
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_the_environment_names_a_tunnel(
-    make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch, name: str
-) -> None:
-    """For an https target, the variable's proxy is asked for a tunnel."""
-    monkeypatch.setenv(name, wire.url)
-    monkeypatch.setenv("HTTP_PROXY", FORWARDED)
-    wire.play(reply(answer(b"", 403), CLOSE))
-    with pytest.raises(ApiConnectionException):
-        make_api(TUNNELLED).get_credits()
-    assert wire.requests[0].startswith(b"CONNECT api.example.com:443")
 
 
 def test_variables_are_read_again_after_close(

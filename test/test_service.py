@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from support.facts import COOKIE, CREDITS, TOKEN
 from support.leaks import nothing_left
 from support.service import (
-    BROKEN_TOKEN,
-    INVALID_TOKEN,
     Memory,
     Service,
     make_app,
@@ -52,30 +49,6 @@ def test_the_application_is_the_published_document(part: str, project: Path) -> 
     assert leave_out(ours[part], "description") == leave_out(
         published[part], "description"
     )
-
-
-@pytest.mark.parametrize(
-    ("header", "value", "status", "body"),
-    [
-        pytest.param("Authorization", f"Bearer {TOKEN}", 200, CREDITS, id="token"),
-        pytest.param("Cookie", f"auth_token={COOKIE}", 200, CREDITS, id="cookie"),
-        pytest.param("X", "", 401, {"detail": "Not authenticated"}, id="stranger"),
-        pytest.param(
-            "Authorization",
-            f"Bearer {INVALID_TOKEN}",
-            422,
-            {"detail": [TOO_LONG]},
-            id="422",
-        ),
-        pytest.param("Authorization", f"Bearer {BROKEN_TOKEN}", 500, BROKEN, id="500"),
-    ],
-)
-def test_credits_and_errors(
-    service: Service, header: str, value: str, status: int, body: object
-) -> None:
-    """Either credential shows the credits; errors have their documented bodies."""
-    found = ask(service, "GET", PATH, headers={header: value})
-    assert (found[0], leave_out(found[1], "input", "ctx")) == (status, body)
 
 
 def test_every_request_is_on_record(service: Service) -> None:

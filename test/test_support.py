@@ -3,41 +3,23 @@
 import contextlib
 import os
 import socket
-import ssl
 import threading
-import time
 
 import pytest
 
 from support.facts import PROXY_PASSWORD, secrets_in
 from support.leaks import nothing_left
-from support.service import running_service
-from support.tls import Authority
-from support.wire import RESET, SILENCE, Action, Drip, Endless, Wait, Wire, reply
+from support.wire import RESET, Wire, reply
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def connect(port: int, timeout: float = 2.0) -> socket.socket:
-    """Open a plain connection to a loopback port."""
-    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
 def test_a_reset_is_a_reset(wire: Wire) -> None:
     """RESET is told from CLOSE by the error it causes."""
     wire.play(reply(RESET))
-    with connect(wire.port) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port)) as connection:
         connection.sendall(HELLO)
         with pytest.raises(ConnectionResetError):
-            connection.recv(1)
-
-
-def test_silence_notices_that_the_client_left(wire: Wire) -> None:
-    """A silent connection stays open while the client stays, and ends with it."""
-    wire.play(reply(SILENCE))
-    with nothing_left(), connect(wire.port, timeout=0.1) as connection:
-        connection.sendall(HELLO)
-        with pytest.raises(TimeoutError):
             connection.recv(1)
 
 
@@ -62,43 +44,6 @@ def test_a_running_thread_is_found() -> None:
         thread.start()
     stop.set()
     thread.join()
-
-
-@pytest.mark.parametrize(
-    "action",
-    [Drip(b"x" * 1000, every=1), Wait(60), SILENCE, Endless(b"x" * 65536)],
-    ids=["drip", "wait", "silence", "endless"],
-)
-def test_the_wire_stops_in_the_middle(action: Action) -> None:
-    """Stopping ends connections that drip, wait or say nothing, at once."""
-    with nothing_left():
-        with Wire() as wire, connect(wire.port) as connection:
-            wire.play(reply(action))
-            connection.sendall(HELLO)
-            time.sleep(0.02)
-            began = time.monotonic()
-            wire.__exit__()
-        assert time.monotonic() - began < 1
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [b"", HELLO, HELLO[:-2] + b"Content-Length: 9\r\n\r\n"],
-    ids=["idle", "done", "midway"],
-)
-def test_the_service_stops_whoever_is_connected(
-    authority: Authority, sent: bytes
-) -> None:
-    """A TLS client that stays does not hold it up."""
-    context = ssl.create_default_context(cafile=authority.ca_file)
-    with contextlib.ExitStack() as kept:
-        with running_service(tls=authority.issue("localhost")) as service:
-            plain = connect(int(service.url.rpartition(":")[2]))
-            secure = context.wrap_socket(plain, server_hostname="localhost")
-            kept.enter_context(secure).sendall(sent)
-            time.sleep(0.05)
-            began = time.monotonic()
-        assert time.monotonic() - began < 0.9
 
 
 @pytest.mark.parametrize(
