@@ -311,7 +311,7 @@ def test_a_length_beside_chunks_is_refused(endings: Endings) -> None:
 def test_a_wrong_chunk_is_refused(endings: Endings, chunk: bytes) -> None:
     """The size of a chunk is a hexadecimal number, and its data end there."""
     step = reply(chunked(last=chunk + b"\r\n0\r\n\r\n"), CLOSE)
-    play_refused(endings, step, "size of a chunk is not a number")
+    play_refused(endings, step, "no valid HTTP response")
 
 
 GOAWAY = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01"
