@@ -8,8 +8,8 @@ from typing_extensions import Self
 from at_client import serialization
 from at_client.api_response import ApiResponse, RESTResponse, read_outcome
 from at_client.checks import check_host
+from at_client.clock import Clock
 from at_client.configuration import Configuration, HasDefault
-from at_client.connections import Clock
 from at_client.decoding import DecodeFault, ResponseTypes, decode
 from at_client.exceptions import (
     ApiDecodeException,

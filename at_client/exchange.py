@@ -13,8 +13,8 @@ from at_client.api_response import (
     make_redirect_error,
     read_body,
 )
+from at_client.clock import Clock
 from at_client.configuration import Configuration
-from at_client.connections import Clock
 from at_client.failures import (
     LOWER_ERRORS,
     PROXY_AUTHENTICATION,
@@ -118,7 +118,9 @@ class Exchange:
         """
         raw = self._translate(self._send)
         response = RESTResponse(raw, self._request, self.read)
-        self._accept(response)
+        self._refuse_redirect(response)
+        if self._clock.reads_later:
+            self._note_end(response)
         return response
 
     def read(self, response: RESTResponse) -> bytes:
@@ -128,10 +130,13 @@ class Exchange:
             ApiException: It was lost in spite of all retries, is broken, or too large.
         """
         try:
-            return self._translate(lambda: self._read(response))
+            body = self._translate(lambda: self._read(response))
         except BaseException:
             response.close()
             raise
+        if not self._clock.reads_later:
+            self._note_end(response)
+        return body
 
     def _send(self) -> Any:
         """Let urllib3 send the request, and retry until a response begins."""
@@ -153,7 +158,7 @@ class Exchange:
             except LOWER_ERRORS as error:  # each attempt may fail
                 self._retry_lost_body(response.response, error)
             response.take(self._send())
-            self._accept(response)
+            self._refuse_redirect(response)
 
     def _read_once(self, response: RESTResponse) -> bytes:
         try:
@@ -216,16 +221,25 @@ class Exchange:
         policy = self._options.get("retries")
         return policy if isinstance(policy, RetryPolicy) else None
 
-    def _accept(self, response: RESTResponse) -> None:
-        """Note how an attempt ended; raise the error for what is not for the caller."""
+    def _note_end(self, response: RESTResponse) -> None:
+        """Log how the last attempt ended, and remember what it says of the service."""
         self._log.write(response.status)
         self._health.is_down = response.status in RETRY_STATUSES
-        if response.status == PROXY_AUTHENTICATION and self._route.is_forwarded:
-            response.close()
+
+    def _refuse_redirect(self, response: RESTResponse) -> None:
+        """Raise the error for a redirect that was not followed, or a proxy's refusal."""
+        is_redirect = response.status in REDIRECT_STATUSES
+        is_refusal = (
+            response.status == PROXY_AUTHENTICATION and self._route.is_forwarded
+        )
+        if not is_redirect and not is_refusal:
+            return
+
+        self._note_end(response)
+        response.close()
+        if is_refusal:
             raise refuse_by_proxy(self._route.peer)
-        if response.status in REDIRECT_STATUSES:
-            response.close()
-            raise make_redirect_error(response, self._describe_redirect(response))
+        raise make_redirect_error(response, self._describe_redirect(response))
 
     def _describe_redirect(self, response: RESTResponse) -> str:
         """Return why a redirect was not followed."""

@@ -12,14 +12,11 @@ from urllib3 import exceptions as lower
 from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from at_client.connections import (
-    DeadlineError,
-    FramingError,
-    NotHTTPError,
-    StaleConnectionError,
-)
+from at_client.clock import DeadlineError
+from at_client.connections import StaleConnectionError
 from at_client.details import shorten
 from at_client.exceptions import ApiConnectionException, ApiTimeoutException
+from at_client.framing import FramingError, NotHTTPError
 from at_client.headers import redact
 
 PROXY_AUTHENTICATION = 407  # RFC 9110 section 15.5.8

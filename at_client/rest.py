@@ -1,5 +1,6 @@
 """One request in; one response or one of our errors out."""
 
+import copy
 import os
 import re
 from collections.abc import Mapping
@@ -9,8 +10,8 @@ import urllib3
 
 from at_client.api_response import RESTResponse, SentRequest
 from at_client.checks import check_url
+from at_client.clock import Clock, ReadLater
 from at_client.configuration import Configuration
-from at_client.connections import Clock, ReadLater
 from at_client.exceptions import (
     ApiException,
     ApiTypeError,
@@ -60,11 +61,12 @@ class RESTClientObject:
     def _open(self) -> None:
         """Read the settings of connections: at the start, in a child, after `close()`."""
         self._opened_by: int | None = os.getpid()
-        self._tls = ClientTLS(self.configuration)
+        self._settings = copy.copy(self.configuration)
+        self._tls = ClientTLS(self._settings)
         self._transports: dict[Proxy | None, Transport] = {}
         self._routes: dict[str, Route] = {}
 
-        manager = self._route_to(self.configuration.host).transport.manager
+        manager = self._route_to(self._settings.host).transport.manager
         if self.pool_manager is self._own_manager:
             self.pool_manager = manager
         self._own_manager = manager
@@ -186,18 +188,18 @@ class RESTClientObject:
             parts.scheme,
             host,
             port,
-            self.configuration.proxy,
-            self.configuration.no_proxy,
+            self._settings.proxy,
+            self._settings.no_proxy,
         )
         transport = self._transports.get(proxy)
         if transport is None:
-            made = Transport(self.configuration, proxy, self._tls)
+            made = Transport(self._settings, proxy, self._tls)
             transport = self._transports.setdefault(proxy, made)
 
         peer = Peer(f"{host}:{port}")
         is_forwarded = False
         if proxy is not None:
-            headers = self.configuration.proxy_headers or {}
+            headers = self._settings.proxy_headers or {}
             peer = Peer(peer.address, proxy.url, proxy.find_secrets(headers))
             is_forwarded = parts.scheme == "http" and not proxy.is_socks
         exposed_host = find_exposed_host(parts.scheme, host, proxy)

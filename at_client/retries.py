@@ -16,7 +16,7 @@ import urllib3
 from typing_extensions import Self
 from urllib3.exceptions import MaxRetryError
 
-from at_client.connections import Clock
+from at_client.clock import Clock
 from at_client.failures import find_foreign, is_lost, is_stale
 from at_client.pools import close_idle
 from at_client.redirects import resolve_redirect

@@ -15,12 +15,8 @@ from urllib3 import exceptions as lower
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from at_client import ApiConnectionException, ApiTimeoutException
-from at_client.connections import (
-    DeadlineError,
-    FramingError,
-    NotHTTPError,
-    StaleConnectionError,
-)
+from at_client.clock import DeadlineError
+from at_client.connections import StaleConnectionError
 from at_client.failures import (
     RULES,
     Peer,
@@ -31,6 +27,7 @@ from at_client.failures import (
     is_stale,
     refuse_by_proxy,
 )
+from at_client.framing import FramingError, NotHTTPError
 from support.facts import PROXY_PASSWORD, secrets_in
 from support.interrupts import SocketStopped
 

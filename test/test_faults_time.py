@@ -14,7 +14,7 @@ from at_client import (
     Configuration,
     CreditsApi,
     ServiceException,
-    connections,
+    clock,
 )
 from support.ending import SLACK_SECONDS, Endings, Fault, good_call
 from support.facts import CREDITS_BODY, TOKEN
@@ -138,8 +138,8 @@ def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
     """A response gets half a minute (here 0.2 s), then there is another attempt."""
-    assert connections.RESPONSE_LIMIT_SECONDS == 30.0
-    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
+    assert clock.RESPONSE_LIMIT_SECONDS == 30.0
+    monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
     began = time.monotonic()
     assert good_call(make_api(wire.url), timeout=30.0)
@@ -162,8 +162,8 @@ def test_connecting_has_its_own_bound(
     shortest: float,
 ) -> None:
     """Each of three attempts has the first of a pair, or 5 s (here 0.3 s)."""
-    assert connections.CONNECT_LIMIT_SECONDS == 5.0
-    monkeypatch.setattr(connections, "CONNECT_LIMIT_SECONDS", 0.3)
+    assert clock.CONNECT_LIMIT_SECONDS == 5.0
+    monkeypatch.setattr(clock, "CONNECT_LIMIT_SECONDS", 0.3)
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
@@ -189,7 +189,7 @@ def test_without_a_limit_there_is_none(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch, timeout: Any
 ) -> None:
     """`math.inf` takes the bounds of a single attempt away, too."""
-    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.1)
+    monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.1)
     wire.play(reply(Wait(0.4), answer()))
     assert good_call(make_api(wire.url, timeout=timeout, retries=0), timeout=None)
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from at_client import ApiClient, ApiException, Configuration
-from at_client.connections import ReadLater
+from at_client.clock import ReadLater
 
 BODY = b"5\r\nhello\r\n0\r\n\r\n"
 """Follows every head: `hello` in chunks, its first bytes by a length, or all of it."""

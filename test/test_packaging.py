@@ -22,12 +22,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FILE_NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
 
 ORDER = """
-    version details redirects
+    version details framing redirects
     exceptions
     headers models serialization
     checks tokens decoding
-    connections proxies
-    configuration failures socks
+    clock proxies
+    configuration connections
+    failures socks
     tls
     pools
     retries

@@ -6,7 +6,7 @@ from typing import Any
 from at_client.api_client import ApiClient
 from at_client.api_response import ApiResponse, RESTResponse
 from at_client.checks import check_timeout
-from at_client.connections import ReadLater
+from at_client.clock import ReadLater
 from at_client.exceptions import ApiTypeError, ApiValueError, drop_frames
 from at_client.headers import check_header_value, check_headers, merge_headers
 from at_client.models.credit_response import CreditResponse
