@@ -186,14 +186,16 @@ class ApiClient(HasDefault):
             serialization.refuse_files(files)
 
         headers = self._merge_headers(header_params, cookie_params)
-        queries = serialization.list_items("query_params", query_params)
+        queries = []
+        if query_params:
+            queries = serialization.list_items("query_params", query_params)
         self.update_params_for_auth(
             headers, queries, auth_settings, resource_path, method, body, _request_auth
         )
 
         url = self.configuration.host if _host is None else check_host("_host", _host)
         url += serialization.write_path(resource_path, path_params)
-        query = serialization.write_query(queries)
+        query = serialization.write_query(queries) if queries else ""
         if query:
             url += f"?{query}"
         # What `_request_auth` names is secret wherever it goes, and whatever its name.
@@ -202,10 +204,12 @@ class ApiClient(HasDefault):
 
         if body is not None and not isinstance(body, bytes):
             body = serialization.sanitize("body", body)
-        fields = [
-            (name, serialization.sanitize(name, value))
-            for name, value in serialization.list_items("post_params", post_params)
-        ]
+        fields = []
+        if post_params:
+            fields = [
+                (name, serialization.sanitize(name, value))
+                for name, value in serialization.list_items("post_params", post_params)
+            ]
         return method, url, headers, body, fields
 
     def _merge_headers(

@@ -128,7 +128,7 @@ class RESTResponse:
     @property
     def data(self) -> bytes:
         """The decoded body; it is read at the first use."""
-        return self.read()
+        return self.read() if self._data is None else self._data
 
     @property
     def response(self) -> Any:

@@ -169,13 +169,14 @@ class StrictResponse(HTTPResponse):
         if head.skipped:
             self.headers.set_payload(head.skipped)  # urllib3 logs what is there
         if self.debuglevel > 0:
-            print("reply:", repr(head.status_line))  # noqa: T201  # as http.client does
+            status_line = head.start.partition(b"\r\n")[0].decode("latin-1")
+            print("reply:", repr(status_line))  # noqa: T201  # as http.client does
 
     def _choose_framing(self, head: Head) -> None:
         """Find out where the body ends, and whether the connection serves again."""
-        codings = head.get_all("transfer-encoding")
+        codings = head.values.get("transfer-encoding", [])
         self.chunked = is_chunked(codings)
-        self.length = read_length(head.get_all("content-length"))
+        self.length = read_length(head.values.get("content-length", []))
         if codings and self.length is not None:
             raise FramingError("it has both Content-Length and Transfer-Encoding")
         if self._is_head or self.status in (204, 304):
@@ -186,7 +187,7 @@ class StrictResponse(HTTPResponse):
         # The end of the connection ends what has no length; urllib3 counts the others.
         self._reader.may_end = not self.chunked
 
-        wishes = ",".join(head.get_all("connection")).lower()
+        wishes = ",".join(head.values.get("connection", [])).lower()
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the
         # connection ends.
         asks_to_keep = "keep-alive" in wishes and not self.chunked

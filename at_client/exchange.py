@@ -116,11 +116,10 @@ class Exchange:
         Raises:
             ApiException: There was no response, or it is a redirect.
         """
-        raw = self._translate(self._send)
-        response = RESTResponse(raw, self._request, self.read)
+        response = RESTResponse(self._translate(self._send), self._request, self.read)
         self._refuse_redirect(response)
         if self._clock.reads_later:
-            self._note_end(response)
+            self._note_end(response.status)
         return response
 
     def read(self, response: RESTResponse) -> bytes:
@@ -135,7 +134,7 @@ class Exchange:
             response.close()
             raise
         if not self._clock.reads_later:
-            self._note_end(response)
+            self._note_end(response.status)
         return body
 
     def _send(self) -> Any:
@@ -221,10 +220,10 @@ class Exchange:
         policy = self._options.get("retries")
         return policy if isinstance(policy, RetryPolicy) else None
 
-    def _note_end(self, response: RESTResponse) -> None:
+    def _note_end(self, status: int) -> None:
         """Log how the last attempt ended, and remember what it says of the service."""
-        self._log.write(response.status)
-        self._health.is_down = response.status in RETRY_STATUSES
+        self._log.write(status)
+        self._health.is_down = status in RETRY_STATUSES
 
     def _refuse_redirect(self, response: RESTResponse) -> None:
         """Raise the error for a redirect that was not followed, or a proxy's refusal."""
@@ -235,7 +234,7 @@ class Exchange:
         if not is_redirect and not is_refusal:
             return
 
-        self._note_end(response)
+        self._note_end(response.status)
         response.close()
         if is_refusal:
             raise refuse_by_proxy(self._route.peer)

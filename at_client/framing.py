@@ -58,7 +58,9 @@ class ResponseFile(io.BufferedReader):
 class Head(NamedTuple):
     """The head of a response."""
 
-    status_line: str
+    start: bytes
+    """The status line, with whatever follows it."""
+
     version: int
     """10 or 11, as `http.client` writes it."""
 
@@ -67,12 +69,11 @@ class Head(NamedTuple):
     fields: list[tuple[str, str]]
     """The header lines: name and value."""
 
-    skipped: str = ""
-    """The lines without a name or a colon."""
+    values: dict[str, list[str]]
+    """The values of each name, in small letters."""
 
-    def get_all(self, name: str) -> list[str]:
-        """Return the values of all header lines of a name, which is in small letters."""
-        return [value for key, value in self.fields if key.lower() == name]
+    skipped: str
+    """The lines without a name or a colon."""
 
 
 def read_head(file: io.BufferedReader) -> Head:
@@ -101,16 +102,20 @@ def read_head(file: io.BufferedReader) -> Head:
 
 def make_head(match: re.Match[bytes], skipped: str = "") -> Head:
     """Return what a search has found."""
-    fields = []
+    fields: list[tuple[str, str]] = []
+    values: dict[str, list[str]] = {}
     for line in match["lines"].decode("latin-1").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
-        fields.append((name, value.strip(" \t")))
+        value = value.strip(" \t")
+        fields.append((name, value))
+        values.setdefault(name.lower(), []).append(value)
     return Head(
-        status_line=match[0].partition(b"\r\n")[0].decode("latin-1"),
+        start=match[0],
         version=10 if match["minor"] == b"0" else 11,
         status=int(match["status"]),
         reason=(match["reason"] or b"").decode("latin-1").strip(),
         fields=fields,
+        values=values,
         skipped=skipped,
     )
 

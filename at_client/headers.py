@@ -81,7 +81,8 @@ def check_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     """Return headers with every name and value checked, and values as text."""
     checked: dict[str, str] = {}
     for name, value in headers.items():
-        check_header_name(name)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            check_header_name(name)  # raises
         if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
             checked[name] = value
         else:
@@ -98,13 +99,11 @@ def merge_headers(
         >>> merge_headers({"Accept": "text/plain", "X-Trace": "7"}, {"accept": "*/*"})
         {'X-Trace': '7', 'accept': '*/*'}
     """
-    overridden = {name.lower() for name in headers}
-    kept = {
-        name: value
-        for name, value in defaults.items()
-        if name.lower() not in overridden
-    }
-    return {**kept, **headers}
+    merged: dict[str, tuple[str, Any]] = {}
+    for name, value in (*defaults.items(), *headers.items()):
+        merged.pop(name.lower(), None)  # the last one counts, in its place
+        merged[name.lower()] = (name, value)
+    return dict(merged.values())
 
 
 def get_header(headers: Mapping[str, Any], name: str) -> Any:

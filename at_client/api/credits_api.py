@@ -194,20 +194,20 @@ class CreditsApi:
             raise ApiValueError(
                 f"_host_index must be 0, the only host; not {host_index!r}"
             )
-        _check_text("auth_token", auth_token)
-        _check_mapping(
-            "_request_auth", request_auth, "a mapping with in, key and value"
-        )
+        if request_auth is not None:
+            wanted = "a mapping with in, key and value"
+            _check_mapping("_request_auth", request_auth, wanted)
 
-        # A subclass with a generated client's signature knows nothing of these.
         cookies: dict[str, Any] = {}
         if auth_token is not None:
+            _check_text("auth_token", auth_token)
+            # A subclass with a generated client's signature knows nothing of these.
             cookies["cookie_params"] = {"auth_token": auth_token}
 
         request = self.api_client.param_serialize(
             "GET",
             PATH,
-            header_params=_choose_headers(content_type, headers),
+            header_params=choose_headers(content_type, headers),
             auth_settings=["OAuth2PasswordBearer"],
             _request_auth=request_auth,
             **cookies,
@@ -216,27 +216,26 @@ class CreditsApi:
         return self.api_client.call_api(*request, _request_timeout=timing)
 
 
-def _choose_headers(
+def choose_headers(
     content_type: str | None, headers: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return the headers of a call: what it accepts, then those given."""
-    _check_text("_content_type", content_type)
-    _check_mapping("_headers", headers, "a mapping of names to values")
-
     chosen: dict[str, Any] = {"Accept": "application/json"}
-    if headers:
+    if headers is not None:
+        _check_mapping("_headers", headers, "a mapping of names to values")
         chosen = merge_headers(chosen, check_headers(headers))
     if content_type is not None:
+        _check_text("_content_type", content_type)
         chosen = merge_headers(chosen, {"Content-Type": content_type})
     return chosen
 
 
 def _check_text(field: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
+    if not isinstance(value, str):
         raise ApiTypeError(f"{field} must be a str or None, not {type(value).__name__}")
 
 
 def _check_mapping(field: str, value: object, wanted: str) -> None:
-    if value is not None and not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         kind = type(value).__name__
         raise ApiTypeError(f"{field} must be {wanted} or None, not {kind}")
