@@ -207,6 +207,11 @@ def _refuse_constant(constant: str) -> None:
 
 
 def _convert_to_utf8(body: bytes, headers: Any) -> bytes:
+    """Convert JSON to UTF-8 from UTF-16 or UTF-32, or from its declared charset."""
+    if b"\0" in body:
+        with contextlib.suppress(ValueError):
+            return json.dumps(json.loads(body)).encode()
+
     charset = _find_charset(headers)
     try:
         return body.decode(charset).encode()

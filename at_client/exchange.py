@@ -116,7 +116,8 @@ class Exchange:
         Raises:
             ApiException: There was no response, or it is a redirect.
         """
-        response = RESTResponse(self._translate(self._send), self._request, self.read)
+        raw = self._translate(self._send)
+        response = RESTResponse(raw, self._request, self.read)
         self._refuse_redirect(response)
         if self._clock.reads_later:
             self._note_end(response.status)
@@ -129,7 +130,7 @@ class Exchange:
             ApiException: It was lost in spite of all retries, is broken, or too large.
         """
         try:
-            body = self._translate(lambda: self._read(response))
+            body = self._translate(self._read, response)
         except BaseException:
             response.close()
             raise
@@ -187,10 +188,10 @@ class Exchange:
         policy.sleep()
         self._options["retries"] = policy
 
-    def _translate(self, step: Callable[[], T]) -> T:
+    def _translate(self, step: Callable[..., T], *arguments: Any) -> T:
         """Return what a step returns, or raise our error for what went wrong below."""
         try:
-            return step()
+            return step(*arguments)
         except LOWER_ERRORS as error:
             failure: BaseException = error
         except Exception as error:
