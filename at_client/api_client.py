@@ -1,4 +1,4 @@
-"""From the parameters of an operation to a request, and from a response to an answer."""
+"""From parameters of an operation to a request, and from a response to an answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -36,8 +36,8 @@ class ApiClient(HasDefault):
     """Turns operations into requests and responses into models.
 
     Safe to share between threads. After a fork, the child opens its own connections. A
-    client can be pickled, with its configuration. Leaving `with` closes every connection;
-    using the client again opens new ones.
+    client can be pickled, with its configuration. Leaving `with` closes every
+    connection; using the client again opens new ones.
 
     Args:
         configuration: The settings; `None` for `Configuration.get_default()`.
@@ -110,7 +110,7 @@ class ApiClient(HasDefault):
         self.default_headers[name] = check_header_value(f"header {name}", header_value)
 
     def close(self) -> None:
-        """Close every connection; the next call opens new ones. Closing twice is fine."""
+        """Close every connection; the next call opens new ones."""
         if hasattr(self.rest_client, "close"):  # a user's own may lack it
             self.rest_client.close()
 
@@ -159,7 +159,7 @@ class ApiClient(HasDefault):
             resource_path: The path, placeholders in braces.
             path_params: A value for each placeholder.
             query_params: Parameters of the query; a list repeats its name.
-            header_params: Headers; these override `default_headers`, case-insensitively.
+            header_params: Headers; these override `default_headers`, whatever the case.
             body: What to send as JSON; bytes are sent as they are.
             post_params: The fields of a form, instead of a body.
             files: Not supported: this API takes no files.
@@ -354,7 +354,7 @@ class ApiClient(HasDefault):
         return self.select_header_accept(content_types)
 
     def sanitize_for_serialization(self, obj: Any) -> Any:
-        """Return a value as JSON has it; one with a `to_dict` method is written by that."""
+        """Return a value as JSON has it; a `to_dict` method of its own is used."""
         return serialization.sanitize("the value", obj)
 
     @drop_frames

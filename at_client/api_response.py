@@ -168,7 +168,7 @@ class RESTResponse:
         return self._data
 
     def close(self) -> None:
-        """Close the connection, unless the body was read; an unread one reads as empty."""
+        """Close the connection, unless the body was read; it is empty from then on."""
         if self._data is None:
             self._response.close()
             self._data = b""
@@ -282,7 +282,7 @@ def make_redirect_error(response: RESTResponse, problem: str) -> ApiException:
 
 
 def _make_error(kind: type[ApiException], response: Any, message: str) -> ApiException:
-    """Return an error with the parts of a response; its message repeats no credential."""
+    """Return an error with the parts of a response; no credential in its message."""
     request = _request_of(response)
     return kind(
         response.status,
@@ -309,8 +309,8 @@ def advise_unauthorized(request: SentRequest, token: Any) -> str:
         return "Configuration.access_token (ACCESS_TOKEN) is wrong or expired."
     if authorization:
         return (
-            "The access token of this call (access_token, _request_auth or _headers) is "
-            "wrong or expired."
+            "The access token of this call (access_token, _request_auth or _headers) "
+            "is wrong or expired."
         )
 
     query = parse_qsl(urlsplit(request.url).query)
@@ -322,8 +322,8 @@ def advise_unauthorized(request: SentRequest, token: Any) -> str:
     if callable(token):
         return "The source of Configuration.access_token gave no token."
     return (
-        "No access token was set: set ACCESS_TOKEN and use Configuration.from_env(), or "
-        "set Configuration.access_token."
+        "No access token was set: set ACCESS_TOKEN and use Configuration.from_env(), "
+        "or set Configuration.access_token."
     )
 
 

@@ -59,13 +59,13 @@ def check_url(field: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
         if parts.port != 0 and is_host_name(parts.hostname or ""):
             return parts
     raise ApiValueError(
-        f"{wanted}; what follows {scheme}:// must be a host name, with a port from 1 to "
-        "65535 if any"
+        f"{wanted}; what follows {scheme}:// must be a host name, with a port from 1 "
+        "to 65535 if any"
     )
 
 
 def is_host_name(name: str) -> bool:
-    """Return whether a name is an IP address or one that DNS can carry (RFC 1035 2.3.4)."""
+    """Return whether a name is an IP address or fits into DNS (RFC 1035 2.3.4)."""
     if _HOST_NAME.fullmatch(name):
         return True
     try:
@@ -107,7 +107,7 @@ def check_access_token(field: str, value: object) -> Any:
 
 
 def check_timeout(field: str, value: object) -> float | tuple[float, float]:
-    """Accept seconds above zero, `math.inf` for no limit; or a pair, (connect, read)."""
+    """Accept seconds above zero, `math.inf` for no limit; or a pair of them."""
     if isinstance(value, tuple | list) and len(value) == 2:
         connect = _check_seconds(f"{field}[0] (connect)", value[0])
         read = _check_seconds(f"{field}[1] (read)", value[1])

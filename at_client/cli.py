@@ -419,7 +419,7 @@ def _is_terminal() -> bool:
 
 
 def _show(arguments: argparse.Namespace, reading: Reading) -> None:
-    """Print or draw credits as asked for; what goes wrong without a picture, to stderr."""
+    """Print or draw credits as asked for; problems go to stderr or the picture."""
     credits = reading.credits
     if _is_drawn(arguments):
         as_of = f"As of {reading.time:%H:%M:%S} UTC; Ctrl-C ends it"
@@ -438,7 +438,7 @@ def _show(arguments: argparse.Namespace, reading: Reading) -> None:
 
 
 def _print_text(credits: CreditResponse, *notes: str) -> None:
-    """Print credits as fits the terminal; no colours if NO_COLOR (no-color.org) is set."""
+    """Print credits as fits the terminal; NO_COLOR (no-color.org) is honoured."""
     encoded = "█░".encode(sys.stdout.encoding or "utf-8", "replace")
     screen = display.Screen(
         width=shutil.get_terminal_size().columns,
@@ -488,7 +488,8 @@ def _run_command(command: list[str], variables: dict[str, str]) -> int:
     # While it starts, an exception would leave the command running.
     _replace_handlers(_exit_by_signal, record)
     try:
-        process = subprocess.Popen(command, env=os.environ | variables)  # noqa: S603  # as asked
+        environment = os.environ | variables
+        process = subprocess.Popen(command, env=environment)  # noqa: S603  # as asked
     except OSError as error:
         message = f"cannot run {command[0]}: {error.strerror}"
         return _print_error(message, CANNOT_RUN_COMMAND)

@@ -45,7 +45,7 @@ _INSTEAD = {
 """What to use instead of settings that other generated clients have."""
 
 _SHARED = ("access_token", "ssl_context")
-"""Settings that a deep copy shares: neither a token source nor a context can be copied."""
+"""Settings that a deep copy shares: sources and contexts cannot be copied."""
 
 LONGEST_SHOWN_CHARACTERS = 200
 """A longer text, such as a PEM block, is left out of a `repr`."""
@@ -96,7 +96,7 @@ class HasDefault:
 
 
 class Configuration(HasDefault):
-    """The settings of a client. You can assign each of them later; `None` is the default.
+    """The settings of a client; you can assign each later, and `None` is its default.
 
     TLS, proxy and pool settings are read when a client is made and after
     `ApiClient.close()`; every other setting applies from the next call on.
@@ -220,7 +220,8 @@ class Configuration(HasDefault):
         """
         settings.setdefault("access_token", os.environ.get("ACCESS_TOKEN"))
         settings.setdefault("host", os.environ.get("AT_CLIENT_HOST") or DEFAULT_HOST)
-        return cls(**settings)  # pyright: ignore[reportArgumentType]  # it sees unknown ones
+        # To pyright, a mapping of known keys may have unknown ones, too.
+        return cls(**settings)  # pyright: ignore[reportArgumentType]
 
     @classmethod
     def get_default_copy(cls) -> Self:
@@ -282,7 +283,7 @@ class Configuration(HasDefault):
 
 
 def _describe_unknown(name: str) -> str:
-    """Return what is wrong with a setting that does not exist, and what to use instead."""
+    """Return that there is no such setting, and what to use instead."""
     advice = _INSTEAD.get(name)
     near = get_close_matches(name, CHECKS, n=1)
     if advice is None and near:

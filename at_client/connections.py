@@ -69,7 +69,7 @@ class TimedReader(io.RawIOBase):
         return ResponseFile(self, BUFFER_BYTES)
 
     def hold(self) -> None:
-        """Keep the socket open until the response is read, even if its connection closes."""
+        """Keep the socket open until the response is read."""
         self._held = self._sock.makefile("rb")
 
     def readable(self) -> bool:
@@ -101,8 +101,9 @@ class TimedReader(io.RawIOBase):
 class RawMessage(HTTPMessage):
     """The headers of a response, as they were read.
 
-    They come from latin-1, so nothing has to be encoded again. `raw_items` and `set_raw`
-    are for the parsers of the standard library; with them a call takes 3 % less.
+    They come from latin-1, so nothing has to be encoded again. `raw_items` and
+    `set_raw` are for the parsers of the standard library; with them a call takes 3 %
+    less.
     """
 
     def items(self) -> list[tuple[str, str]]:
@@ -131,10 +132,12 @@ class StrictResponse(HTTPResponse):
         deadline: float,
         is_reused: bool,
     ) -> None:
-        # urllib3 has just told the socket, but not before it reads the answer of a proxy
-        # to CONNECT, which has no method yet.
+        # urllib3 has just told the socket, but not before it reads the answer of a
+        # proxy to CONNECT, which has no method yet.
         self._reader = TimedReader(sock, deadline, is_told=method is not None)
-        super().__init__(self._reader, debuglevel, method, url)  # type: ignore[arg-type]  # it needs makefile() only
+        # http.client asks a socket for nothing but a file.
+        reader: Any = self._reader
+        super().__init__(reader, debuglevel, method, url)
         self._is_head = method == "HEAD"
         self._is_reused = is_reused
 
@@ -212,21 +215,23 @@ class TimedConnection(HTTPConnection):
         return max(self._deadline - Clock.now(), LEAST_TIMEOUT_SECONDS)
 
     @timeout.setter
-    def timeout(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # no property there
+    def timeout(self, seconds: float | None) -> None:
         # urllib3's sign for its default is no number; it sets that right after.
         self._deadline = inf
         if isinstance(seconds, int | float):
             self._deadline = Clock.now() + seconds
 
-    def response_class(self, *args: Any, **options: Any) -> StrictResponse:  # type: ignore[override]  # a class there
-        """Make the response that `http.client` reads."""
+    def response_class(  # type: ignore[override]
+        self, *args: Any, **options: Any
+    ) -> StrictResponse:
+        """Make the response that `http.client` reads, in the place of its class."""
         is_reused = self._used_socket is self.sock
         self._used_socket = self.sock
         return StrictResponse(
             *args, **options, deadline=self._deadline, is_reused=is_reused
         )
 
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         """Return urllib3's response, without a `Location` that makes it fail."""
         response = super().getresponse()
         location = response.get_redirect_location()
@@ -265,7 +270,8 @@ class DialingConnection(TimedConnection):
         try:
             return socket.getaddrinfo(host, self.port, family, socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]  # only shown
+            reason: Any = error  # urllib3 only shows it
+            raise NameResolutionError(self.host, self, reason) from error
 
     def _dial(self, address: Any, shares: int) -> socket.socket:
         """Connect to one address in an equal share of the time that is left."""
@@ -286,10 +292,9 @@ class DialingConnection(TimedConnection):
         return sock
 
 
-# To pyright, a property cannot take the place of the attribute `timeout`.
-class TimedHTTPConnection(DialingConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+class TimedHTTPConnection(DialingConnection):
     """A plain connection with a deadline."""
 
 
-class TimedHTTPSConnection(DialingConnection, HTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+class TimedHTTPSConnection(DialingConnection, HTTPSConnection):
     """A TLS connection with a deadline."""

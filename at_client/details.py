@@ -39,7 +39,7 @@ def find_detail(body: Any) -> str:
 
 
 def _read_json_detail(fields: Any) -> str:
-    """Return what an error object says; raise `TypeError` or `LookupError` if nothing."""
+    """Return what an error object says, or raise an error if it says nothing."""
     if "detail" not in fields:
         words = [fields[key] for key in ("error", "error_description") if key in fields]
         return ": ".join(words)

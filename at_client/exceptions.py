@@ -1,8 +1,8 @@
 """The exceptions of this package, as one tree.
 
 OpenApiException
-├── ApiTypeError (also TypeError)            an argument of the wrong type; nothing sent
-├── ApiValueError (also ValueError)          a value that is not allowed; nothing sent
+├── ApiTypeError (also TypeError)            an argument of a wrong type
+├── ApiValueError (also ValueError)          a value that is not allowed
 ├── ApiKeyError (also KeyError)              a name that does not exist
 ├── ApiAttributeError (also AttributeError)  a setting that does not exist
 └── ApiException                             a call that failed
@@ -100,13 +100,13 @@ class ApiException(OpenApiException):
         message: What `str()` shows; `None` makes it from the other arguments.
 
     Examples:
-        >>> str(ApiException(404, "Not Found"))
-        '404 Not Found. Check AT_CLIENT_HOST or Configuration.host, its path prefix included.'
+        >>> str(ApiException(429, "Too Many Requests"))
+        '429 Too Many Requests. Call less often.'
     """
 
     is_retryable: bool = False
-    """Whether the same call may succeed later: after lost connections, timeouts, and the
-    statuses 408, 429 and 500 to 599."""
+    """Whether the same call may succeed later: after lost connections, timeouts, and
+    the statuses 408, 429 and 500 to 599."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class UnprocessableEntityException(ApiException):
 
 
 class TooManyRequestsException(ApiException):
-    """429: too many requests; `retry_after` is how long to wait, if the service says."""
+    """429: too many requests; `retry_after` is how long to wait."""
 
     is_retryable = True
 

@@ -1,4 +1,4 @@
-"""One call: urllib3 sends its request, and what goes wrong becomes one of our errors."""
+"""One call: urllib3 sends its request; what goes wrong becomes one of our errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Health:
     """What a client knows of the service."""
 
     is_down: bool = False
-    """Whether the last call was lost in spite of its retries; the next ones get none."""
+    """Whether the last call was lost in spite of its retries; the next get none."""
 
 
 class Route(NamedTuple):
@@ -227,7 +227,7 @@ class Exchange:
         self._health.is_down = status in RETRY_STATUSES
 
     def _refuse_redirect(self, response: RESTResponse) -> None:
-        """Raise the error for a redirect that was not followed, or a proxy's refusal."""
+        """Raise the error for a redirect that was not followed, or a proxy's 407."""
         is_redirect = response.status in REDIRECT_STATUSES
         is_refusal = (
             response.status == PROXY_AUTHENTICATION and self._route.is_forwarded

@@ -1,4 +1,4 @@
-"""One table from all that urllib3, http.client, ssl and the system raise to our errors."""
+"""One table from what urllib3, http.client, ssl and the system raise to our errors."""
 
 import os
 import re
@@ -66,7 +66,10 @@ class Rule(NamedTuple):
 
 _CHECK_PORT = "Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)"
 _CHECK_TARGET = "Check the service, and whether the proxy is allowed to reach it"
-_LATE = "in time; the call took {seconds:.1f} s. Check the service, or allow more with timeout"
+_LATE = (
+    "in time; the call took {seconds:.1f} s. Check the service, or allow more with "
+    "timeout"
+)
 
 RULES = (
     Rule((ssl.SSLCertVerificationError, CertificateError), "{tls}"),
@@ -77,7 +80,8 @@ RULES = (
     ),
     Rule(
         (lower.NameResolutionError, socket.gaierror),
-        "could not resolve the host name ({reason}). Check its spelling and the network",
+        "could not resolve the host name ({reason}). Check its spelling and the "
+        "network",
         is_lost=True,
     ),
     Rule(
@@ -121,8 +125,8 @@ RULES = (
         (lower.ProtocolError, lower.DecodeError, lower.BodyNotHttplibCompatible),
         "no valid HTTP response",
     ),
-    # What urllib3 raises for pools and URLs that it does not get to see here, and warnings
-    # that are made errors.
+    # What urllib3 raises for pools and URLs that it does not get to see here, and
+    # warnings that are made errors.
     Rule((BaseException,), "the request failed ({name})"),
 )
 """The first rule that applies wins, so the most specific come first."""
@@ -185,8 +189,8 @@ def advise_certificate(reason: str) -> str:
         return "Check Configuration.host (AT_CLIENT_HOST)"
     if reason.startswith("Missing") or "not marked critical" in reason:
         return (
-            "Python 3.13 and newer require this of CAs; ask for a new CA certificate, or "
-            "set Configuration.ssl_context to one without ssl.VERIFY_X509_STRICT"
+            "Python 3.13 and newer require this of CAs; ask for a new CA certificate, "
+            "or set Configuration.ssl_context to one without ssl.VERIFY_X509_STRICT"
         )
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         path = os.environ.get(variable)
@@ -359,7 +363,7 @@ def explain(
 
 
 def strip_cause(cause: BaseException, secrets: Sequence[str]) -> None:
-    """Take out of an error what must not be kept with ours: frames, connections, secrets.
+    """Take frames, connections and secrets out of an error that is kept with ours.
 
     Dask pickles causes, and connections do not pickle; some errors hold bytes of the
     response.
@@ -378,7 +382,7 @@ def strip_cause(cause: BaseException, secrets: Sequence[str]) -> None:
 
 
 def refuse_by_proxy(peer: Peer) -> ApiConnectionException:
-    """Return the error for a proxy that wants a password before it forwards a request."""
+    """Return the error for a proxy that wants a password to forward a request."""
     refusal = Refusal(PROXY_AUTHENTICATION, "", is_lost=False, is_own=True)
     reason = f"{peer.name(at_proxy=True)}: {describe_refusal(peer, refusal)}."
     problem = ApiConnectionException(reason=reason)

@@ -1,7 +1,7 @@
 """Pure rules: where the head of a response ends, and its body (RFC 9112).
 
-They are stricter than those of `http.client` where a response could be read in two ways,
-and as lenient as browsers where it is only untidy.
+They are stricter than those of `http.client` where a response could be read in two
+ways, and as lenient as browsers where it is only untidy.
 """
 
 import io
@@ -137,8 +137,8 @@ def read_lines(file: io.BufferedReader) -> Iterator[bytes]:
 def tidy_lines(lines: list[bytes]) -> list[bytes]:
     r"""Return the lines of a head as they should have been sent.
 
-    They may end without CR or with several, and may be folded (RFC 9112 sections 2.2 and
-    5.2).
+    They may end without CR or with several, and may be folded (RFC 9112 sections 2.2
+    and 5.2).
 
     Examples:
         >>> tidy_lines([b"HTTP/1.1 200 OK\n", b"A: 1\r\r\n", b" 2\r\n"])

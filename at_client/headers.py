@@ -164,7 +164,7 @@ def find_credentials(headers: Mapping[str, str]) -> list[str]:
 
 
 def split_credentials(value: str) -> list[str]:
-    """Return the token of `Bearer token`, and the values of `name=value; other=value`."""
+    """Return the token of `Bearer token`, and the values of cookies."""
     pairs = value.split("; ")
     tokens = [pair.partition(" ")[2] for pair in pairs]
     cookies = [pair.partition("=")[2] for pair in pairs]

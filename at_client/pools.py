@@ -22,7 +22,7 @@ class TimedHTTPConnectionPool(urllib3.HTTPConnectionPool):
     """A pool of plain connections with a deadline."""
 
     @property
-    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # urllib3's name
+    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802
         """Ours, or that of a recorder such as vcrpy while it replaces urllib3's."""
         current: Any = urllib3.HTTPConnectionPool.ConnectionCls
         return TimedHTTPConnection if current is HTTPConnection else current
@@ -32,7 +32,7 @@ class TimedHTTPSConnectionPool(urllib3.HTTPSConnectionPool):
     """A pool of TLS connections with a deadline."""
 
     @property
-    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802  # urllib3's name
+    def ConnectionCls(self) -> Any:  # type: ignore[override]  # noqa: N802
         """Ours, or that of a recorder such as vcrpy while it replaces urllib3's."""
         current: Any = urllib3.HTTPSConnectionPool.ConnectionCls
         return TimedHTTPSConnection if current is HTTPSConnection else current
@@ -114,10 +114,12 @@ class Transport:
             "http": PoolMaker(http_pool),
             "https": PoolMaker(https_pool, tls),
         }
-        self.manager.pool_classes_by_scheme = self._makers  # type: ignore[assignment]  # urllib3 only calls them
-        # What tells pools apart is the text of their options; urllib3's own way takes 4 %
-        # of a call.
-        self.manager.key_fn_by_scheme = {"http": repr, "https": repr}  # type: ignore[dict-item]  # any hashable will do
+        # urllib3 only calls what is here.
+        self.manager.pool_classes_by_scheme = self._makers  # type: ignore[assignment]
+        # What tells pools apart is the text of their options; urllib3's own way takes
+        # 4 % of a call.
+        keys: Any = {"http": repr, "https": repr}
+        self.manager.key_fn_by_scheme = keys
 
     @property
     def _pools(self) -> list[urllib3.HTTPConnectionPool]:

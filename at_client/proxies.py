@@ -1,4 +1,4 @@
-"""Which proxy is in front of a host: the configuration's, the environment's, or none."""
+"""Which proxy is in front of a host: that of the settings or the environment."""
 
 import base64
 import contextlib
@@ -6,7 +6,7 @@ import ipaddress
 import os
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from at_client.checks import check_proxy, is_loopback
@@ -97,7 +97,7 @@ def choose_proxy(
 
 
 def read_environment() -> dict[str, str]:
-    """Return the proxies by scheme, with `no`, as `urllib.request.getproxies` reads them."""
+    """Return the proxies by scheme, with `no`, as the standard library reads them."""
     variables = any(name.lower().endswith("_proxy") for name in os.environ)
     if not variables and not _HAS_SYSTEM_SETTINGS:
         return {}
@@ -142,12 +142,12 @@ def is_excluded(host: str, port: int, no_proxy: str) -> bool:
     if not any(entries):
         return False
 
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]  # typeshed leaves it out
+    from urllib import request
+
+    is_bypassed: Any = request.proxy_bypass_environment  # type: ignore[attr-defined]
 
     literal = f"[{host}]" if ":" in host else host.rstrip(".")
-    return bool(
-        proxy_bypass_environment(f"{literal}:{port}", {"no": ",".join(entries)})
-    )
+    return bool(is_bypassed(f"{literal}:{port}", {"no": ",".join(entries)}))
 
 
 def tidy_entry(entry: str) -> str:

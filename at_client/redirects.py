@@ -37,10 +37,8 @@ def resolve_redirect(
     Examples:
         >>> resolve_redirect("GET", "https://a.example/v1/credits", "/v2/credits", 0)
         Redirect(url='https://a.example/v2/credits', problem='')
-        >>> resolve_redirect(
-        ...     "GET", "https://a.example/v1", "http://a.example/v1", 0
-        ... ).problem
-        'it redirects to http://a.example:80, a different origin, where credentials must not be sent'
+        >>> resolve_redirect("POST", "https://a.example/v1", "/v2", 0).problem
+        'it redirects to https://a.example:443, which is not followed for POST'
     """
     if not location or not is_target(location):
         return Redirect("", "it redirects without saying where to")

@@ -59,7 +59,7 @@ class RESTClientObject:
         self._open()
 
     def _open(self) -> None:
-        """Read the settings of connections: at the start, in a child, after `close()`."""
+        """Read the settings of connections: first, in a child, and after `close()`."""
         self._opened_by: int | None = os.getpid()
         self._settings = copy.copy(self.configuration)
         self._tls = ClientTLS(self._settings)
@@ -119,8 +119,8 @@ class RESTClientObject:
         Raises:
             ApiException: No attempt brought a complete response, its body is unreadable
                 or too large, or a redirect was not followed.
-            ApiTypeError, ApiValueError: An argument or a file of the configuration is not
-                usable, or credentials would be sent unencrypted.
+            ApiTypeError, ApiValueError: An argument or a file of the configuration is
+                not usable, or credentials would be sent unencrypted.
         """
         clock = Clock.start(_request_timeout, self.configuration.timeout)
         method = check_method(method)

@@ -106,7 +106,7 @@ class RetryPolicy(urllib3.Retry):
             retries,
             raise_on_redirect=False,
             raise_on_status=False,
-            remove_headers_on_redirect=(),  # only redirects within the origin are followed
+            remove_headers_on_redirect=(),  # no redirect leaves the origin
         )
         self.method = method
         self.url = url
@@ -155,7 +155,10 @@ class RetryPolicy(urllib3.Retry):
         close_if_long(response)
         return self
 
-    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:  # noqa: ARG002  # urllib3's
+    def sleep(
+        self,
+        response: urllib3.BaseHTTPResponse | None = None,  # noqa: ARG002
+    ) -> None:
         """Wait for as long as `increment` has decided."""
         if self._wait_seconds:
             time.sleep(self._wait_seconds)
@@ -215,7 +218,8 @@ class RetryPolicy(urllib3.Retry):
         return True
 
     def _next_backoff(self) -> float:
-        return backoff(self.attempts - 1, random.random())  # noqa: S311  # spreads clients, hides nothing
+        jitter = random.random()  # noqa: S311  # it spreads clients, and hides nothing
+        return backoff(self.attempts - 1, jitter)
 
 
 def backoff(retries: int, jitter: float) -> float:
@@ -250,12 +254,13 @@ def bound_policy(
         {*policy.remove_headers_on_redirect, *map(str.lower, secret_headers)}
     )
     bounded.backoff_max = min(policy.backoff_max, timeout_seconds)
-    bounded.retry_after_max = min(policy.retry_after_max, timeout_seconds)  # type: ignore[assignment]  # a float is fine
+    longest: Any = min(policy.retry_after_max, timeout_seconds)  # urllib3 says int
+    bounded.retry_after_max = longest
     return bounded
 
 
 def close_if_long(response: urllib3.BaseHTTPResponse) -> None:
-    """Close an answer that nobody reads, unless it is so short that urllib3 drains it."""
+    """Close an answer that nobody reads, unless it is short enough to be drained."""
     length = (
         response.length_remaining if isinstance(response, urllib3.HTTPResponse) else 0
     )
@@ -284,7 +289,7 @@ def parse_retry_after(value: str, now: float) -> float | None:
         now: The time to count from, in seconds since the epoch.
 
     Returns:
-        0.0 for a date in the past; `None` for nonsense, which must not hide the response.
+        0.0 for a date in the past; `None` for nonsense.
 
     Examples:
         >>> parse_retry_after("1.5", now=0.0)

@@ -10,11 +10,11 @@ from urllib3.contrib.socks import (
 from at_client.connections import TimedConnection
 
 
-class TimedSOCKSConnection(TimedConnection, SOCKSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+class TimedSOCKSConnection(TimedConnection, SOCKSConnection):
     """A plain connection through a SOCKS proxy, with a deadline."""
 
 
-class TimedSOCKSHTTPSConnection(TimedConnection, SOCKSHTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
+class TimedSOCKSHTTPSConnection(TimedConnection, SOCKSHTTPSConnection):
     """A TLS connection through a SOCKS proxy, with a deadline."""
 
 

@@ -48,7 +48,7 @@ def ask_source(source: Callable[[], Any]) -> SourcedToken | None:
 
 
 class RenewalLock:
-    """Lets one thread at a time renew a token; a child process starts with a free one."""
+    """Lets one thread at a time renew a token; a child process has its own."""
 
     def __init__(self) -> None:
         self._locks: dict[int, threading.Lock] = {}

@@ -106,8 +106,8 @@ class CreditsApi:
             auth_token: Sent as the cookie `auth_token`; `None` sends none.
             _request_timeout: Seconds for the whole call, or a pair (connect, read) for
                 each attempt; `None` for `Configuration.timeout`.
-            _request_auth: Credentials to use instead of the access token: a mapping with
-                `in` (`header`, `query` or `cookie`), `key` and `value`.
+            _request_auth: Credentials to use instead of the access token: a mapping
+                with `in` (`header`, `query` or `cookie`), `key` and `value`.
             _content_type: A `Content-Type` header to send; the request has no body that
                 would need one.
             _headers: Headers for this call. They override the client's,
