@@ -7,7 +7,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import urllib3
-from pydantic import TypeAdapter
 
 from at_client.configuration import Configuration
 from at_client.decoding import (
@@ -62,6 +61,8 @@ class ApiResponse(Generic[T]):
         Args:
             **options: Those of pydantic's `TypeAdapter.dump_python`.
         """
+        from pydantic import TypeAdapter  # few need it
+
         dump: dict[str, Any] = TypeAdapter(Any).dump_python(self._fields(), **options)
         return dump
 
@@ -71,6 +72,8 @@ class ApiResponse(Generic[T]):
         Args:
             **options: Those of pydantic's `TypeAdapter.dump_json`.
         """
+        from pydantic import TypeAdapter
+
         return TypeAdapter(Any).dump_json(self._fields(), **options).decode()
 
     def _fields(self) -> dict[str, Any]:

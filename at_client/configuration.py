@@ -5,7 +5,6 @@ import os
 import ssl
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
@@ -284,6 +283,8 @@ class Configuration(HasDefault):
 
 def _describe_unknown(name: str) -> str:
     """Return that there is no such setting, and what to use instead."""
+    from difflib import get_close_matches  # only for mistyped names
+
     advice = _INSTEAD.get(name)
     near = get_close_matches(name, CHECKS, n=1)
     if advice is None and near:

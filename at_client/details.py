@@ -1,6 +1,5 @@
 """Pure rules: what the body of a failed call says, as one line for an error message."""
 
-import html
 import json
 import re
 from typing import Any
@@ -57,8 +56,10 @@ def _read_json_detail(fields: Any) -> str:
 
 def find_page_title(page: str) -> str:
     """Return the title of an HTML page; an empty text if it has none."""
+    from html import unescape  # few errors are pages
+
     title = _TITLE.search(page[:MAX_TITLE_SEARCH_CHARACTERS])
-    return html.unescape(title[1]) if title else ""
+    return unescape(title[1]) if title else ""
 
 
 def shorten(text: str) -> str:

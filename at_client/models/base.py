@@ -1,7 +1,6 @@
 """What all models share: how they read and write JSON, and what a whole number is."""
 
 import json
-from pprint import pformat
 from typing import Annotated, Any, overload
 
 from pydantic import BaseModel, GetPydanticSchema, WithJsonSchema
@@ -37,6 +36,8 @@ class ApiModel(
 
     def to_str(self) -> str:
         """Return `to_dict()` laid out for reading."""
+        from pprint import pformat  # few need it
+
         return pformat(self.to_dict())
 
     @overload
