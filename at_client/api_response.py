@@ -170,11 +170,14 @@ class RESTResponse:
                 self._data = self._receive(self)
         return self._data
 
+    def keep(self, body: bytes) -> None:
+        """Keep the body that was read."""
+        self._data = body
+
     def close(self) -> None:
-        """Close the connection, unless the body was read; it is empty from then on."""
+        """Close the connection, unless the body was read."""
         if self._data is None:
             self._response.close()
-            self._data = b""
 
 
 def read_body(response: Any, limit: int | None) -> bytes:

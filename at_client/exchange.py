@@ -111,32 +111,31 @@ class Exchange:
         )
 
     def open(self) -> RESTResponse:
-        """Send the request, and return the response, unread, whatever its status.
+        """Send the request, and return the response, whatever its status.
+
+        Its body is read, unless the caller reads it later.
 
         Raises:
-            ApiException: There was no response, or it is a redirect.
+            ApiException: There was no complete response, its body is broken or too
+                large, or it is a redirect that was not followed.
         """
-        raw = self._translate(self._send)
-        response = RESTResponse(raw, self._request, self.read)
-        self._refuse_redirect(response)
-        if self._clock.reads_later:
-            self._note_end(response.status)
-        return response
+        return self._translate(self._open)
 
     def read(self, response: RESTResponse) -> bytes:
-        """Return the body of the response; send the request again if the body is lost.
+        """Return the body of a response that is read later.
 
         Raises:
             ApiException: It was lost in spite of all retries, is broken, or too large.
         """
-        try:
-            body = self._translate(self._read, response)
-        except BaseException:
-            response.close()
-            raise
+        return self._translate(self._read, response)
+
+    def _open(self) -> RESTResponse:
+        response = RESTResponse(self._send(), self._request, self.read)
+        self._refuse_redirect(response)
         if not self._clock.reads_later:
-            self._note_end(response.status)
-        return body
+            response.keep(self._read(response))
+        self._note_end(response.status)
+        return response
 
     def _send(self) -> Any:
         """Let urllib3 send the request, and retry until a response begins."""
@@ -155,8 +154,11 @@ class Exchange:
         while True:
             try:
                 return self._read_once(response)
-            except LOWER_ERRORS as error:  # each attempt may fail
+            except LOWER_ERRORS as error:
                 self._retry_lost_body(response.response, error)
+            except BaseException:  # Ctrl-C, or other people's code
+                response.close()
+                raise
             response.take(self._send())
             self._refuse_redirect(response)
 
@@ -173,6 +175,7 @@ class Exchange:
             )
 
         response.close()
+        response.keep(b"")
         if response.status >= 400:  # of a failure, the status says more
             return b""
         raise make_decode_error(response, problem)
@@ -237,6 +240,7 @@ class Exchange:
 
         self._note_end(response.status)
         response.close()
+        response.keep(b"")
         if is_refusal:
             raise refuse_by_proxy(self._route.peer)
         raise make_redirect_error(response, self._describe_redirect(response))

@@ -145,10 +145,7 @@ class RESTClientObject:
         exchange = Exchange(
             request, data, route, manager, clock, self.configuration, self._health
         )
-        response = exchange.open()
-        if not clock.reads_later:
-            response.read()
-        return response
+        return exchange.open()
 
     def check_secure(self, url: str) -> None:
         """Refuse to send credentials to a URL where another machine could read them.
