@@ -100,7 +100,7 @@ class SentRequest(NamedTuple):
 
 
 class RESTResponse:
-    """A response before anybody asks what it means.
+    """A response as it was received.
 
     Args:
         resp: urllib3's response, or any object with `status`, `reason`, `headers` and
@@ -327,6 +327,8 @@ def advise_unauthorized(request: SentRequest, token: Any) -> str:
         return f"{others[0]} (_request_auth or _headers) is wrong or expired."
     if callable(token):
         return "The source of Configuration.access_token gave no token."
+    if token:  # it was not sent
+        return "The credential of this call (_request_auth) is wrong or expired."
     return (
         "No access token was set: set ACCESS_TOKEN and use Configuration.from_env(), "
         "or set Configuration.access_token."

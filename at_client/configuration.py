@@ -142,7 +142,7 @@ class Configuration(HasDefault):
     Raises:
         ApiTypeError, ApiValueError: A setting has the wrong type, or a value that is
             not allowed.
-        ApiTypeError, ApiAttributeError: There is no such setting to give, or to assign.
+        ApiTypeError, ApiAttributeError: There is no such setting.
 
     Examples:
         >>> Configuration(access_token="s3cr3t", timeout=10)

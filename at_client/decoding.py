@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -159,13 +159,14 @@ def _has_own_field(data: Any) -> bool:
 
 
 def _read_json(body: bytes, headers: Any, kind: Any) -> Any:
-    """Make a value of a type from JSON, in UTF-8 or else in the declared charset."""
+    """Make a value of a type from JSON, in UTF-8 or else in another charset."""
+    read = _choose_reader(kind)
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        value = _read_utf8(body, kind)
+        value = read(body)
     except ValueError:
         body = _convert_to_utf8(body, headers)
-        value = _read_utf8(body, kind)
+        value = read(body)
 
     # pydantic takes these for numbers; JSON has none such (RFC 8259 section 6).
     if b"NaN" in body or b"Infinity" in body:
@@ -174,22 +175,24 @@ def _read_json(body: bytes, headers: Any, kind: Any) -> Any:
     return value
 
 
-def _read_utf8(body: bytes, kind: Any) -> Any:
-    """Make a value of a type from JSON in UTF-8."""
+def _choose_reader(kind: Any) -> Callable[[bytes], Any]:
+    """Return the function that makes a value of a type from JSON in UTF-8."""
     if _is_model(kind):
-        return kind.model_validate_json(body)
+        read: Callable[[bytes], Any] = kind.model_validate_json
+        return read
 
     from pydantic import TypeAdapter  # credits are a model, which needs none
 
     if _reads_itself(kind):
-        return kind.from_dict(TypeAdapter(Any).validate_json(body))
+        read_any = TypeAdapter(Any).validate_json
+        return lambda body: kind.from_dict(read_any(body))
 
     items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
     if items and _reads_itself(items[0]):
-        values = TypeAdapter(list[Any]).validate_json(body)
-        return [items[0].from_dict(value) for value in values]
+        read_list = TypeAdapter(list[Any]).validate_json
+        return lambda body: [items[0].from_dict(value) for value in read_list(body)]
 
-    return TypeAdapter(kind).validate_json(body)
+    return TypeAdapter(kind).validate_json
 
 
 def _is_model(kind: Any) -> bool:

@@ -279,7 +279,7 @@ def _rule_for(status: int) -> _StatusRule:
 
 
 def read_status(status: object) -> int:
-    """Return a status as a number; 0 for what is none, such as that of a mock."""
+    """Return a status as a number; 0 for anything that is not one."""
     return int(status) if isinstance(status, int | str) else 0
 
 

@@ -78,7 +78,7 @@ class AttemptLog:
 
 
 def write_to_stderr(text: str) -> None:
-    """Write to stderr; where that is closed or missing, nobody wants to know."""
+    """Write to stderr; do nothing if it is closed or missing."""
     try:
         sys.stderr.write(text)
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The operations of the service: one file a group."""
+"""The operations of the service: one file per group."""
 
 from at_client.api.credits_api import CreditsApi
 

@@ -166,8 +166,9 @@ class CreditsApi:
     ) -> RESTResponseType:
         """Like `get_credits_api_v1_credits_get`, but return urllib3's response, unread.
 
-        Its status can be any. The deadline still applies while you read it. Read it to
-        the end or close it, so that its connection is returned to the pool.
+        The status is not checked. The deadline still applies while you read it, and
+        what goes wrong then is an error of urllib3. Read it to the end or close it, so
+        that its connection is returned to the pool.
         """
         response = self._send(
             auth_token,

@@ -8,7 +8,7 @@ class HTTPValidationError(ApiModel):
     """The parameters that the service rejected.
 
     Attributes:
-        detail: One entry per problem; some services send one sentence instead.
+        detail: One entry per problem; it can be one sentence instead.
     """
 
     detail: list[ValidationError] | str | None = None
