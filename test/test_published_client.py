@@ -4,7 +4,6 @@ The published client is stood for by one of the same kind, made from openapi.jso
 """
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,8 @@ from support.facts import TOKEN
 from support.pages import PROJECT, blocks
 
 PAGE = PROJECT / "docs" / "coming-from-agent-toolkit-client.md"
-MOVE, REPAIR, CHECK = [text for kind, text in blocks(PAGE) if kind == "shell"]
+MOVE, REPAIR, PROMPT = [text for kind, text in blocks(PAGE) if kind == "shell"]
+CHECK = PROMPT.split('"')[1]
 
 GENERATOR = shutil.which("openapi-generator-cli", path=str(Path(sys.executable).parent))
 
@@ -56,8 +56,8 @@ def run(*command: str) -> str:
 
 def build_wheel(source: Path, folder: Path) -> Path:
     """Build the wheel of a project into a folder of its own."""
-    build = "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"
-    run(sys.executable, *build, str(folder), str(source))
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    run(*build, f"--wheel-dir={folder}", str(source))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -67,20 +67,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel named agent-toolkit-client 0.0.1 whose package is `at_client`."""
     assert GENERATOR
     source = tmp_path_factory.mktemp("published")
-    options = {
-        "--generator-name": "python-pydantic-v1",
-        "--input-spec": str(PROJECT / "openapi.json"),
-        "--output": str(source),
-        "--package-name": "at_client",
-        "--additional-properties": "projectName=agent-toolkit-client,packageVersion=0.0.1",
-        "--global-property": "apiTests=false,modelTests=false",
-    }
-    words = [word for option in options.items() for word in option]
-    run(GENERATOR, "generate", *words)
-
-    wheel = build_wheel(source, tmp_path_factory.mktemp("published-wheel"))
-    assert wheel.name.startswith("agent_toolkit_client-0.0.1-")
-    return wheel
+    run(
+        GENERATOR,
+        "generate",
+        "--generator-name=python-pydantic-v1",
+        f"--input-spec={PROJECT / 'openapi.json'}",
+        f"--output={source}",
+        "--package-name=at_client",
+        "--additional-properties=projectName=agent-toolkit-client,packageVersion=0.0.1",
+        "--global-property=apiTests=false,modelTests=false",
+    )
+    return build_wheel(source, tmp_path_factory.mktemp("published-wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -112,28 +109,21 @@ class Machine:
         run(sys.executable, "-m", "venv", "--without-pip", str(folder))
         scripts = "Scripts" if os.name == "nt" else "bin"
         self.python = str(folder / scripts / "python")
-        self.package = package
+        self.package = str(package)
 
-    def pip(self, *arguments: str) -> str:
+    def pip(self, arguments: str) -> None:
         """Run our pip on the environment: to give it one of its own takes seconds."""
-        pip = sys.executable, "-m", "pip", "--python", self.python, "--quiet"
-        return run(*pip, *arguments)
+        pip = [sys.executable, "-m", "pip", "--python", self.python, "--quiet"]
+        run(*pip, *arguments.replace("at-client", self.package).split())
 
     def ask(self, program: str) -> str:
         """Run a Python program, away from the source tree."""
         return run(self.python, "-I", "-c", program)
 
-    def type_in(self, block: str) -> str:
-        """Run the lines of a block; return what the last one prints."""
-        return [self.run_line(line) for line in block.splitlines()][-1]
-
-    def run_line(self, line: str) -> str:
-        """Run one line of a shell, with our package in the place of its name."""
-        command, *words = shlex.split(line)
-        words = [str(self.package) if w == "at-client" else w for w in words]
-        if command == "pip":
-            return self.pip(*words)
-        return run(self.python, "-I", *words)
+    def type_in(self, block: str) -> None:
+        """Run the lines of a block, each of which is a `pip` command."""
+        for line in block.splitlines():
+            self.pip(line.removeprefix("pip "))
 
 
 @pytest.fixture
@@ -145,11 +135,11 @@ def machine(tmp_path: Path, ours: Path) -> Machine:
 @pytest.mark.usefixtures("service")
 def test_moving_in_the_order_of_the_page(machine: Machine, published: Path) -> None:
     """The same program runs with the published client, and with ours after the move."""
-    machine.pip("install", str(published))
+    machine.pip(f"install {published}")
     assert machine.ask(CALL) == "750"
 
     machine.type_in(MOVE)
-    assert machine.type_in(CHECK) == at_client.__version__
+    assert machine.ask(CHECK) == at_client.__version__
     assert machine.ask(CALL) == "750"
     assert machine.ask(STALE) == "False"
 
@@ -160,15 +150,15 @@ def test_the_other_order_and_its_repair(machine: Machine, published: Path) -> No
 
     The second block of the page repairs both.
     """
-    machine.pip("install", "--no-deps", str(published))
-    machine.pip("install", str(machine.package))
+    machine.pip(f"install --no-deps {published}")
+    machine.pip("install at-client")
     assert machine.ask(STALE) == "True"
 
-    machine.pip("uninstall", "-y", "agent-toolkit-client")
+    machine.pip("uninstall -y agent-toolkit-client")
     with pytest.raises(subprocess.CalledProcessError):
-        machine.type_in(CHECK)
+        machine.ask(CHECK)
 
     machine.type_in(REPAIR)
-    assert machine.type_in(CHECK) == at_client.__version__
+    assert machine.ask(CHECK) == at_client.__version__
     assert machine.ask(CALL) == "750"
     assert machine.ask(STALE) == "False"
