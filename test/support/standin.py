@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Form, HTTPException, Query, Request
 from fastapi.security import OAuth2PasswordBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from support.facts import COOKIE, CREDITS, TOKEN
 from support.serving import serving
@@ -18,6 +18,16 @@ PASSWORD = "PASSWORD-SECRET-77e1"
 STALE_TOKEN = "TOKEN-SECRET-stale"
 
 _bearer = OAuth2PasswordBearer(tokenUrl="login", auto_error=False)
+
+
+class Search(BaseModel):
+    """The parameters of `GET /api/v1/search`, of which a domain must come twice."""
+
+    query: str
+    max_results: int
+    summarize: bool
+    published_start_date: dt.date
+    include_domains: Annotated[list[str], Field(min_length=2)]
 
 
 class Extraction(BaseModel):
@@ -35,13 +45,16 @@ class Memory:
 
     Attributes:
         credits_headers: The headers of every request for the credits.
-        searches: The parameters of every search, as they were read.
         logins: How many tokens were issued; the first one does not work.
     """
 
     credits_headers: list[dict[str, str]] = field(default_factory=list)
-    searches: list[dict[str, object]] = field(default_factory=list)
     logins: int = 0
+
+    def forget(self) -> None:
+        """Be as good as new."""
+        self.credits_headers.clear()
+        self.logins = 0
 
 
 def check_token(token: Annotated[str | None, Depends(_bearer)]) -> None:
@@ -60,7 +73,7 @@ def make_standin(memory: Memory) -> FastAPI:
     """Build the application."""
     app = FastAPI()
     add_credits(app, memory)
-    add_search_and_extract(app, memory)
+    add_search_and_extract(app)
     add_api_keys(app)
     add_login(app, memory)
     return app
@@ -75,26 +88,12 @@ def add_credits(app: FastAPI, memory: Memory) -> None:
         return CREDITS
 
 
-def add_search_and_extract(app: FastAPI, memory: Memory) -> None:
+def add_search_and_extract(app: FastAPI) -> None:
     """Add what the published client has in its `DefaultApi`."""
 
     @app.get("/api/v1/search", dependencies=[Depends(check_token)])
-    def search(
-        query: str,
-        max_results: int = 10,
-        summarize: bool = False,
-        published_start_date: dt.date | None = None,
-        include_domains: Annotated[list[str] | None, Query()] = None,
-    ) -> Any:
-        asked = {
-            "query": query,
-            "max_results": max_results,
-            "summarize": summarize,
-            "published_start_date": published_start_date,
-            "include_domains": include_domains,
-        }
-        memory.searches.append(asked)
-        return {"results": [{"title": query}]}
+    def search(parameters: Annotated[Search, Query()]) -> Any:
+        return {"results": [{"title": parameters.query}]}
 
     @app.post("/api/v1/extract", dependencies=[Depends(check_token)])
     def extract(extraction: Extraction) -> Any:
