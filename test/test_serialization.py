@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, Secret, SecretStr
 
+from at_client import ApiClient
 from at_client.exceptions import ApiTypeError, ApiValueError
 from at_client.models import CreditResponse
 from at_client.serialization import (
@@ -21,10 +22,8 @@ from at_client.serialization import (
     FORM,
     JSON,
     Body,
-    check_formats,
     check_method,
     is_json,
-    refuse_files,
     sanitize,
     write_body,
     write_path,
@@ -69,20 +68,7 @@ class Hidden(Secret[dt.date]):
 
 
 class Login(BaseModel):
-    """A model with secrets in several places."""
-
-    codes: list[SecretStr] = [SecretStr("one")]
-    password: SecretStr = SecretStr("pass")
-    by_number: dict[int, SecretStr] = {7: SecretStr("b")}
-    born: Hidden = Hidden(DAY)
-
-
-LOGIN = {
-    "codes": ["one"],
-    "password": "pass",
-    "by_number": {7: "b"},
-    "born": "2026-12-01",
-}
+    born: list[Hidden] = [Hidden(DAY)]
 
 
 class Speaking:
@@ -93,35 +79,22 @@ class Speaking:
 
 
 CREDITS = CreditResponse(total=2, used=1, remaining=1)
-WRITTEN = {
-    "total_credits": 2,
-    "used_credits": 1,
-    "remaining_credits": 1,
-    "purchased_credits": 0,
-}
 
 REDUCED = {
     "null": (None, None),
-    "a text": ("x", "x"),
-    "a number": (1.5, 1.5),
-    "a bool": (True, True),
-    "an enumeration": (Colour.RED, "red"),
     "a UUID": (ID, str(ID)),
     "a decimal": (decimal.Decimal("1.50"), "1.50"),
-    "a day": (DAY, "2026-12-01"),
     "a moment": (NOON, "2026-12-01T12:00:00+00:00"),
     "a duration": (dt.timedelta(hours=1), "PT1H"),
-    "a secret": (SecretStr("open"), "open"),
     "a dataclass": (Point(1, SecretStr("k")), {"x": 1, "key": "k"}),
     "a model with an alias": (Job(name="x"), {"jobName": "x"}),
     "a model with bytes": (Picture(), {"raw": "_w=="}),
-    "a model with secrets": ([Login()], [LOGIN]),
-    "a model of ours": ({"a": CREDITS}, {"a": WRITTEN}),
+    "a model with secrets": ([Login()], [{"born": ["2026-12-01"]}]),
+    "a model of ours": ({"a": CREDITS}, {"a": CREDITS.to_dict()}),
     "to_dict": ([Speaking()], [{"spoken": "red"}]),
     "a tuple": ((1, Colour.RED), (1, "red")),
     "a set": ({3}, [3]),
-    "a frozen set": (frozenset({4}), [4]),
-    "keys": ({Colour.RED: Colour.RED}, {"red": "red"}),
+    "keys": ({Colour.RED: DAY}, {"red": "2026-12-01"}),
 }
 
 
@@ -138,9 +111,7 @@ HALF = f"{TOKEN}\ud800"
 
 UNWRITABLE = {
     "an object": object(),
-    "a function": open,
     "an object in a dict": {"a": object()},
-    "bytes that are no text": {"a": b"\xff"},
     "too many digits": 10**5000,
     "half of a character": HALF,
 }
@@ -153,41 +124,32 @@ def test_a_value_that_no_text_can_carry_is_refused(value: object) -> None:
         write_query({"x": value})
 
     error = caught.value
-    assert str(error) == f"x cannot be written as JSON: {type(value).__name__}"
+    kind = type(value).__name__
+    assert str(error) == f"x cannot be written as JSON: {kind}"
     assert error.__context__ is None
 
 
 BAD_BODIES = {
-    "an object": object(),
     "a list in itself": CIRCLE,
     "half of a character": HALF,
-    "half of a character in a list": [HALF],
     "half of a character as a key": {HALF: 1},
 }
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
 def test_a_body_that_is_no_json_is_refused(body: object) -> None:
-    """The error names the type, and nothing in it has the value."""
-    with pytest.raises(
-        ApiTypeError, match=r"^body cannot be written as JSON:"
-    ) as caught:
+    """The error names the type, and does not have the value."""
+    with pytest.raises(ApiTypeError, match=r"^body cannot be written as") as caught:
         write_body(body, None, None)
 
     assert not secrets_in(str(caught.value))
-    assert caught.value.__context__ is None
 
 
 QUERIES = {
     "nothing": (None, ""),
     "no value": ({"a": None}, ""),
-    "an empty value": ({"a": ""}, "a="),
     "zero": ({"a": 0}, "a=0"),
     "bytes": ({"a": b"x"}, "a=x"),
-    "an empty list": ({"a": []}, ""),
-    "what must be encoded": ({"a": "x y&z=/ä"}, "a=x%20y%26z%3D%2F%C3%A4"),
-    "a name that must be encoded": ({"ä&": 1}, "%C3%A4%26=1"),
-    "pairs": ([("a", 1), ("b", 2), ("a", 3)], "a=1&b=2&a=3"),
     "a list": ({"a": [1, None, 2]}, "a=1&a=2"),
     "an object": ({"a": {"b": 1}}, "a=%7B%22b%22%3A%201%7D"),
     "bool, enumeration, day": (
@@ -203,60 +165,30 @@ def test_a_query_repeats_the_name_of_a_list(params: Any, query: str) -> None:
     assert write_query(params) == query
 
 
-NO_PARAMS = {
-    "a number": 7,
-    "a text": "abc",
-    "triples": [("a", 1, 2)],
-    "a number as a name": {1: "x"},
-    "half of a character as a name": {HALF: "x"},
-}
+NO_PARAMS = [
+    ("path_params", 7),
+    ("query_params", "abc"),
+    ("query_params", [("a", 1, 2)]),
+    ("header_params", 7),
+    ("cookie_params", 7),
+    ("query_params", {1: "x"}),
+    ("post_params", 7),
+    ("collection_formats", {HALF: "multi"}),
+]
 
 
-TAKERS = {
-    "path_params": lambda params: write_path("/{x}", params),
-    "query_params": write_query,
-    "post_params": lambda params: write_body(None, params, None),
-    "collection_formats": check_formats,
-}
-
-
-@pytest.mark.parametrize("params", NO_PARAMS.values(), ids=NO_PARAMS)
-@pytest.mark.parametrize("field", TAKERS)
+@pytest.mark.parametrize(("field", "params"), NO_PARAMS, ids=ascii)
 def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> None:
-    """The error names the argument."""
+    """The error names the argument; so it does where a name is no text."""
     says = "must be a mapping or pairs, with names that are text"
     with pytest.raises(ApiTypeError, match=f"^{field} {says}$"):
-        TAKERS[field](params)
-
-
-@pytest.mark.parametrize("style", ["csv", "ssv", "tsv", "pipes", "MULTI", "", None])
-def test_a_list_is_written_in_one_way_only(style: object) -> None:
-    """Another collection format than `multi` is refused, by the parameter's name."""
-    with pytest.raises(ApiValueError, match=r"^collection_formats .* 'multi' for tag"):
-        check_formats({"id": "multi", "tag": style})
-
-
-@pytest.mark.parametrize("formats", [None, {}, {"tag": "multi"}], ids=repr)
-def test_the_one_collection_format_is_allowed(formats: Any) -> None:
-    """Generated code gives it, or an empty dict."""
-    assert check_formats(formats) is None
-
-
-def test_files_are_refused() -> None:
-    """The error says what can be sent instead; generated code gives no files."""
-    with pytest.raises(ApiValueError, match=r"^files must be empty: .* as body$"):
-        refuse_files({"f": "a.png"})
-
-    assert refuse_files(None) is None
-    assert refuse_files({}) is None
+        ApiClient().param_serialize("POST", "/x", **{field: params})
 
 
 PATHS = {
-    "no placeholder": ("/a", {"b": 1}, "/a"),
     "a name with marks": ("/{a-b.c}", {"a-b.c": "x"}, "/x"),
     "one value twice": ("/{a}{b}/{a}", {"a": 1, "b": True}, "/1true/1"),
-    "what must be encoded": ("/{a}", [("a", "x/y?z#ä %")], "/x%2Fy%3Fz%23%C3%A4%20%25"),
-    "a placeholder in a value": ("/{a}", {"a": "{b}", "b": 1}, "/%7Bb%7D"),
+    "a placeholder in a value": ("/{a}", [("a", "{b}"), ("b", 1)], "/%7Bb%7D"),
     "a list": ("/{a}", {"a": [1, 2]}, "/1%2C2"),
 }
 
@@ -269,44 +201,39 @@ def test_each_placeholder_is_filled_once(template: str, params: Any, path: str) 
 
 NO_PATHS = [
     7,
-    None,
     "",
-    "a",
     ".evil/{x}",
     "/a?b=1",
     "/a#b",
 ]
 
 
-@pytest.mark.parametrize("template", NO_PATHS, ids=repr)
+@pytest.mark.parametrize("template", NO_PATHS)
 def test_anything_but_a_path_is_refused(template: Any) -> None:
     """Behind the name of a host, it would lead elsewhere."""
-    with pytest.raises(
-        ApiValueError, match=r"^resource_path must be a str that starts"
-    ):
+    with pytest.raises(ApiValueError, match=r"^resource_path must be a str that"):
         write_path(template, {"x": 1})
 
 
-LEADING_ELSEWHERE = [
-    None,
-    "",
-    ".",
-    "..",
-    [],
-]
+LEADING_ELSEWHERE = {
+    "none": {"y": 1},
+    "null": {"x": None},
+    "an empty text": {"x": ""},
+    "a dot": {"x": "."},
+    "two dots": {"x": ".."},
+    "an empty list": {"x": []},
+}
 
 
-@pytest.mark.parametrize("value", LEADING_ELSEWHERE, ids=repr)
-def test_a_placeholder_takes_no_value_that_leads_elsewhere(value: object) -> None:
+@pytest.mark.parametrize("params", LEADING_ELSEWHERE.values(), ids=LEADING_ELSEWHERE)
+def test_a_placeholder_takes_no_value_that_leads_elsewhere(params: Any) -> None:
     """Nothing and dots are refused, and the error names the placeholder."""
-    for params in ({"x": value}, {"y": 1}):
-        with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
-            write_path("/{x}", params)
+    with pytest.raises(ApiValueError, match=r"^path parameter x must be given"):
+        write_path("/{x}", params)
 
 
 METHODS = {
     "GET": "GET",
-    "patch": "PATCH",
     "m-search": "M-SEARCH",
     Method.HEAD: "HEAD",
 }
@@ -322,7 +249,15 @@ def test_a_method_is_a_word_in_capitals(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["GET / x", "", "GÉT", "A\nB", "GET\n", 7, []], ids=repr
+    "method",
+    [
+        "GET / x",
+        "",
+        "GÉT",
+        "GET\n",
+        7,
+    ],
+    ids=ascii,
 )
 def test_what_is_no_method_is_refused(method: object) -> None:
     """Nothing that could begin another line of a request gets there."""
@@ -337,76 +272,48 @@ def test_any_text_stays_one_segment(value: str) -> None:
     parts = urlsplit(f"https://api.example.com{path}")
 
     assert parts.query == parts.fragment == ""
-    segments = parts.path.split("/")
-    assert segments[:2] == ["", "a"]
-    assert segments[3:] == ["c"]
-    assert unquote(segments[2]) == value
+    assert parts.path.count("/") == 3
+    assert unquote(parts.path) == f"/a/{value}/c"
 
 
-NAMES = st.text("abc&=?#ä ", min_size=1)
-VALUES = st.text(st.characters(codec="utf-8"))
+TEXTS = st.text(st.characters(codec="utf-8"))
 
 
-@given(st.lists(st.tuples(NAMES, VALUES)))
+@given(st.lists(st.tuples(TEXTS, TEXTS)))
 def test_any_query_comes_out_as_it_went_in(params: list[tuple[str, str]]) -> None:
     """A server reads the same names and values."""
     assert parse_qsl(write_query(params), keep_blank_values=True) == params
 
 
-JSON_BODIES = {
-    "a dict": ({"a": [None, True]}, b'{"a":[null,true]}'),
-    "an empty list": ([], b"[]"),
-    "an empty text": ("", b'""'),
-    "a text": ("Größe", b'"Gr\xc3\xb6\xc3\x9fe"'),
-    "models": ([Job(name="x")], b'[{"jobName":"x"}]'),
-    "no numbers": ([math.nan, math.inf], b"[NaN,Infinity]"),
+MERGE = "application/merge-patch+json"
+
+BODIES = {
+    "a dict": ({"a": [None, True]}, None, Body(b'{"a":[null,true]}', JSON)),
+    "JSON of another name": ([], MERGE, Body(b"[]", MERGE)),
+    "a text": ("ß", None, Body(b'"\xc3\x9f"', JSON)),
+    "a text that is no JSON": ("ß", "text/plain", Body(b"\xc3\x9f", "text/plain")),
+    "no numbers": ([math.nan], None, Body(b"[NaN]", JSON)),
+    "bytes": (b"\xff", None, Body(b"\xff", BYTES)),
 }
 
 
-@pytest.mark.parametrize(("body", "data"), JSON_BODIES.values(), ids=JSON_BODIES)
-def test_a_body_is_json(body: Any, data: bytes) -> None:
-    """Whatever is no bytes is written as JSON, under any name of it."""
-    merge = "application/merge-patch+json"
-
-    assert write_body(body, None, None) == Body(data, JSON)
-    assert write_body(body, None, merge) == Body(data, merge)
-
-
-def test_bytes_are_a_body_as_they_are() -> None:
-    """They are a stream of bytes unless their content type is given."""
-    assert write_body(b"\xff", None, None) == Body(b"\xff", BYTES)
-    assert write_body(b"\xff", None, JSON) == Body(b"\xff", JSON)
-
-
-def test_a_text_of_another_type_is_a_body_as_it_is() -> None:
-    """It goes out in UTF-8."""
-    sent = write_body("Größe", None, "text/plain")
-
-    assert sent == Body("Größe".encode(), "text/plain")
-
-
-def test_a_secret_in_a_body_is_sent() -> None:
-    """Where pydantic writes asterisks for logs, the service gets the value."""
-    sent = write_body(Login(), None, None)
-
-    assert b'"password":"pass"' in sent.data
-    assert b"--" not in sent.data
-    assert b"**" not in sent.data
+@pytest.mark.parametrize(("body", "kind", "sent"), BODIES.values(), ids=BODIES)
+def test_a_body_is_json(body: Any, kind: str | None, sent: Body) -> None:
+    """Bytes are sent as they are, a text of another type in UTF-8, the rest as JSON."""
+    assert write_body(body, None, kind) == sent
 
 
 FORMS = {
     "a dict": ({"a": "x y", "b": [1, 2], "c": None}, b"a=x+y&b=1&b=2"),
-    "pairs": ([("a", "ä"), ("a", True)], b"a=%C3%A4&a=true"),
+    "pairs": ([("a", "ä"), ("a", 1)], b"a=%C3%A4&a=1"),
 }
 
 
-@pytest.mark.parametrize("content_type", [None, FORM])
 @pytest.mark.parametrize(("fields", "data"), FORMS.values(), ids=FORMS)
-def test_a_form_repeats_the_name_of_a_list(
-    fields: Any, data: bytes, content_type: str | None
-) -> None:
-    """Fields go out as `application/x-www-form-urlencoded`."""
-    assert write_body(None, fields, content_type) == Body(data, FORM)
+def test_a_form_repeats_the_name_of_a_list(fields: Any, data: bytes) -> None:
+    """Fields go out as `application/x-www-form-urlencoded`, said or not."""
+    assert write_body(None, fields, None) == Body(data, FORM)
+    assert write_body(None, fields, FORM) == Body(data, FORM)
 
 
 CONTRADICTIONS = {
@@ -427,12 +334,9 @@ MEDIA_TYPES = {
     "application/json": True,
     "Application/JSON ; charset=utf-8": True,
     "application/problem+json": True,
-    "application/x+json;x=1": True,
     "text/json": False,
     "application/jsonl": False,
     "image/x+json": False,
-    "json": False,
-    "": False,
     None: False,
 }
 
