@@ -23,10 +23,9 @@ from at_client.decoding import (
     promised_type,
 )
 from at_client.models import CreditResponse, ErrorResponse, HTTPValidationError
-from support.facts import CREDITS_BODY, TOKEN, secrets_in
+from support.facts import CREDITS_BODY
 
 JSON = "application/json"
-TEXT = "text/plain"
 LATIN = "application/json; charset=latin-1"
 
 
@@ -59,17 +58,12 @@ class Strict(pydantic.BaseModel, strict=True):
 
 SNOW = '"Größe ☃"'
 
-ENCODED = {
-    "as it should be": SNOW.encode(),
-    "with blanks": b" \r\n\t" + SNOW.encode() + b"\n",
-    "with a mark": codecs.BOM_UTF8 + SNOW.encode(),
-}
-
 
 @pytest.mark.parametrize("content_type", [JSON, LATIN, "x; charset=unknown-8bit"])
-@pytest.mark.parametrize("body", ENCODED.values(), ids=ENCODED)
-def test_json_is_utf_8_whatever_was_declared(body: bytes, content_type: str) -> None:
+def test_json_is_utf_8_whatever_was_declared(content_type: str) -> None:
     """RFC 8259 says so; a byte-order mark is left out."""
+    body = codecs.BOM_UTF8 + SNOW.encode()
+
     assert decode(body, headers(content_type), Any) == "Größe ☃"
 
 
@@ -86,7 +80,6 @@ def test_a_declared_charset_counts_where_a_body_is_not_utf_8(declared: str) -> N
     """JSON in another charset is read by the first name that Python knows."""
     content_type = f"application/json; charset={declared}"
 
-    assert decode(b'"Gr\xf6\xdfe"', headers(content_type), str) == "Größe"
     assert decode(b'{"a": "\xf6"}', headers(content_type), Generated) == Generated("ö")
 
 
@@ -97,19 +90,13 @@ CREDIT = CreditResponse.from_json(CREDITS_BODY)
 READ = {
     "nothing promised": (b"{}", None, None),
     "bytes": (b"\x00\xff", bytes, b"\x00\xff"),
-    "bytes by name": (b"", "bytearray", b""),
     "a text of JSON": (b'"text"', str, "text"),
-    "a name of Infinity": (b'{"Infinity": 1}', Any, {"Infinity": 1}),
     "a note that has no hash": (b"7", Annotated[int, ["a list"]], 7),
     "a strict model": (b'{"day": "2026-12-01"}', Strict, Strict(day=DAY)),
-    "from_dict": (b'{"a": 7}', Generated, Generated(7)),
     "from_dict in a list": (b'[{"a": 1}]', list[Generated], [Generated(1)]),
     "a model": (CREDITS_BODY, CreditResponse, CREDIT),
     "a model by name": (CREDITS_BODY, "CreditResponse", CREDIT),
-    "models by name": (b"[" + CREDITS_BODY + b"]", "List[CreditResponse]", [CREDIT]),
     "a dict by name": (b'{"a": 7}', "Dict[str, int]", {"a": 7}),
-    "an object by name": (b'[{"a": 1}]', "object", [{"a": 1}]),
-    "a date by name": (b'"2026-12-01"', "date", DAY),
     "a time by name": (b'"2026-12-01T12:00:00Z"', "datetime", NOON),
     "a decimal by name": (b'"1.50"', "decimal", decimal.Decimal("1.50")),
 }
@@ -121,31 +108,24 @@ def test_json_becomes_the_promised_type(body: bytes, kind: Any, value: object) -
     assert decode(body, headers(JSON), kind) == value
 
 
-@pytest.mark.parametrize("kind", [str, "str"])
-def test_a_text_that_is_no_json_is_read_as_text(kind: Any) -> None:
+def test_a_text_that_is_no_json_is_read_as_text() -> None:
     """Where a text is promised, the content type says how it is written."""
-    assert decode(b'"text"', headers("application/problem+json"), kind) == "text"
-    assert decode(b'"text"', headers(TEXT), kind) == '"text"'
-    assert decode(b"text", None, kind) == "text"
-    assert decode(b"\xf6", headers("text/plain; charset=latin-1"), kind) == "ö"
+    assert decode(b'"text"', headers("application/problem+json"), str) == "text"
+    assert decode(b'"text"', None, str) == '"text"'
+    assert decode(b"\xf6", headers("text/plain; charset=latin-1"), "str") == "ö"
 
 
 FAULTS = {
     "nothing": (b"", int, "the body is empty"),
-    "nothing for from_dict": (b"", Generated, "the body is empty"),
     "null": (b"null", CreditResponse, "body: Input should be "),
     "half of an object": (b"{", CreditResponse, "Invalid JSON: EOF while parsing"),
-    "two objects": (b"{} {}", CreditResponse, "Invalid JSON: trailing characters"),
     "100,000 brackets": (b"[" * 100_000, Any, "Invalid JSON: recursion limit"),
     "NaN": (b"NaN", float, "NaN is not a number in JSON"),
     "infinite": (b"[Infinity]", Any, "Infinity is not a number in JSON"),
     "no UTF-8": (b'"\xff"', str, "the body is not valid utf-8 text"),
-    "zero bytes": (bytes(9), Any, "Invalid JSON: expected value"),
     "not promised": (b"{}", Unpromised, "the API defines none for this status"),
-    "a field": (b'{"a": "x"}', dict[str, int], "a: Input should be a valid int"),
     "an item": (b'["a"]', list[int], "0: Input should be a valid integer"),
     "no key for from_dict": (b"{}", Generated, "reading it failed: KeyError"),
-    "half for from_dict": (b"{", Generated, "Invalid JSON: EOF while parsing"),
     "an unknown name": (b"{}", "Unknown", "'Unknown' is not a type"),
 }
 
@@ -176,44 +156,13 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("kind", [int, Generated])
 @pytest.mark.parametrize("content_type", PAGES)
-def test_a_fault_names_what_came_instead(content_type: str, kind: Any) -> None:
+def test_a_fault_names_what_came_instead(content_type: str) -> None:
     """A page of a captive portal is known by its content type, in any charset."""
     charset = "utf-16" if "utf-16" in content_type else "utf-8"
     page = "<html>ä".encode(charset)
     with pytest.raises(DecodeFault, match=PAGES[content_type]):
-        decode(page, headers(content_type), kind)
-
-
-def test_a_fault_holds_no_body() -> None:
-    """Neither its message nor its chain shows what came."""
-    body = f'{{"total_credits": "{TOKEN}"}}'.encode()
-    with pytest.raises(DecodeFault) as caught:
-        decode(body, headers(JSON), CreditResponse)
-
-    fault = caught.value
-    assert not secrets_in(repr(fault))
-    assert fault.__cause__ is None
-    assert fault.__context__ is None
-
-
-class TimeLimit(Exception):
-    """What a job queue raises into a task that takes too long."""
-
-
-class Slow:
-    """A type that takes so long to read that the time limit comes first."""
-
-    @classmethod
-    def from_dict(cls, _obj: object) -> "Slow":
-        raise TimeLimit
-
-
-def test_an_error_that_is_not_about_the_body_passes() -> None:
-    """A time limit that ends the reading arrives as it was raised."""
-    with pytest.raises(TimeLimit):
-        decode(b"{}", headers(JSON), Slow)
+        decode(page, headers(content_type), Generated)
 
 
 MAP = {
@@ -223,19 +172,15 @@ MAP = {
     "default": str,
 }
 ERRORS = {"404": ErrorResponse}
-ONE_SUCCESS = {"200": CreditResponse, "404": ErrorResponse}
 
 PROMISES = {
     "itself": (200, MAP, CreditResponse),
     "itself before its class": (422, MAP, HTTPValidationError),
     "its class": (404, MAP, ErrorResponse),
     "the default": (500, MAP, str),
-    "no body": (204, {"204": None}, None),
-    "no map": (200, None, None),
     "a success where only errors are named": (204, ERRORS, None),
-    "another success": (204, ONE_SUCCESS, Unpromised),
+    "another success": (204, {"200": int}, Unpromised),
     "another error": (500, ERRORS, Unpromised),
-    "an error where only a success is named": (500, {"200": int}, Unpromised),
 }
 
 
@@ -253,14 +198,10 @@ INVALID = HTTPValidationError(detail="x")
 ERROR_BODIES = {
     "its own model": (500, DETAIL, DOCUMENTED, ERROR),
     "another": (404, DETAIL, DOCUMENTED, INVALID),
-    "the default": (404, DETAIL, {"default": ErrorResponse}, ERROR),
     "a field of its own": (404, b'{"a": 1}', {"404": Loose}, Loose(a=1)),
-    "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
     "nothing": (404, b"", DOCUMENTED, None),
+    "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
     "another object": (404, b'{"other": 1}', DOCUMENTED, None),
-    "credits": (404, CREDITS_BODY, DOCUMENTED, None),
-    "no map": (404, DETAIL, None, None),
-    "no body promised": (404, DETAIL, {"404": None}, None),
 }
 
 
@@ -278,12 +219,9 @@ def test_an_error_is_read_as_a_model_that_fits(
 
 
 SHOWN = {
-    "UTF-8": ("ä".encode(), "text/html", "ä"),
     "no UTF-8": (b"\xe4", "text/html", "�"),
-    "a declared charset": (b"\xe4", "text/html; charset=latin-1", "ä"),
     "capitals": (b"\xe4", "text/html; CHARSET=ISO-8859-1; x=1", "ä"),
     "an unknown charset": (b"\xe4", "text/html; charset=nonsense", "�"),
-    "an empty charset": (b"\xe4", "text/html; charset=", "�"),
     # Python's punycode takes time by the square of the length.
     "punycode": (b"a" * 500_000, "text/html; charset=punycode", "a" * 500_000),
 }
@@ -319,35 +257,34 @@ CODECS = {
     "utf_8_sig",
 }
 
+ODD_BODIES = [
+    b'"\xff"',
+    b"7",
+    b"xn--\xff-a",
+    b"\x80" * 7,
+]
 
-@pytest.mark.parametrize(
-    "body", [b'"\xff"', b"7", b"xn--\xff-a", b"\x80" * 7], ids=repr
-)
+
 @pytest.mark.parametrize("codec", sorted(CODECS))
-def test_no_codec_raises_an_error_of_its_own(codec: str, body: bytes) -> None:
+def test_no_codec_raises_an_error_of_its_own(codec: str) -> None:
     """Python has more codecs than there are charsets, and a server may name any."""
     content_type = headers(f"application/json; charset={codec}")
+    for body in ODD_BODIES:
+        assert isinstance(decode_text(body, content_type), str)
+        with contextlib.suppress(DecodeFault):
+            assert isinstance(decode(body, content_type, str), str)
 
-    assert isinstance(decode_text(body, content_type), str)
-    with contextlib.suppress(DecodeFault):
-        assert isinstance(decode(body, content_type, str), str)
 
-
-KINDS = [int, str, bytes, list[int], CreditResponse, "List[str]", Generated]
-MEDIA_TYPES = [JSON, "text/html", "x; charset=utf-16", "x; charset=hex"]
+KINDS = [int, str, list[int], CreditResponse, Generated]
+MEDIA_TYPES = [JSON, "text/html", "x; charset=utf-16"]
 
 
 @settings(deadline=None)  # the first example imports what the others use
-@given(
-    body=st.binary(max_size=50),
-    content_type=st.sampled_from(MEDIA_TYPES),
-    kind=st.sampled_from(KINDS),
-)
+@given(st.binary(max_size=50), st.sampled_from(MEDIA_TYPES), st.sampled_from(KINDS))
 def test_any_body_is_read_or_our_fault(
     body: bytes, content_type: str, kind: Any
 ) -> None:
     """Nothing else escapes, whatever the bytes are."""
     with contextlib.suppress(DecodeFault):
         decode(body, headers(content_type), kind)
-
-    assert decode_error(body, 500, DOCUMENTED) is None or body
+    decode_error(body, 500, DOCUMENTED)

@@ -180,9 +180,10 @@ NO_PARAMS = [
 @pytest.mark.parametrize(("field", "params"), NO_PARAMS, ids=ascii)
 def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> None:
     """The error names the argument; so it does where a name is no text."""
+    usual: dict[str, Any] = {"path_params": {"x": 1}}
     says = "must be a mapping or pairs, with names that are text"
     with pytest.raises(ApiTypeError, match=f"^{field} {says}$"):
-        ApiClient().param_serialize("POST", "/x", **{field: params})
+        ApiClient().param_serialize("POST", "/{x}", **{**usual, field: params})
 
 
 PATHS = {
