@@ -55,7 +55,7 @@ def test_a_stored_request_can_still_be_renewed(
 def call_echo(client: ApiClient, method: str, path: str, **parameters: Any) -> Any:
     """Call an operation that the package does not have, by the three steps."""
     request = client.param_serialize(
-        method, f"/api/v1/echo/{path}", auth_settings=OAUTH, **parameters
+        method, f"/api/v1/echo{path}", auth_settings=OAUTH, **parameters
     )
     response = client.call_api(*request)
     return client.response_deserialize(response, {"2XX": dict[str, Any]}).data
@@ -68,7 +68,7 @@ def test_the_three_steps_send_every_kind_of_parameter(
     seen = call_echo(
         make_client(service.url),
         "GET",
-        "items/{id}",
+        "/items/{id}",
         path_params={"id": 7},
         query_params={"tag": ["a b", "ä"]},
         header_params={"X-Note": "hello"},
@@ -88,8 +88,8 @@ def test_the_three_steps_send_bodies(service: Service, make_client: MakeClient) 
     body = {"name": "ä", "count": 2}
     form = {"name": "a&b", "colour": ["x", "y"]}
 
-    assert call_echo(client, "POST", "json", body=body) == body
-    seen = call_echo(client, "POST", "form", post_params=form)
+    assert call_echo(client, "POST", "/json", body=body) == body
+    seen = call_echo(client, "POST", "/form", post_params=form)
     assert seen == {"name": "a&b", "colours": ["x", "y"]}
 
 
@@ -98,10 +98,12 @@ def test_the_three_steps_send_any_method(
     service: Service, make_client: MakeClient, method: str
 ) -> None:
     """Each verb takes bytes as they are, with the token of the configuration."""
-    seen = call_echo(make_client(service.url), method, "x", body=b"raw")
-    assert seen["method"] == method
-    assert seen["body"] == "raw"
-    assert seen["headers"]["authorization"] == f"Bearer {TOKEN}"
+    seen = call_echo(make_client(service.url), method, "", body=b"raw")
+    assert seen == {
+        "method": method,
+        "token": f"Bearer {TOKEN}",
+        "body": "raw",
+    }
 
 
 BY_QUERY = {

@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
 
 from support.facts import COOKIE, CREDITS, TOKEN
 from support.serving import serving
@@ -27,6 +28,15 @@ from support.tls import CertificateFiles
 
 BROKEN_TOKEN = "TOKEN-SECRET-broken"
 INVALID_TOKEN = "TOKEN-SECRET-invalid"
+
+
+TOO_LONG = {
+    "type": "string_too_long",
+    "loc": ("cookie", "auth_token"),
+    "msg": "Too long",
+    "input": "…",
+    "ctx": {"max_length": 64},
+}
 
 
 class CreditResponse(BaseModel):
@@ -64,15 +74,12 @@ class Item(BaseModel):
 class Seen:
     """One request as it arrived."""
 
-    method: str
-    path: str
     query: str
-    headers: list[tuple[str, str]]
-    body: bytes
+    headers: Headers
 
     def all(self, name: str) -> list[str]:
         """Return the values of every header line of that name."""
-        return [value for key, value in self.headers if key == name.lower()]
+        return self.headers.getlist(name)
 
 
 @dataclass
@@ -108,11 +115,7 @@ def _watch(app: FastAPI, memory: Memory) -> None:
     async def note(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        body = await request.body()
-        headers = [
-            (k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw
-        ]
-        seen = Seen(request.method, request.url.path, request.url.query, headers, body)
+        seen = Seen(request.url.query, request.headers)
         memory.requests.append(seen)
         return await call_next(request)
 
@@ -139,14 +142,7 @@ def _add_credits(app: FastAPI, memory: Memory) -> None:
             body = ErrorResponse(detail="The ledger is closed", code="ledger_closed")
             return JSONResponse(body.model_dump(), status_code=500)
         if token == INVALID_TOKEN:
-            wrong = {
-                "type": "string_too_long",
-                "loc": ("cookie", "auth_token"),
-                "msg": "Too long",
-            }
-            raise RequestValidationError(
-                [{**wrong, "input": "…", "ctx": {"max_length": 64}}]
-            )
+            raise RequestValidationError([TOO_LONG])
         account = memory.tokens.get(token or "") or memory.cookies.get(auth_token or "")
         if account is None:
             raise HTTPException(
@@ -180,17 +176,15 @@ def _add_echo(app: FastAPI) -> None:
     ) -> Any:
         return {"name": name, "colours": colour or []}
 
-    verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+    verbs = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-    @app.api_route("/api/v1/echo/{rest:path}", methods=verbs, include_in_schema=False)
-    async def echo(rest: str, request: Request) -> dict[str, object]:
+    @app.api_route("/api/v1/echo", methods=verbs, include_in_schema=False)
+    async def echo(request: Request) -> dict[str, object]:
+        body = await request.body()
         return {
             "method": request.method,
-            "path": rest,
-            "query": request.query_params.multi_items(),
-            "headers": dict(request.headers),
-            "cookies": dict(request.cookies),
-            "body": (await request.body()).decode(errors="replace"),
+            "token": request.headers["authorization"],
+            "body": body.decode(),
         }
 
 
