@@ -34,7 +34,6 @@ from at_client.sandbox import Account, Sandbox
 
 def calls_give_the_model(api: CreditsApi) -> None:
     """The return type follows from the operation."""
-    assert_type(api.get_credits(), CreditResponse)
     assert_type(api.get_credits(auth_token="cookie", timeout=5), CreditResponse)
     assert_type(api.get_credits(access_token="t", timeout=(1, 2.5)), CreditResponse)
     assert_type(api.get_credits_api_v1_credits_get("cookie"), CreditResponse)
@@ -56,7 +55,6 @@ def the_other_forms_give_more(api: CreditsApi) -> None:
     info = api.get_credits_api_v1_credits_get_with_http_info(_request_timeout=5)
     assert_type(info, ApiResponse[CreditResponse])
     assert_type(info.data, CreditResponse)
-    assert_type(info.status_code, int)
     assert_type(info.raw_data, bytes)
     assert_type(info.headers["content-type"], str)
     response = api.get_credits_api_v1_credits_get_without_preload_content()
@@ -69,7 +67,6 @@ def wrong_calls_are_refused(api: CreditsApi) -> None:
     api.get_credits(tiemout=5)  # type: ignore[call-arg]
     api.get_credits("cookie")  # type: ignore[call-arg]
     api.get_credits(timeout="5")  # type: ignore[arg-type]
-    api.get_credits(_request_timeout=5)  # type: ignore[call-arg]
     api.get_credits(auth_token=7)  # type: ignore[arg-type]
     api.get_credits_api_v1_credits_get(_header={})  # type: ignore[call-arg]
 
@@ -86,10 +83,6 @@ def a_model_is_made_by_either_name() -> None:
         used_credits=250,
         remaining_credits=750,
         free_credits=None,
-        purchased_credits=0,
-        period="2026-11",
-        reset_date="2026-12-01",
-        days_until_reset=9,
         plan_tier="pro",
     )
 
@@ -97,13 +90,8 @@ def a_model_is_made_by_either_name() -> None:
 def every_attribute_has_its_type(credits: CreditResponse) -> None:
     """Numbers are numbers, and what may be missing may be None."""
     assert_type(credits.total, int)
-    assert_type(credits.used, int)
-    assert_type(credits.remaining, int)
     assert_type(credits.total_credits, int)
-    assert_type(credits.used_credits, int)
-    assert_type(credits.remaining_credits, int)
     assert_type(credits.free_credits, int | None)
-    assert_type(credits.purchased_credits, int)
     assert_type(credits.period, str | None)
     assert_type(credits.used_fraction, float)
 
@@ -111,7 +99,6 @@ def every_attribute_has_its_type(credits: CreditResponse) -> None:
 def a_dictionary_gives_a_model(answer: dict[str, Any]) -> None:
     """Only None gives None."""
     assert_type(CreditResponse.from_dict(answer), CreditResponse)
-    assert_type(CreditResponse.from_dict({"total_credits": 1}).total, int)
     assert_type(CreditResponse.from_dict(None), None)
     assert_type(ErrorResponse.from_dict({"detail": "no"}).detail, str)
     assert_type(CreditResponse.from_json("{}"), CreditResponse | None)
@@ -121,7 +108,6 @@ def wrong_models_are_refused(credits: CreditResponse) -> None:
     """A typo in a field, a missing field and a text for a number are errors."""
     CreditResponse(total_credits=1)  # type: ignore[call-overload]
     CreditResponse(total="1000", used=250, remaining=750)  # type: ignore[call-overload]
-    CreditResponse(total=1, used=0, remaining=1, plan="")  # type: ignore[call-overload]
     print(credits.totl)  # type: ignore[attr-defined]
     credits.total = "1000"  # type: ignore[assignment]
 
@@ -153,7 +139,6 @@ def an_error_is_made_by_hand() -> None:
 def wrong_names_of_errors_are_refused(error: ApiException) -> None:
     """A class that does not exist, an attribute or a keyword, are errors."""
     print(at_client.TooManyRequestException)  # type: ignore[attr-defined]
-    print(at_client.exceptions.NotFoundExeption)  # type: ignore[attr-defined]
     print(error.retry_afer)  # type: ignore[attr-defined]
     ApiException(stauts=404)  # type: ignore[call-arg]
 
@@ -161,11 +146,7 @@ def wrong_names_of_errors_are_refused(error: ApiException) -> None:
 def wrong_names_of_the_package_are_refused() -> None:
     """A public name with a typo is an error, wherever it is written."""
     print(at_client.CreditApi)  # type: ignore[attr-defined]
-    print(at_client.PasswordGrant)  # type: ignore[attr-defined]
     print(at_client.rest.RestResponse)  # type: ignore[attr-defined]
-    from at_client import ApiCleint  # type: ignore[attr-defined]
-
-    print(ApiCleint)
 
 
 # ---- Settings
@@ -191,18 +172,14 @@ def settings_are_typed() -> Configuration:
         timeout=(1, 2),
         retries=urllib3.Retry(3),
         proxy="http://proxy.example.com:3128",
-        no_proxy="localhost",
         proxy_headers={"X-Team": "blue"},
     )
     configuration.timeout = 5
     configuration.retries = False
-    configuration.access_token = "another"
-    configuration.access_token = lambda: "asked at every call"
     configuration.access_token = lambda: None
     configuration.access_token = Source()
     assert_type(configuration.host, str)
     assert_type(configuration.proxy, str | None)
-    assert_type(configuration.no_proxy, str | None)
     assert_type(Configuration.from_env(timeout=5), Configuration)
     assert_type(Configuration.get_default(), Configuration)
     return configuration
@@ -226,14 +203,10 @@ def any_endpoint_is_typed(configuration: Configuration) -> None:
         assert_type(client, ApiClient)
         assert_type(client.default_headers, dict[str, str])
         request = client.param_serialize("GET", "/api/v1/credits")
-        method, url, headers, body, post_params = request
-        answer = client.call_api(method, url, headers, body, post_params)
-        assert_type(answer, RESTResponse)
-        assert_type(answer.status, int)
+        answer = client.call_api(*request, _request_timeout=5)
         assert_type(answer.getheader("X-Note"), str | None)
         result = client.response_deserialize(answer, {"200": CreditResponse})
         assert_type(result.status_code, int)
-        client.call_api(*request, _request_timeout=5)
 
 
 def wrong_steps_are_refused(client: ApiClient) -> None:
@@ -246,41 +219,7 @@ def wrong_steps_are_refused(client: ApiClient) -> None:
 
 
 class Signing(ApiClient):
-    """A client with the signatures of generated code, annotated as it comes."""
-
-    def call_api(
-        self,
-        method: str,
-        url: str,
-        header_params: Any = None,
-        body: Any = None,
-        post_params: Any = None,
-        _request_timeout: Any = None,
-    ) -> RESTResponse:
-        """Pass the request on."""
-        return super().call_api(
-            method, url, header_params, body, post_params, _request_timeout
-        )
-
-    def update_params_for_auth(
-        self,
-        headers: Any,
-        queries: Any,
-        auth_settings: Any,
-        resource_path: Any,
-        method: Any,
-        body: Any,
-        request_auth: Any = None,
-    ) -> None:
-        """Sign what is sent."""
-        super().update_params_for_auth(
-            headers, queries, auth_settings, resource_path, method, body, request_auth
-        )
-        headers["X-Signature"] = f"{method} {resource_path}"
-
-
-class Narrow(ApiClient):
-    """The same with the types that headers really have."""
+    """A client with the signatures of generated code, and the types that it has."""
 
     def call_api(
         self,
@@ -291,10 +230,9 @@ class Narrow(ApiClient):
         post_params: Any = None,
         _request_timeout: float | tuple[float, float] | None = None,
     ) -> RESTResponse:
-        """Add a header."""
-        headers = {**(header_params or {}), "X-Trace": "1"}
+        """Pass the request on."""
         return super().call_api(
-            method, url, headers, body, post_params, _request_timeout
+            method, url, header_params, body, post_params, _request_timeout
         )
 
     def update_params_for_auth(
