@@ -18,16 +18,19 @@ Outcomes = dict[str, dict[str, Any]]
 
 PAGE = PROJECT / "docs" / "coming-from-generated.md"
 WAYS = read_ways()
-RECORD = Path(worker.__file__).with_name("seen.json").read_text(encoding="utf-8")
-SEEN: Outcomes = json.loads(RECORD)["ways"]
+RECORD = Path(worker.__file__).with_name("seen.json")
+SEEN: Outcomes = json.loads(RECORD.read_text(encoding="utf-8"))["ways"]
 """How each way has ended on a generated client; written by `worker.py`."""
 
 
 def run_ways(*generated: str) -> Outcomes:
     """Run every way in a process of its own, on our client or on a generated one."""
-    command = [sys.executable, worker.__file__, *generated]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=50)
-    return json.loads(done.stdout)["ways"]  # type: ignore[no-any-return]
+    printed = subprocess.check_output(
+        [sys.executable, worker.__file__, *generated],
+        timeout=50,
+    )
+    ways: Outcomes = json.loads(printed)["ways"]
+    return ways
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,11 @@ def ours() -> Outcomes:
     return run_ways()
 
 
-@pytest.mark.parametrize("way", WAYS, ids=[way.title for way in WAYS])
+@pytest.mark.parametrize(
+    "way",
+    WAYS,
+    ids=[way.title for way in WAYS],
+)
 def test_a_way_ends_as_its_verdict_says(way: Way, ours: Outcomes) -> None:
     """A way ends as on a generated client, or in the other way written beside it."""
     outcome = ours[way.title]
@@ -56,29 +63,34 @@ def test_what_was_seen_is_still_true() -> None:
         assert run_ways(generated) == SEEN
 
 
-@pytest.mark.parametrize(
-    ("heading", "verdict"),
-    [
-        ("What may surprise", "differs"),
-        ("What is better", "better"),
-    ],
-)
-def test_the_page_announces_every_difference(heading: str, verdict: str) -> None:
-    """Each point of the page has its way of use, and each difference its point."""
-    _, _, section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
-    points = re.findall(r"^- \*\*(.+?)\*\*", section.split("\n## ")[0], re.MULTILINE)
+HEADINGS = {
+    "What may surprise": "differs",
+    "What is better": "better",
+}
 
-    reasons = {way.reason for way in WAYS if way.verdict == verdict}
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_the_page_announces_every_difference(heading: str) -> None:
+    """Each point of the page has its way of use, and each difference its point."""
+    page = PAGE.read_text(encoding="utf-8")
+    _, _, section = page.partition(f"\n## {heading}\n")
+    section, _, _ = section.partition("\n## ")
+    points = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
+
+    reasons = {way.reason for way in WAYS if way.verdict == HEADINGS[heading]}
     assert sorted(points) == sorted(reasons)
 
 
-@pytest.mark.parametrize("page", [PAGE, PROJECT / "README.md"], ids=["page", "README"])
+@pytest.mark.parametrize(
+    "page",
+    [PAGE, PROJECT / "README.md"],
+    ids=["page", "README"],
+)
 def test_the_figures_are_true(page: Path) -> None:
     """The pages say how many ways were tried, and how many of them work."""
+    working = sum(way.verdict != "differs" for way in WAYS)
     says = (
-        r"of (\d+) ways of using a generated client that we tried, "
-        r"(\d+) work the same or better"
+        f"of {len(WAYS)} ways of using a generated client that we tried, "
+        f"{working} work the same or better"
     )
-    working = [way for way in WAYS if way.verdict != "differs"]
-    figures = re.findall(says, page.read_text(encoding="utf-8"))
-    assert figures == [(str(len(WAYS)), str(len(working)))]
+    assert says in page.read_text(encoding="utf-8")

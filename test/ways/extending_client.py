@@ -31,7 +31,13 @@ class Mine(ApiClient):
         _request_timeout=None,
     ):
         header_params["X-Trace"] = "t-1"
-        print(method, url, body, not post_params, _request_timeout)
+        print(
+            method,
+            url,
+            body,
+            not post_params,
+            _request_timeout,
+        )
         return super().call_api(
             method, url, header_params, body, post_params, _request_timeout
         )
@@ -49,7 +55,10 @@ original = api_client.call_api
 
 def timed(*args, **kwargs):
     response = original(*args, **kwargs)
-    print("called", response.status)
+    print(
+        "called",
+        response.status,
+    )
     return response
 
 
@@ -119,14 +128,23 @@ print(Counting.count)
 # %% `pool_manager` read and cleared
 credits_api.get_credits_api_v1_credits_get()
 manager = api_client.rest_client.pool_manager
-print(isinstance(manager, urllib3.PoolManager), len(manager.pools))
+print(
+    isinstance(manager, urllib3.PoolManager),
+    len(manager.pools),
+)
 manager.clear()
-print(len(manager.pools), credits_api.get_credits_api_v1_credits_get().used_credits)
+print(
+    len(manager.pools),
+    credits_api.get_credits_api_v1_credits_get().used_credits,
+)
 
 # %% `pool_manager.connection_pool_kw` read and changed
 api_client = client(verify_ssl=False, connection_pool_maxsize=7)
 keywords = api_client.rest_client.pool_manager.connection_pool_kw
-print(keywords["maxsize"], int(keywords["cert_reqs"]))
+print(
+    keywords["maxsize"],
+    int(keywords["cert_reqs"]),
+)
 keywords.update(maxsize=3, retries=False)
 print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
 
@@ -208,7 +226,12 @@ urllib3.request("GET", f"{host}/other", headers=api_client.default_headers)
 method, url, headers, body, post = client().param_serialize(
     "GET", CREDITS, query_params=[("q", 1)], auth_settings=["OAuth2PasswordBearer"]
 )
-print(method, url, body, not post)
+print(
+    method,
+    url,
+    body,
+    not post,
+)
 urllib3.request(method, url, headers=headers)
 
 # %% A path of one's own through `call_api`
@@ -230,8 +253,17 @@ print(
 # %% `RESTResponse` made by hand
 raw = urllib3.HTTPResponse(b"[1]", {"X-A": "b"}, 201, reason="Created")
 made = RESTResponse(raw)
-print(made.status, made.reason, made.read(), made.data, made.getheader("x-a"))
-print(made.response is raw, isinstance(raw, rest.RESTResponseType))
+print(
+    made.status,
+    made.reason,
+    made.read(),
+    made.data,
+    made.getheader("x-a"),
+)
+print(
+    made.response is raw,
+    isinstance(raw, rest.RESTResponseType),
+)
 
 # %% `call_api` answered with a mock, as unit tests do
 made = mock.Mock(
@@ -244,7 +276,11 @@ with mock.patch("at_client.api_client.ApiClient.call_api", return_value=made):
 answer = at_client.ApiResponse(
     status_code=200, data="data", headers={"X-A": "a"}, raw_data=b""
 )
-print(answer.status_code, answer.headers["X-A"], answer.raw_data)
+print(
+    answer.status_code,
+    answer.headers["X-A"],
+    answer.raw_data,
+)
 with mock.patch.object(ApiClient, "response_deserialize", return_value=answer):
     print(api().get_credits_api_v1_credits_get())
 

@@ -37,7 +37,10 @@ except ApiException as e:
 
 # %% A class for every status
 for status in (400, 401, 403, 404, 409, 418, 422, 500, 503):
-    print(status, type(failure(DETAIL, status)).__name__)
+    print(
+        status,
+        type(failure(DETAIL, status)).__name__,
+    )
 
 # %% The headers of an error
 e = failure(DETAIL, 429, Retry_After="7")
@@ -52,13 +55,21 @@ print(
 # differs: Entries of `loc` -> HTTPValidationError bad | AttributeError
 e = failure(b'{"detail": [{"loc": ["cookie", 0], "msg": "bad", "type": "t"}]}', 422)
 entry = e.data.detail[0]
-print(type(e.data).__name__, entry.msg)
+print(
+    type(e.data).__name__,
+    entry.msg,
+)
 with telling(AttributeError):
     print([each.actual_instance for each in entry.loc])
 
 # %% A server error, with its data
 e = failure(b'{"detail": "down", "code": "E7"}', 500)
-print(type(e.data).__name__, e.data.detail, e.data.code, e.data.errors)
+print(
+    type(e.data).__name__,
+    e.data.detail,
+    e.data.code,
+    e.data.errors,
+)
 
 # %% A validation error whose detail is a sentence
 # better: Data of errors -> too many
@@ -72,7 +83,13 @@ print(e.data and e.data.detail)
 
 # %% An error page in HTML, and an error without a body
 for e in (failure(b"<h1>Bad Gateway</h1>", 502, "text/html"), failure(b"", 404)):
-    print(e.status, e.reason, type(e).__name__, repr(e.body), e.data)
+    print(
+        e.status,
+        e.reason,
+        type(e).__name__,
+        repr(e.body),
+        e.data,
+    )
 
 # %% An error written out whole, headers and all
 # differs: The text of errors -> 1 False
@@ -94,7 +111,10 @@ print(
 )
 
 # %% An error made by position, and one of nothing
-print(ApiException(500, "down").reason, "lost" in str(ApiException(0, "lost")))
+print(
+    ApiException(500, "down").reason,
+    "lost" in str(ApiException(0, "lost")),
+)
 print(
     ApiException().reason,
     isinstance(str(ApiException()), str),
@@ -107,7 +127,11 @@ print(ApiException(reason="lost").status)
 
 # %% An error made from a mock whose body is text
 error = ApiException(http_resp=made(403, "plain text"))
-print(error.status, error.reason, "403" in str(error))
+print(
+    error.status,
+    error.reason,
+    "403" in str(error),
+)
 
 
 # %% An error subclassed
@@ -117,7 +141,11 @@ class Mine(ApiException):
         self.code = code
 
 
-print(Mine("E1").status, Mine("E1").code, "pay" in str(Mine("E1")))
+print(
+    Mine("E1").status,
+    Mine("E1").code,
+    "pay" in str(Mine("E1")),
+)
 
 # %% `from_response` as a statement
 with telling(NotFoundException):
@@ -131,12 +159,23 @@ for status in (400, 401, 403, 409, 418, 422, 503):
             http_resp=made(status), body="b", data={"d": 1}
         )
     except ApiException as e:
-        print(type(e).__name__, e.status, e.body, e.data)
+        print(
+            type(e).__name__,
+            e.status,
+            e.body,
+            e.data,
+        )
 
 # %% A mocked `call_api` that answers with an error
 with mock.patch.object(ApiClient, "call_api", return_value=made(404)):
     e = failure(b"", 200)
-print(type(e).__name__, e.status, e.reason, e.body, dict(e.headers))
+print(
+    type(e).__name__,
+    e.status,
+    e.reason,
+    e.body,
+    dict(e.headers),
+)
 
 # %% A mocked `request` that answers with an error
 raw = urllib3.HTTPResponse(
@@ -144,7 +183,12 @@ raw = urllib3.HTTPResponse(
 )
 with mock.patch.object(RESTClientObject, "request", return_value=RESTResponse(raw)):
     e = failure(b"", 200)
-print(type(e).__name__, e.status, e.reason, e.body)
+print(
+    type(e).__name__,
+    e.status,
+    e.reason,
+    e.body,
+)
 
 # %% `ApiTypeError` and its family made by hand
 print(

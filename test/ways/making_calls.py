@@ -84,7 +84,10 @@ with telling(TypeError, ValueError):
     api().get_credits_api_v1_credits_get(limit=5)
 
 # %% Headers for one call
-headers = {"X-Request-Id": "r-1", "Accept": "application/vnd.api+json"}
+headers = {
+    "X-Request-Id": "r-1",
+    "Accept": "application/vnd.api+json",
+}
 api().get_credits_api_v1_credits_get(_headers=headers, _host_index=0)
 
 # %% A header of a call that is a default header, too
@@ -140,7 +143,10 @@ CreditsApi(
 
 # %% A user agent of one's own
 api_client.user_agent = "my-tool/2.1"
-print(api_client.user_agent, api_client.default_headers["User-Agent"])
+print(
+    api_client.user_agent,
+    api_client.default_headers["User-Agent"],
+)
 credits_api.get_credits_api_v1_credits_get()
 
 # %% The parameter `auth_token`
@@ -150,7 +156,11 @@ print(sent("cookie"))
 
 # %% With HTTP info: status, headers, data, raw data
 info = api().get_credits_api_v1_credits_get_with_http_info()
-print(info.status_code, info.headers["Content-Type"], info.headers.get("X-None"))
+print(
+    info.status_code,
+    info.headers["Content-Type"],
+    info.headers.get("X-None"),
+)
 print(
     type(info).__name__,
     info.data.total_credits,
@@ -159,8 +169,14 @@ print(
 
 # %% With HTTP info, dumped as pydantic dumps
 info = api().get_credits_api_v1_credits_get_with_http_info()
-print(info.model_dump()["status_code"], info.model_dump()["data"]["total_credits"])
-print(sorted(info.model_dump()), "total_credits" in info.model_dump_json())
+print(
+    info.model_dump()["status_code"],
+    info.model_dump()["data"]["total_credits"],
+)
+print(
+    sorted(info.model_dump()),
+    "total_credits" in info.model_dump_json(),
+)
 
 # %% With HTTP info, a header in lower case
 # better: Header names -> application/json
@@ -187,7 +203,10 @@ response.release_conn()
 # %% Without preloading, an error
 serve(b'{"detail": "no"}', 403)
 response = api().get_credits_api_v1_credits_get_without_preload_content()
-print(response.status, response.data)
+print(
+    response.status,
+    response.data,
+)
 
 # %% The response printed
 print(str(api().get_credits_api_v1_credits_get()).partition(" rem")[0])
@@ -196,7 +215,10 @@ print(str(api().get_credits_api_v1_credits_get()).partition(" rem")[0])
 # better: Retries -> 750 2
 serve(status=503)
 try:
-    print(api().get_credits_api_v1_credits_get().remaining_credits, len(wire.requests))
+    print(
+        api().get_credits_api_v1_credits_get().remaining_credits,
+        len(wire.requests),
+    )
 except ApiException as e:
     print(e.status)
 
@@ -211,7 +233,10 @@ print(time.monotonic() - start < 0.8)
 # %% A compressed response
 serve(gzip.compress(CREDITS_BODY), Content_Encoding="gzip")
 info = api().get_credits_api_v1_credits_get_with_http_info()
-print(info.data.total_credits, info.raw_data == CREDITS_BODY)
+print(
+    info.data.total_credits,
+    info.raw_data == CREDITS_BODY,
+)
 
 # %% A redirect to somewhere else
 # differs: Redirects -> ApiException

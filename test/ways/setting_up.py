@@ -48,7 +48,10 @@ print(
 
 # %% `get_default_copy()` and `get_default()`
 Configuration.set_default(config())
-print(Configuration.get_default_copy().host, Configuration.get_default().access_token)
+print(
+    Configuration.get_default_copy().host,
+    Configuration.get_default().access_token,
+)
 
 
 # %% A subclass with attributes of its own
@@ -62,7 +65,11 @@ class Mine(Configuration):
 mine = Mine("eu", verify_ssl=False)
 mine.seen.append(mine.region)
 CreditsApi(at_client.ApiClient(mine)).get_credits_api_v1_credits_get()
-print(mine.region, mine.seen, copy.deepcopy(mine).region)
+print(
+    mine.region,
+    mine.seen,
+    copy.deepcopy(mine).region,
+)
 
 
 # %% A subclass with attributes set before `super().__init__()`
@@ -94,7 +101,11 @@ credits_api = CreditsApi(at_client.ApiClient(Renewing(host=host)))
 credits_api.get_credits_api_v1_credits_get()
 first = sent("authorization")
 credits_api.get_credits_api_v1_credits_get()
-print(first.startswith("Bearer fresh-"), sent("authorization") != first, sep="\n")
+print(
+    first.startswith("Bearer fresh-"),
+    sent("authorization") != first,
+    sep="\n",
+)
 wire.requests.clear()
 
 
@@ -121,7 +132,10 @@ with mock.patch.object(
     api().get_credits_api_v1_credits_get()
 
 # %% `auth_settings()` read
-print(config().auth_settings(), config(access_token=None).auth_settings())
+print(
+    config().auth_settings(),
+    config(access_token=None).auth_settings(),
+)
 
 # %% A configuration copied, and the copy changed
 configuration = config(access_token="one")

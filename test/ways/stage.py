@@ -14,14 +14,18 @@ wire = Wire()
 host = wire.url
 CREDITS = "/api/v1/credits"
 OWN_AGENTS = ("OpenAPI-Generator/", "at-client/", "python-urllib3/")
-UNINTERESTING = {"host", "accept-encoding", "content-length", "connection"}
+UNINTERESTING = {
+    "host",
+    "accept-encoding",
+    "content-length",
+    "connection",
+}
 
 
 def config(**settings: Any) -> at_client.Configuration:
     """Make a configuration for the server; it has a token unless another is given."""
-    return at_client.Configuration(
-        **{"host": host, "access_token": "token", **settings}
-    )
+    usual = {"host": host, "access_token": "token"}
+    return at_client.Configuration(**{**usual, **settings})
 
 
 def client(**settings: Any) -> at_client.ApiClient:
@@ -39,7 +43,8 @@ def serve(
 ) -> None:
     """Let the next request have this answer; keywords are headers."""
     headers = [(name.replace("_", "-"), value) for name, value in more.items()]
-    wire.play(reply(answer(body, status, content_type=kind, headers=headers)))
+    answered = answer(body, status, content_type=kind, headers=headers)
+    wire.play(reply(answered))
 
 
 def failure(
@@ -59,7 +64,8 @@ def telling(*kinds: type[BaseException]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        print(next(kind.__name__ for kind in kinds if isinstance(error, kind)))
+        known = [kind.__name__ for kind in kinds if isinstance(error, kind)]
+        print(known[0])
 
 
 def sent(header: str) -> str | None:
@@ -83,10 +89,12 @@ def read_request(request: bytes) -> dict[str, Any]:
     elif "json" in kind:
         body = tidy_json(body)
 
-    kept = {
-        name: headers[name] for name in sorted(headers) if name not in UNINTERESTING
+    kept = sorted(headers.keys() - UNINTERESTING)
+    return {
+        "line": line.removesuffix(" HTTP/1.1"),
+        "headers": {name: headers[name] for name in kept},
+        "body": body,
     }
-    return {"line": line.removesuffix(" HTTP/1.1"), "headers": kept, "body": body}
 
 
 def read_headers(lines: list[str]) -> dict[str, str]:
@@ -112,7 +120,8 @@ def clear() -> None:
     at_client.ApiClient.set_default(None)
     http.client.HTTPConnection.debuglevel = 0
     for name in ("at_client", "urllib3"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-        logging.getLogger(name).handlers.clear()
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.NOTSET)
+        logger.handlers.clear()
     wire.play()
     wire.requests.clear()

@@ -17,10 +17,16 @@ REFUSED = {"detail": [{"loc": ["body", 0], "msg": "bad", "type": "value_error"}]
 credit = CreditResponse.from_dict(CREDITS)
 
 # %% `model_dump()` and `model_dump_json()` of a response
-print(api().get_credits_api_v1_credits_get().model_dump(), credit.model_dump_json())
+print(
+    api().get_credits_api_v1_credits_get().model_dump(),
+    credit.model_dump_json(),
+)
 
 # %% `model_dump` with its usual arguments
-print(credit.model_dump(by_alias=True), credit.model_dump(mode="json"))
+print(
+    credit.model_dump(by_alias=True),
+    credit.model_dump(mode="json"),
+)
 print(credit.model_dump(exclude_none=True, exclude={"period"}, exclude_unset=True))
 
 # %% `model_dump(include=...)` with the names on the wire
@@ -34,7 +40,10 @@ class Report(BaseModel):
 
 
 report = Report(account="a", credit=api().get_credits_api_v1_credits_get())
-print(report.model_dump(), report.model_dump_json())
+print(
+    report.model_dump(),
+    report.model_dump_json(),
+)
 
 
 # %% One's own model read from JSON with a response in it
@@ -47,8 +56,14 @@ print(Row.model_validate_json(json.dumps({"credit": CREDITS})).model_dump()["cre
 
 # %% `TypeAdapter(list[CreditResponse])`
 many = TypeAdapter(list[CreditResponse])
-print(many.dump_python([credit, credit])[1], many.dump_json([credit]))
-print(many.validate_python([CREDITS])[0].total_credits, many.validate_json(b"[]"))
+print(
+    many.dump_python([credit, credit])[1],
+    many.dump_json([credit]),
+)
+print(
+    many.validate_python([CREDITS])[0].total_credits,
+    many.validate_json(b"[]"),
+)
 
 
 # %% One's own model that inherits from a response
@@ -61,7 +76,11 @@ class Mine(CreditResponse):
 
 
 mine = Mine.from_dict(CREDITS)
-print(type(mine).__name__, mine.share, Mine(**CREDITS, note="x").model_dump()["note"])
+print(
+    type(mine).__name__,
+    mine.share,
+    Mine(**CREDITS, note="x").model_dump()["note"],
+)
 
 # %% `to_dict()`
 print(api().get_credits_api_v1_credits_get().to_dict())
@@ -79,11 +98,18 @@ print(
 )
 
 # %% `from_dict(None)` and `from_json("null")`
-print(CreditResponse.from_dict(None), CreditResponse.from_json("null"))
+print(
+    CreditResponse.from_dict(None),
+    CreditResponse.from_json("null"),
+)
 
 # %% Made by hand from the names on the wire
 made = CreditResponse(**CREDITS)
-print(made.total_credits, made == credit, CreditResponse(**made.to_dict()) == made)
+print(
+    made.total_credits,
+    made == credit,
+    CreditResponse(**made.to_dict()) == made,
+)
 
 # %% An attribute set
 credit.used_credits = 300
@@ -97,7 +123,10 @@ print(
 try:
     credit.used_credits = "many"
 except ValueError as e:
-    print(isinstance(e, pydantic.ValidationError), credit.used_credits)
+    print(
+        isinstance(e, pydantic.ValidationError),
+        credit.used_credits,
+    )
 
 # %% `getattr` over the names on the wire
 print(
@@ -107,7 +136,10 @@ print(
 
 # %% Copies
 shallow, deep, of_model = copy.copy(credit), copy.deepcopy(credit), credit.model_copy()
-print(shallow == deep == of_model == credit, deep is credit)
+print(
+    shallow == deep == of_model == credit,
+    deep is credit,
+)
 
 # %% `model_copy(update=...)`
 changed = credit.model_copy(update={"used_credits": 3, "plan_tier": "free"})
@@ -121,14 +153,23 @@ print(
 # %% Taken apart by `match`
 match credit:
     case CreditResponse(remaining_credits=left) if left > 500:
-        print("plenty", left)
+        print(
+            "plenty",
+            left,
+        )
 
 # %% The JSON schema
 schema = CreditResponse.model_json_schema()
-print(sorted(schema["properties"]), schema["title"])
+print(
+    sorted(schema["properties"]),
+    schema["title"],
+)
 
 # %% `dict(response)` and `vars(response)`
-print("total_credits" in dict(credit), "total_credits" in vars(credit))
+print(
+    "total_credits" in dict(credit),
+    "total_credits" in vars(credit),
+)
 
 # %% `model_fields`
 print(list(CreditResponse.model_fields)[:3])
@@ -176,4 +217,7 @@ print(ErrorResponse.from_dict({"detail": "no"}).to_dict())
 
 # %% A validation error made by hand
 made = at_client.ValidationError(loc=[], msg="bad", type="t", input=5, ctx={"a": 1})
-print(made.to_dict(), made.to_json())
+print(
+    made.to_dict(),
+    made.to_json(),
+)

@@ -35,7 +35,8 @@ def read_ways() -> list[Way]:
     """Read the ways from the files beside this one."""
     ways = []
     for path in sorted(HERE.glob("[a-z]*_*.py")):
-        setting, *cells = path.read_text(encoding="utf-8").split("# %% ")
+        text = path.read_text(encoding="utf-8")
+        setting, *cells = text.split("# %% ")
         for cell in cells:
             title, script = cell.split("\n", 1)
             verdict = VERDICT.search(script)
@@ -58,10 +59,11 @@ def run(way: Way) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001  # how it ends is the outcome
             raised = type(error).__name__
 
+    printed = output.getvalue().replace(stage.host, "HOST")
     outcome = {
-        "printed": output.getvalue().replace(stage.host, "HOST").splitlines(),
+        "printed": printed.splitlines(),
         "raised": raised,
-        "sent": [stage.read_request(request) for request in stage.wire.requests],
+        "sent": list(map(stage.read_request, stage.wire.requests)),
     }
     return {name: value for name, value in outcome.items() if value}
 
@@ -70,18 +72,21 @@ def main() -> None:
     """Run all ways and print the outcomes as JSON, one on a line."""
     version = ""
     sys.path.insert(0, str(HERE.parent))
-    if len(sys.argv) > 1:
-        generated = Path(sys.argv[1])
-        sys.path.insert(0, str(generated))
-        version = (generated / ".openapi-generator" / "VERSION").read_text().strip()
+    for generated in sys.argv[1:]:
+        sys.path.insert(0, generated)
+        record = Path(generated, ".openapi-generator", "VERSION")
+        version = record.read_text().strip()
+
     from ways import stage
 
+    print(f'{{"generator": "{version}", "ways": {{')
     lines = []
     with stage.wire:
         for way in read_ways():
             outcome = json.dumps(run(way))
             lines.append(f"{json.dumps(way.title)}: {outcome}")
-    print(f'{{"generator": "{version}", "ways": {{\n' + ",\n".join(lines) + "\n}}")
+    print(",\n".join(lines))
+    print("}}")
 
 
 if __name__ == "__main__":
