@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,7 +13,6 @@ from at_client import (
     ApiTimeoutException,
     ApiTypeError,
     ApiValueError,
-    CreditsApi,
     UnauthorizedException,
 )
 from support.ending import good_call
@@ -61,7 +59,10 @@ def test_a_token_for_one_call_alone(service: Service, make_api: MakeApi) -> None
     api.get_credits(access_token="other")
     api.get_credits()
 
-    assert tokens_sent(service) == [["Bearer other"], [f"Bearer {TOKEN}"]]
+    assert tokens_sent(service) == [
+        ["Bearer other"],
+        [f"Bearer {TOKEN}"],
+    ]
 
 
 def test_a_callable_is_asked_at_every_call(service: Service, make_api: MakeApi) -> None:
@@ -73,7 +74,10 @@ def test_a_callable_is_asked_at_every_call(service: Service, make_api: MakeApi) 
     assert good_call(api)
     assert good_call(api)
 
-    assert tokens_sent(service) == [[f"Bearer {TOKEN}"], ["Bearer other"]]
+    assert tokens_sent(service) == [
+        [f"Bearer {TOKEN}"],
+        ["Bearer other"],
+    ]
 
 
 def test_a_callable_without_renew_fails_at_once(
@@ -157,15 +161,21 @@ def test_a_renewal_takes_from_the_time_of_the_call(
 # ---- Cookies, and credentials of the call
 
 JAR = "a=1; b=2"
-SESSION = {
-    "in": "cookie",
-    "key": "auth_token",
-    "value": COOKIE,
-}
+
+
+def in_place(place: str, key: str, value: object) -> dict[str, Any]:
+    """Write credentials of a call as generated clients take them."""
+    auth = {
+        "in": place,
+        "key": key,
+        "value": value,
+    }
+    return {"_request_auth": auth}
+
 
 COOKIES: dict[str, dict[str, Any]] = {
     f"{JAR}; auth_token=q": {"auth_token": "q"},
-    f"{JAR}; auth_token={COOKIE}": {"_request_auth": SESSION},
+    f"{JAR}; auth_token={COOKIE}": in_place("cookie", "auth_token", COOKIE),
     "c=3; auth_token=q": {"_headers": {"cookie": "c=3"}, "auth_token": "q"},
     "auth_token=q": {"_headers": {"Cookie": ""}, "auth_token": "q"},
 }
@@ -186,15 +196,11 @@ def test_cookies_share_a_header(wire: Wire, make_api: MakeApi, sent: str) -> Non
 
 def test_request_auth_in_the_query(service: Service, make_api: MakeApi) -> None:
     """A key of `_request_auth` is percent-encoded; the token's source is not asked."""
-    auth = {
-        "in": "query",
-        "key": "key",
-        "value": "a b&c",
-    }
+    auth = in_place("query", "key", "a b&c")
     api = make_api(service.url, access_token=pytest.fail)
 
     with pytest.raises(UnauthorizedException):
-        api.get_credits_api_v1_credits_get(_request_auth=auth)
+        api.get_credits_api_v1_credits_get(**auth)
 
     assert parse_qs(service.requests[0].query) == {"key": ["a b&c"]}
     assert tokens_sent(service) == [[]]
@@ -204,56 +210,47 @@ def test_request_auth_in_the_query(service: Service, make_api: MakeApi) -> None:
 
 INJECTED = "SECRET\r\nX-Evil: 1"
 
-WRONG_AUTH: dict[str, tuple[str, str, Any]] = {
-    "a name with a blank": ("header", "x y", "SECRET"),
-    "an unknown place": ("body", "x", "SECRET"),
-    "no value": ("header", "Authorization", None),
-    "a number as value": ("header", "Authorization", 5),
-    "a line break in a header": ("header", "k", INJECTED),
-    "a line break in a cookie": ("cookie", "k", INJECTED),
-    "a line break in the query": ("query", "k", INJECTED),
+
+WRONG: dict[str, dict[str, Any]] = {
+    "'x y' is": in_place("header", "x y", "SECRET"),
+    r"_request_auth\['in'\]": in_place("body", "x", "SECRET"),
+    r"_request_auth\['key'\] .* be str": in_place("header", "x", 5),
+    "header X-Key": in_place("header", "X-Key", INJECTED),
+    "session": in_place("cookie", "session", INJECTED),
+    r"_request_auth\['key'\] .* printable": in_place("query", "key", INJECTED),
+    "auth_token": {"auth_token": INJECTED},
+    "header X-Note": {"_headers": {"X-Note": INJECTED}},
 }
+"""What an error names -> the arguments of the call."""
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_wrong_credentials_of_a_call_are_refused(
+    wire: Wire, make_api: MakeApi, says: str
+) -> None:
+    """No value adds a header, and the error does not show the value."""
+    api = make_api(wire.url)
+    with pytest.raises((ApiTypeError, ApiValueError), match=f"^{says}") as caught:
+        api.get_credits_api_v1_credits_get(**WRONG[says])
+
+    assert "SECRET" not in str(caught.value)
+    assert wire.connections == 0
+
+
+def test_a_cookie_of_the_client_is_checked() -> None:
+    """A line break is refused when the client is made."""
+    with pytest.raises(ApiValueError, match=r"^cookie has"):
+        ApiClient(cookie=INJECTED)
 
 
 @pytest.mark.parametrize(
-    ("place", "key", "value"),
-    WRONG_AUTH.values(),
-    ids=WRONG_AUTH,
+    "token",
+    [INJECTED, lambda: INJECTED],
+    ids=["a str", "a source"],
 )
-def test_wrong_credentials_of_a_call_are_refused(
-    wire: Wire, make_api: MakeApi, place: str, key: str, value: Any
-) -> None:
-    """The error does not show the value, and no value adds a header."""
-    auth = {"in": place, "key": key, "value": value}
-    api = make_api(wire.url)
-    with pytest.raises((ApiTypeError, ApiValueError)) as caught:
-        api.get_credits_api_v1_credits_get(_request_auth=auth)
+def test_a_token_adds_no_header(wire: Wire, make_api: MakeApi, token: Any) -> None:
+    """A line break in a token is refused, whether it was set or comes from a source."""
+    with pytest.raises(ApiValueError, match=r"^access_token .*no line break"):
+        make_api(wire.url, access_token=token).get_credits()
 
-    assert "SECRET" not in str(caught.value)
     assert wire.connections == 0
-
-
-PLACES: dict[str, Callable[[CreditsApi], object]] = {
-    "access_token": lambda api: api.get_credits(access_token=INJECTED),
-    "auth_token": lambda api: api.get_credits(auth_token=INJECTED),
-    "header X-Key": lambda api: api.get_credits_api_v1_credits_get(
-        _headers={"X-Key": INJECTED},
-    ),
-    "cookie": lambda _: ApiClient(cookie=INJECTED),
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_no_value_adds_a_header(wire: Wire, make_api: MakeApi, place: str) -> None:
-    """A line break is refused in each place, by its name; the value is not shown."""
-    with pytest.raises(ApiValueError, match=f"^{place}") as caught:
-        PLACES[place](make_api(wire.url))
-
-    assert "SECRET" not in str(caught.value)
-    assert wire.connections == 0
-
-
-def test_a_source_cannot_add_a_header(wire: Wire, make_api: MakeApi) -> None:
-    """What a source returns is checked like a token that was set."""
-    with pytest.raises(ApiValueError, match=r"^access_token \(its source\) has"):
-        make_api(wire.url, access_token=lambda: INJECTED).get_credits()

@@ -79,7 +79,6 @@ def test_none_is_the_default(name: str) -> None:
         ("acess_token", "; did you mean 'access_token'?"),
         ("xyzzy", ""),
         ("api_key", "; this API has no API keys; set access_token"),
-        ("username", "; set access_token, to a callable for a login of your own"),
     ],
 )
 def test_an_unknown_setting_is_an_error(name: str, advice: str) -> None:
@@ -97,7 +96,6 @@ SHOWN: dict[str, dict[str, Any]] = {
     "access_token='***'": {"access_token": lambda: TOKEN},
     "proxy='***'": {"proxy": "http://u:p@proxy"},
     "timeout=(1.0, 2.0), retries=0": {"timeout": (1, 2), "retries": 0},
-    "retries=<Retry>": {"retries": urllib3.Retry(3)},
     "ca_cert_data=<str>": {"ca_cert_data": "x" * 201},
     "ssl_context=<SSLContext>": {"ssl_context": CONTEXT},
     "proxy_headers='***'": {"proxy_headers": {"X": TOKEN}},

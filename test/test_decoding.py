@@ -4,7 +4,6 @@ import codecs
 import contextlib
 import dataclasses
 import datetime as dt
-import decimal
 import encodings.aliases
 from typing import Annotated, Any
 
@@ -94,11 +93,7 @@ READ = {
     "a note that has no hash": (b"7", Annotated[int, ["a list"]], 7),
     "a strict model": (b'{"day": "2026-12-01"}', Strict, Strict(day=DAY)),
     "from_dict in a list": (b'[{"a": 1}]', list[Generated], [Generated(1)]),
-    "a model": (CREDITS_BODY, CreditResponse, CREDIT),
     "a model by name": (CREDITS_BODY, "CreditResponse", CREDIT),
-    "a dict by name": (b'{"a": 7}', "Dict[str, int]", {"a": 7}),
-    "a time by name": (b'"2026-12-01T12:00:00Z"', "datetime", NOON),
-    "a decimal by name": (b'"1.50"', "decimal", decimal.Decimal("1.50")),
 }
 
 
@@ -117,9 +112,6 @@ def test_a_text_that_is_no_json_is_read_as_text() -> None:
 
 FAULTS = {
     "nothing": (b"", int, "the body is empty"),
-    "null": (b"null", CreditResponse, "body: Input should be "),
-    "half of an object": (b"{", CreditResponse, "Invalid JSON: EOF while parsing"),
-    "100,000 brackets": (b"[" * 100_000, Any, "Invalid JSON: recursion limit"),
     "NaN": (b"NaN", float, "NaN is not a number in JSON"),
     "infinite": (b"[Infinity]", Any, "Infinity is not a number in JSON"),
     "no UTF-8": (b'"\xff"', str, "the body is not valid utf-8 text"),

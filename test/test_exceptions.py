@@ -19,14 +19,8 @@ from at_client.exceptions import (
     ApiTypeError,
     ApiValueError,
     BadRequestException,
-    ConflictException,
-    ForbiddenException,
-    NotFoundException,
     OpenApiException,
     ServiceException,
-    TooManyRequestsException,
-    UnauthorizedException,
-    UnprocessableEntityException,
 )
 
 
@@ -63,31 +57,6 @@ def test_an_argument_error_is_also_pythons_own(
 ) -> None:
     """Code that knows only Python's errors catches ours."""
     assert issubclass(kind, builtin)
-
-
-STATUSES: dict[int, type[ApiException]] = {
-    0: ApiException,
-    302: ApiException,
-    400: BadRequestException,
-    401: UnauthorizedException,
-    403: ForbiddenException,
-    404: NotFoundException,
-    409: ConflictException,
-    422: UnprocessableEntityException,
-    429: TooManyRequestsException,
-    499: ApiException,
-    500: ServiceException,
-    599: ServiceException,
-    600: ApiException,
-}
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_a_status_has_its_class(status: int) -> None:
-    """All of 5xx is the service's fault; others may have a class of their own."""
-    with pytest.raises(ApiException) as caught:
-        ApiException.from_response(http_resp=Answer(status))
-    assert type(caught.value) is STATUSES[status]
 
 
 # ---- What an error says

@@ -37,14 +37,6 @@ def make(**fields: Any) -> CreditResponse:
     return CreditResponse.from_dict({**LEAST, **fields})
 
 
-def test_short_names_make_a_model() -> None:
-    """`CreditResponse(total=...)` is the same as with `total_credits`."""
-    model = CreditResponse(total=1000, used=250, remaining=750)
-
-    assert model == make()
-    assert model.to_dict() == {**LEAST, "purchased_credits": 0}
-
-
 @pytest.mark.parametrize("short", ["total", "used", "remaining"])
 def test_short_names_can_be_read_and_assigned(short: str) -> None:
     """A change by either name is seen by both, and a value that is no number refused."""

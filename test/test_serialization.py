@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import decimal
 import enum
 import math
 import uuid
@@ -81,16 +80,11 @@ class Speaking:
 CREDITS = CreditResponse(total=2, used=1, remaining=1)
 
 REDUCED = {
-    "null": (None, None),
-    "a UUID": (ID, str(ID)),
-    "a decimal": (decimal.Decimal("1.50"), "1.50"),
-    "a moment": (NOON, "2026-12-01T12:00:00+00:00"),
     "a duration": (dt.timedelta(hours=1), "PT1H"),
     "a dataclass": (Point(1, SecretStr("k")), {"x": 1, "key": "k"}),
     "a model with an alias": (Job(name="x"), {"jobName": "x"}),
     "a model with bytes": (Picture(), {"raw": "_w=="}),
     "a model with secrets": ([Login()], [{"born": ["2026-12-01"]}]),
-    "a model of ours": ({"a": CREDITS}, {"a": CREDITS.to_dict()}),
     "to_dict": ([Speaking()], [{"spoken": "red"}]),
     "a tuple": ((1, Colour.RED), (1, "red")),
     "a set": ({3}, [3]),
@@ -304,17 +298,11 @@ def test_a_body_is_json(body: Any, kind: str | None, sent: Body) -> None:
     assert write_body(body, None, kind) == sent
 
 
-FORMS = {
-    "a dict": ({"a": "x y", "b": [1, 2], "c": None}, b"a=x+y&b=1&b=2"),
-    "pairs": ([("a", "ä"), ("a", 1)], b"a=%C3%A4&a=1"),
-}
+def test_a_form_repeats_the_name_of_a_list() -> None:
+    """Fields go out as `application/x-www-form-urlencoded`; `None` is left out."""
+    fields = [("a", "ä b"), ("b", [1, 2]), ("c", None), ("b", 3)]
 
-
-@pytest.mark.parametrize(("fields", "data"), FORMS.values(), ids=FORMS)
-def test_a_form_repeats_the_name_of_a_list(fields: Any, data: bytes) -> None:
-    """Fields go out as `application/x-www-form-urlencoded`, said or not."""
-    assert write_body(None, fields, None) == Body(data, FORM)
-    assert write_body(None, fields, FORM) == Body(data, FORM)
+    assert write_body(None, fields, None) == Body(b"a=%C3%A4+b&b=1&b=2&b=3", FORM)
 
 
 CONTRADICTIONS = {

@@ -176,17 +176,6 @@ def _add_echo(app: FastAPI) -> None:
     ) -> Any:
         return {"name": name, "colours": colour or []}
 
-    verbs = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]
-
-    @app.api_route("/api/v1/echo", methods=verbs, include_in_schema=False)
-    async def echo(request: Request) -> dict[str, object]:
-        body = await request.body()
-        return {
-            "method": request.method,
-            "token": request.headers["authorization"],
-            "body": body.decode(),
-        }
-
 
 @dataclass
 class Service:
