@@ -69,6 +69,7 @@ TIDIED: list[tuple[str, Any, Any]] = [
     ("ca_cert_data", b"\n" + PEM.encode(), "\n" + PEM),
     ("assert_hostname", True, None),
     ("proxy", "u:p@proxy:3128", "http://u:p@proxy:3128"),
+    ("proxy", "socks://proxy", "socks5h://proxy"),
     ("proxy_headers", {"X-A": 1}, {"X-A": "1"}),
     ("socket_options", (list(NODELAY), (1, 2, None, 4)), [NODELAY, (1, 2, None, 4)]),
 ]

@@ -192,6 +192,7 @@ ERROR_BODIES = {
     "another": (404, DETAIL, DOCUMENTED, INVALID),
     "a field of its own": (404, b'{"a": 1}', {"404": Loose}, Loose(a=1)),
     "nothing": (404, b"", DOCUMENTED, None),
+    "a dictionary": (404, DETAIL, {"404": dict[str, str]}, {"detail": "x"}),
     "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
     "another object": (404, b'{"other": 1}', DOCUMENTED, None),
 }

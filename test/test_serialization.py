@@ -23,6 +23,7 @@ from at_client.serialization import (
     Body,
     check_method,
     is_json,
+    refuse_files,
     sanitize,
     write_body,
     write_path,
@@ -178,6 +179,14 @@ def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> 
     says = "must be a mapping or pairs, with names that are text"
     with pytest.raises(ApiTypeError, match=f"^{field} {says}$"):
         ApiClient().param_serialize("POST", "/{x}", **{**usual, field: params})
+
+
+def test_files_are_refused() -> None:
+    """The error says what can be sent instead; generated code gives no files."""
+    with pytest.raises(ApiValueError, match=r"^files must be empty: .* as body$"):
+        refuse_files({"f": "a.png"})
+
+    assert refuse_files({}) is None
 
 
 PATHS = {
