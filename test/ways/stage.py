@@ -90,8 +90,9 @@ def read_request(request: bytes) -> dict[str, Any]:
         body = tidy_json(body)
 
     kept = sorted(headers.keys() - UNINTERESTING)
+    line = line.removesuffix(" HTTP/1.1")
     return {
-        "line": line.removesuffix(" HTTP/1.1"),
+        "line": line,
         "headers": {name: headers[name] for name in kept},
         "body": body,
     }

@@ -41,7 +41,12 @@ def read_ways() -> list[Way]:
             title, script = cell.split("\n", 1)
             verdict = VERDICT.search(script)
             said = verdict.groups() if verdict else ()
-            ways.append(Way(title, setting + script, *said))
+            way = Way(
+                title,
+                setting + script,
+                *said,
+            )
+            ways.append(way)
     return ways
 
 
