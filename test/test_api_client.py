@@ -99,20 +99,27 @@ BY_QUERY = {
     "value": COOKIE,
 }
 
-WRONG: dict[str, dict[str, Any]] = {
-    "collection_formats .* for tag": {"collection_formats": {"tag": "csv"}},
-    "_host": {"_host": "nowhere"},
-    "_request_auth must be a mapping": {"_request_auth": [1]},
-    "x.example": {"_host": "http://x.example", "_request_auth": BY_QUERY},
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a list in one value": (
+        {"collection_formats": {"tag": "csv"}},
+        "collection_formats .* for tag",
+    ),
+    "a host that is no URL": ({"_host": "nowhere"}, "_host must be a URL"),
+    "credentials in a list": ({"_request_auth": [1]}, "_request_auth must be"),
+    "a credential in the open": (
+        {"_host": "http://x.example", "_request_auth": BY_QUERY},
+        "unencrypted to .*x.example",
+    ),
 }
-"""What an error names -> parameters of a request."""
 
 
-@pytest.mark.parametrize("named", WRONG)
-def test_a_wrong_parameter_is_refused(offline: ApiClient, named: str) -> None:
+@pytest.mark.parametrize(("parameters", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_parameter_is_refused(
+    offline: ApiClient, parameters: dict[str, Any], says: str
+) -> None:
     """The error names the parameter or the host at fault, and no credential."""
-    with pytest.raises((ApiTypeError, ApiValueError), match=named) as caught:
-        offline.param_serialize("GET", "/", **WRONG[named])
+    with pytest.raises((ApiTypeError, ApiValueError), match=says) as caught:
+        offline.param_serialize("GET", "/", **parameters)
     assert COOKIE not in str(caught.value)
 
 

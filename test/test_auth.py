@@ -16,7 +16,7 @@ from at_client import (
     UnauthorizedException,
 )
 from support.ending import good_call
-from support.facts import COOKIE, CREDITS, TOKEN
+from support.facts import CREDITS, TOKEN
 from support.makers import MakeApi
 from support.service import Service
 from support.wire import SILENCE, Wire, answer, reply
@@ -173,21 +173,28 @@ def in_place(place: str, key: str, value: object) -> dict[str, Any]:
     return {"_request_auth": auth}
 
 
-COOKIES: dict[str, dict[str, Any]] = {
-    f"{JAR}; auth_token=q": {"auth_token": "q"},
-    f"{JAR}; auth_token={COOKIE}": in_place("cookie", "auth_token", COOKIE),
-    "c=3; auth_token=q": {"_headers": {"cookie": "c=3"}, "auth_token": "q"},
-    "auth_token=q": {"_headers": {"Cookie": ""}, "auth_token": "q"},
+COOKIES: dict[str, tuple[dict[str, Any], str]] = {
+    "an argument": ({"auth_token": "q"}, f"{JAR}; auth_token=q"),
+    "_request_auth": (in_place("cookie", "session", "q"), f"{JAR}; session=q"),
+    "a header and an argument": (
+        {"_headers": {"cookie": "c=3"}, "auth_token": "q"},
+        "c=3; auth_token=q",
+    ),
+    "an empty header and an argument": (
+        {"_headers": {"Cookie": ""}, "auth_token": "q"},
+        "auth_token=q",
+    ),
 }
-"""The header that is sent -> the arguments of the call."""
 
 
-@pytest.mark.parametrize("sent", COOKIES)
-def test_cookies_share_a_header(wire: Wire, make_api: MakeApi, sent: str) -> None:
+@pytest.mark.parametrize(("arguments", "sent"), COOKIES.values(), ids=COOKIES)
+def test_cookies_share_a_header(
+    wire: Wire, make_api: MakeApi, arguments: dict[str, Any], sent: str
+) -> None:
     """All cookies go out on one line; a `Cookie` header replaces the client's."""
     api = make_api(wire.url)
     api.api_client.cookie = JAR
-    api.get_credits_api_v1_credits_get(**COOKIES[sent])
+    api.get_credits_api_v1_credits_get(**arguments)
 
     request = wire.requests[0].decode()
     assert f"Cookie: {sent}\r\n" in request
@@ -211,27 +218,26 @@ def test_request_auth_in_the_query(service: Service, make_api: MakeApi) -> None:
 INJECTED = "SECRET\r\nX-Evil: 1"
 
 
-WRONG: dict[str, dict[str, Any]] = {
-    "'x y' is": in_place("header", "x y", "SECRET"),
-    r"_request_auth\['in'\]": in_place("body", "x", "SECRET"),
-    r"_request_auth\['key'\] .* be str": in_place("header", "x", 5),
-    "header X-Key": in_place("header", "X-Key", INJECTED),
-    "session": in_place("cookie", "session", INJECTED),
-    r"_request_auth\['key'\] .* printable": in_place("query", "key", INJECTED),
-    "auth_token": {"auth_token": INJECTED},
-    "header X-Note": {"_headers": {"X-Note": INJECTED}},
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a name with a blank": (in_place("header", "x y", "SECRET"), "'x y' is"),
+    "an unknown place": (in_place("body", "x", "SECRET"), "_request_auth.*'in'"),
+    "a number": (in_place("header", "x", 5), "_request_auth.* be str"),
+    "a header of two lines": (in_place("header", "X-Key", INJECTED), "header X-Key"),
+    "a cookie of two lines": (in_place("cookie", "session", INJECTED), "session has"),
+    "a query of two lines": (in_place("query", "key", INJECTED), "_request_auth"),
+    "auth_token": ({"auth_token": INJECTED}, "auth_token has"),
+    "_headers": ({"_headers": {"X-Note": INJECTED}}, "header X-Note"),
 }
-"""What an error names -> the arguments of the call."""
 
 
-@pytest.mark.parametrize("says", WRONG)
+@pytest.mark.parametrize(("arguments", "says"), WRONG.values(), ids=WRONG)
 def test_wrong_credentials_of_a_call_are_refused(
-    wire: Wire, make_api: MakeApi, says: str
+    wire: Wire, make_api: MakeApi, arguments: dict[str, Any], says: str
 ) -> None:
     """No value adds a header, and the error does not show the value."""
     api = make_api(wire.url)
     with pytest.raises((ApiTypeError, ApiValueError), match=f"^{says}") as caught:
-        api.get_credits_api_v1_credits_get(**WRONG[says])
+        api.get_credits_api_v1_credits_get(**arguments)
 
     assert "SECRET" not in str(caught.value)
     assert wire.connections == 0
