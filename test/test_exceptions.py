@@ -59,6 +59,24 @@ def test_an_argument_error_is_also_pythons_own(
     assert issubclass(kind, builtin)
 
 
+STATUSES: dict[int, type[ApiException]] = {
+    302: ApiException,
+    400: BadRequestException,
+    499: ApiException,
+    500: ServiceException,
+    599: ServiceException,
+    600: ApiException,
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_has_its_class(status: int) -> None:
+    """All of 5xx is the service's fault, and nothing beside it."""
+    with pytest.raises(ApiException) as caught:
+        ApiException.from_response(http_resp=Answer(status))
+    assert type(caught.value) is STATUSES[status]
+
+
 # ---- What an error says
 
 
