@@ -25,21 +25,15 @@ def make_app(folder: Path) -> Celery:
         "polling_interval": 0.02,
     }
     app.task(report, name="report", soft_time_limit=0.5)
-    app.task(fetch, name="fetch")
 
     return app
 
 
-def fetch(host: str, token: str) -> int:
-    """Fetch the credits that are left."""
-    with ApiClient(Configuration(host, token, retries=0)) as client:
-        return CreditsApi(client).get_credits(timeout=20).remaining
-
-
 def report(host: str, token: str) -> str:
-    """Do the same, and clean up when the task's soft time limit has passed."""
+    """Fetch the credits, and clean up when the task's soft time limit has passed."""
     try:
-        return f"{fetch(host, token)} left"
+        with ApiClient(Configuration(host, token)) as client:
+            return f"{CreditsApi(client).get_credits(timeout=20).remaining} left"
     except SoftTimeLimitExceeded:
         return "cleaned up"
 
