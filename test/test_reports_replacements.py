@@ -3,28 +3,20 @@
 import hashlib
 import json
 import socket
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Mapping, MutableMapping
 from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
 import urllib3
-import vcr
 
 from at_client import (
     ApiClient,
     ApiException,
     Configuration,
     CreditsApi,
-    ServiceException,
     UnauthorizedException,
 )
 from at_client.rest import RESTClientObject
@@ -32,9 +24,10 @@ from support.ending import good_call
 from support.facts import COOKIE, CREDITS_BODY, TOKEN, secrets_in
 from support.makers import MakeApi, MakeClient, MakeWire, MonkeyPatch
 from support.own_transports import HttpxTransport, PlainManager, RequestsTransport
+from support.programs import run_python
 from support.service import Service
 from support.tls import Authority
-from support.wire import CLOSE, SILENCE, Step, Wire, answer, greet, reply
+from support.wire import CLOSE, SILENCE, Step, Wire, answer, reply
 
 BEARER = f"Bearer {TOKEN}"
 
@@ -68,83 +61,44 @@ def check_plain(headers: Mapping[str, Any]) -> None:
     assert json.loads(json.dumps(dict(headers))) == dict(headers)
 
 
-class Watching(ApiClient):
-    """A client whose owner looks at each request, as with generated code."""
+class Rewriting(ApiClient):
+    """A client whose owner looks at each request and changes it."""
 
-    seen: Mapping[str, Any] | None = None
+    seen: Mapping[str, Any]
 
     def call_api(
-        self,
-        method: str,
-        url: str,
-        header_params: Any = None,
-        body: Any = None,
-        post_params: Any = None,
-        _request_timeout: Any = None,
+        self, method: str, url: str, header_params: Any = None, *rest: Any, **more: Any
     ) -> Any:
-        """Note the headers, and go on."""
-        self.seen = header_params
-        return super().call_api(
-            method, url, header_params, body, post_params, _request_timeout
-        )
+        """Note the headers, add to the token, and go on."""
+        self.seen = dict(header_params)
+        header_params["Authorization"] += "-mine"
+        return super().call_api(method, url, header_params, *rest, **more)
 
 
-class WatchingTransport(RESTClientObject):
-    """The same one step below."""
+class Watching(RESTClientObject):
+    """A transport whose owner looks at each request."""
 
-    seen: Mapping[str, Any] | None = None
+    seen: Mapping[str, Any]
 
     def request(
-        self,
-        method: str,
-        url: str,
-        headers: Any = None,
-        body: Any = None,
-        post_params: Any = None,
-        _request_timeout: Any = None,
+        self, method: str, url: str, headers: Any = None, *rest: Any, **more: Any
     ) -> Any:
         """Note the headers, and go on."""
         self.seen = headers
-        return super().request(
-            method, url, headers, body, post_params, _request_timeout
-        )
+        return super().request(method, url, headers, *rest, **more)
 
 
 @every_token
-def test_an_override_of_call_api(service: Service, token: Any) -> None:
-    """An overridden `call_api` gets the headers as text."""
-    with Watching(Configuration(service.url, token)) as client:
-        CreditsApi(client).get_credits(auth_token=COOKIE)
+def test_overrides_get_text(wire: Wire, token: Any) -> None:
+    """`call_api` and `request` get headers as text; what they write is sent."""
+    configuration = Configuration(wire.url, token)
+    with Rewriting(configuration) as client:
+        transport = client.rest_client = Watching(configuration)
+        assert good_call(CreditsApi(client))
 
-    assert client.seen is not None
     check_plain(client.seen)
-    assert client.seen["Cookie"] == f"auth_token={COOKIE}"
-
-
-@every_token
-def test_an_override_of_request(service: Service, token: Any) -> None:
-    """So does an overridden `request` of the transport."""
-    configuration = Configuration(service.url, token)
-    with ApiClient(configuration) as client:
-        transport = client.rest_client = WatchingTransport(configuration)
-        CreditsApi(client).get_credits(auth_token=COOKIE)
-
-    assert transport.seen is not None
-    check_plain(transport.seen)
-
-
-@every_token
-def test_the_parts_of_a_request(make_client: MakeClient, token: Any) -> None:
-    """The five parts that `param_serialize` gives are plain, the headers among them."""
-    client = make_client("http://127.0.0.1:9", access_token=token)
-    method, url, headers, body, fields = client.param_serialize(
-        "GET", "/api/v1/credits", auth_settings=["OAuth2PasswordBearer"]
-    )
-
-    check_plain(headers)
-    assert (method, url) == ("GET", "http://127.0.0.1:9/api/v1/credits")
-    assert not body
-    assert not fields
+    assert transport.seen["Authorization"] == f"{BEARER}-mine"
+    assert f"Authorization: {BEARER}-mine\r\n".encode() in wire.requests[0]
 
 
 class Signing(ApiClient):
@@ -179,55 +133,23 @@ def test_a_signature_over_the_token(service: Service, token: Any) -> None:
     assert service.requests[0].all("X-Signature") == [expected]
 
 
-class Rewriting(ApiClient):
-    """A client that changes the credentials on their way."""
-
-    def call_api(
-        self, method: str, url: str, header_params: Any = None, *rest: Any, **more: Any
-    ) -> Any:
-        """Add to the token, and go on."""
-        header_params["Authorization"] = header_params["Authorization"] + "-mine"
-        return super().call_api(method, url, header_params, *rest, **more)
-
-
-def test_an_override_changes_a_header(service: Service) -> None:
-    """What an override writes over the credentials is what is sent."""
-    with (
-        pytest.raises(UnauthorizedException),
-        Rewriting(Configuration(service.url, TOKEN)) as client,
-    ):
-        CreditsApi(client).get_credits()
-
-    assert service.requests[0].all("Authorization") == [f"{BEARER}-mine"]
-
-
 TRANSPORTS = {"requests": RequestsTransport, "httpx": HttpxTransport}
 
 
-@pytest.mark.parametrize("library", TRANSPORTS)
-def test_a_transport_of_ones_own(service: Service, library: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+def test_a_transport_of_ones_own(service: Service, transport: Any) -> None:
     """A `rest_client` on another HTTP library sends what it is given, and is read."""
-    pytest.importorskip(library)
-
     with ApiClient(Configuration(service.url, TOKEN)) as client:
-        client.rest_client = TRANSPORTS[library]()  # type: ignore[assignment]
+        client.rest_client = transport()
         got = CreditsApi(client).get_credits(auth_token=COOKIE)
+
+        client.configuration.access_token = "wrong"
+        with pytest.raises(UnauthorizedException):
+            CreditsApi(client).get_credits()
 
     assert got.remaining == 750
     assert service.requests[0].all("Authorization") == [BEARER]
     assert service.requests[0].all("Cookie") == [f"auth_token={COOKIE}"]
-
-
-@pytest.mark.parametrize("library", TRANSPORTS)
-def test_an_error_of_a_transport_of_ones_own(service: Service, library: str) -> None:
-    """A status that is none of success gives the error for it, inside `with`."""
-    pytest.importorskip(library)
-
-    client = ApiClient(Configuration(service.url, "wrong"))
-    client.rest_client = TRANSPORTS[library]()  # type: ignore[assignment]
-
-    with pytest.raises(UnauthorizedException), client:
-        CreditsApi(client).get_credits()
 
 
 # ---- urllib3, patched
@@ -240,66 +162,40 @@ def patched_answer() -> urllib3.HTTPResponse:
     return urllib3.HTTPResponse(CREDITS_BODY, JSON, 200, preload_content=False)
 
 
-MANAGERS = ["urllib3.PoolManager", "at_client.rest.urllib3.PoolManager"]
-
-
-@pytest.mark.parametrize("autospec", [False, True], ids=["a mock", "by its spec"])
-@pytest.mark.parametrize("target", MANAGERS)
-def test_a_patched_manager_is_asked(
-    service: Service, target: str, *, autospec: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("target", "proxy"),
+    [
+        ("urllib3.PoolManager", None),
+        ("at_client.rest.urllib3.PoolManager", None),
+        ("urllib3.ProxyManager", "http://127.0.0.1:9"),
+    ],
+    ids=["by urllib3's name", "by our name", "for a proxy"],
+)
+def test_a_patched_manager_is_asked(target: str, proxy: str | None) -> None:
     """A class that a test puts in the manager's place is the only one to be asked."""
-    with mock.patch(target, autospec=autospec) as made:
+    settings = Configuration("https://api.test.invalid", TOKEN, proxy=proxy)
+    with mock.patch(target, autospec=True) as made:
         made.return_value.request.return_value = patched_answer()
-        with ApiClient(Configuration(service.url, TOKEN)) as client:
-            assert good_call(CreditsApi(client))
-
-    request = made.return_value.request.call_args
-    assert request.args[:2] == ("GET", f"{service.url}/api/v1/credits")
-    assert request.kwargs["headers"]["Authorization"] == BEARER
-    assert service.requests == []
-
-
-def test_a_patched_proxy_manager_is_asked(service: Service) -> None:
-    """So is the class of managers that go through a proxy."""
-    with mock.patch("urllib3.ProxyManager") as made:
-        made.return_value.request.return_value = patched_answer()
-        settings = Configuration("https://a.b", TOKEN, proxy="http://127.0.0.1:9")
         with ApiClient(settings) as client:
             assert good_call(CreditsApi(client))
 
-    assert "http://127.0.0.1:9" in str(made.call_args)
-    assert service.requests == []
+    assert (proxy or "") in str(made.call_args)
+    request = made.return_value.request.call_args
+    assert request.args[:2] == ("GET", "https://api.test.invalid/api/v1/credits")
+    assert request.kwargs["headers"]["Authorization"] == BEARER
 
 
 @every_token
-@pytest.mark.parametrize("name", ["request", "urlopen"])
-def test_a_patched_method_gets_text(service: Service, name: str, token: Any) -> None:
+def test_a_patched_method_gets_text(token: Any) -> None:
     """A patched method of the manager gets headers that are texts and no more."""
-    patch = mock.patch(f"urllib3.PoolManager.{name}", return_value=patched_answer())
-    with patch as patched, ApiClient(Configuration(service.url, token)) as client:
+    settings = Configuration("https://api.test.invalid", token)
+    patch = mock.patch("urllib3.PoolManager.urlopen", return_value=patched_answer())
+    with patch as patched, ApiClient(settings) as client:
         assert good_call(CreditsApi(client))
 
     headers = patched.call_args.kwargs["headers"]
     check_plain(headers)
     assert {type(value) for value in headers.values()} == {str}
-    assert service.requests == []
-
-
-@every_token
-def test_a_recorder_gets_text(wire: Wire, tmp_path: Path, token: Any) -> None:
-    """The cassette of vcrpy is written as YAML, and its headers are found again."""
-    recorder = vcr.VCR(match_on=["method", "uri", "headers"])
-
-    for _ in range(2):
-        with (
-            recorder.use_cassette(tmp_path / "credits.yaml") as tape,
-            ApiClient(Configuration(wire.url, token)) as client,
-        ):
-            assert good_call(CreditsApi(client))
-
-    assert tape.play_count == 1
-    assert len(wire.requests) == 1
 
 
 PATCHED_IMPORT = """
@@ -337,78 +233,33 @@ except at_client.ApiException:
 """
 
 
-def run(program: str, *arguments: str) -> str:
-    """Run a program in a Python of its own, and return what it prints."""
-    command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_first_import_under_a_patch(service: Service) -> None:
     """A package that is first imported under a patch works when the patch is gone."""
-    assert run(PATCHED_IMPORT, service.url, TOKEN) == "the test's own\n750\n"
+    printed = run_python("-c", PATCHED_IMPORT, service.url, TOKEN)
+    assert printed == "the test's own\n750\n"
 
 
 def test_the_first_use_under_patched_modules(service: Service) -> None:
     """Modules that a test forgets again do not split the package in two."""
-    assert run(PATCHED_MODULES, service.url) == "caught\n"
+    assert run_python("-c", PATCHED_MODULES, service.url) == "caught\n"
 
 
-# ---- A manager, or a transport, of one's own
+# ---- A manager of one's own
 
 
-@pytest.fixture
-def plain_manager() -> Iterator[PlainManager]:
-    """A manager that nobody but the test can close."""
-    manager = PlainManager()
-    yield manager
-    manager.pools.clear()
-
-
-def test_a_plain_manager(service: Service, plain_manager: PlainManager) -> None:
+def test_a_plain_manager(service: Service) -> None:
     """A manager is sent what generated code sends, and may have no other method."""
+    manager = PlainManager()
     with ApiClient(Configuration(service.url, TOKEN)) as client:
-        client.rest_client.pool_manager = plain_manager
-        assert good_call(CreditsApi(client))
+        client.rest_client.pool_manager = manager
         assert good_call(CreditsApi(client), timeout=None)
 
-    assert plain_manager.requests == 2
-
-
-def test_a_body_by_a_plain_manager(
-    service: Service, plain_manager: PlainManager
-) -> None:
-    """A body comes to it as bytes or text, as generated code writes it."""
-    url = f"{service.url}/api/v1/echo/json"
-
-    with ApiClient(Configuration(service.url, TOKEN)) as client:
-        client.rest_client.pool_manager = plain_manager
+        url = f"{service.url}/api/v1/echo/json"
         response = client.call_api("POST", url, JSON, {"name": "a"})
         assert json.loads(response.read()) == {"name": "a", "count": 1}
 
-
-def test_leaving_hides_no_error(service: Service, plain_manager: PlainManager) -> None:
-    """An error inside `with` arrives, whatever the manager cannot do."""
-    client = ApiClient(Configuration(service.url, "wrong"))
-    client.rest_client.pool_manager = plain_manager
-
-    with pytest.raises(UnauthorizedException), client:
-        CreditsApi(client).get_credits()
-
-
-def test_a_manager_of_urllib3(service: Service) -> None:
-    """A manager of urllib3's with the user's own settings is asked, and closed."""
-    manager = urllib3.PoolManager(headers={"X-Mine": "1"})
-
-    with ApiClient(Configuration(service.url, TOKEN)) as client:
-        client.rest_client.pool_manager = manager
-        assert good_call(CreditsApi(client))
-
-    assert service.requests[0].all("Authorization") == [BEARER]
-    assert len(manager.pools) == 0
+    assert manager.requests == 2
+    manager.pools.clear()
 
 
 # ---- A Retry of one's own
@@ -416,67 +267,63 @@ def test_a_manager_of_urllib3(service: Service) -> None:
 UNAVAILABLE = reply(answer(b"", 503))
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a hook was told of one attempt that failed."""
+class Own(urllib3.Retry):
+    """A policy as users write one: each hook notes that it was asked."""
 
-    method: str | None
-    url: str | None
-    status: int | None
+    asked: ClassVar[list[str]] = []
 
+    def __init__(self, *given: Any, job: str = "", **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.job = job
 
-class Telling(urllib3.Retry):
-    """A policy that notes what its hook is told, as users write it to count retries."""
-
-    told: ClassVar[list[Told]] = []
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: urllib3.BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> urllib3.Retry:
-        """Note the attempt, and go on."""
-        status = None if response is None else response.status
-        self.told.append(Told(method, url, status))
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
-def test_a_hook_is_told(wire: Wire, make_api: MakeApi) -> None:
-    """`increment` gets method, URL and response of each failure, lost ones included."""
-    Telling.told.clear()
-    last = answer(b"", 503, headers=[("Connection", "close")])
-    wire.play(reply(last, CLOSE), greet(CLOSE))
-    policy = Telling(3, status_forcelist=[503], backoff_factor=0)
-
-    assert good_call(make_api(wire.url, retries=policy))
-
-    path = "/api/v1/credits"
-    assert [each.method for each in Telling.told] == ["GET", "GET"]
-    assert [each.status for each in Telling.told] == [503, None]
-    assert {each.url for each in Telling.told} <= {path, f"{wire.url}{path}"}
-
-
-class Positional(urllib3.Retry):
-    """A hook with the two first arguments by position, and no default."""
+    def new(self, **more: Any) -> "Own":
+        """Copy the policy, with its own argument."""
+        return super().new(job=self.job, **more)
 
     def increment(self, method: Any, url: Any, *rest: Any, **more: Any) -> Any:
-        """Go on."""
+        """Go on; neither method nor URL has a default."""
+        self.asked.append(f"{self.job}: {method} {url.rpartition('/')[2]}")
         return super().increment(method, url, *rest, **more)
 
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        """Read a header that only this service knows."""
+        milliseconds = response.headers.get("X-Wait-Milliseconds")
+        self.asked.append(f"to wait {milliseconds}")
+        return int(milliseconds) / 1000 if milliseconds else None
 
-def test_a_hook_that_needs_the_url(wire: Wire, make_api: MakeApi) -> None:
-    """A hook that cannot do without the URL makes as many attempts as it allows."""
-    wire.play(otherwise=UNAVAILABLE)
-    policy = Positional(2, status_forcelist=[503], backoff_factor=0)
+    def get_backoff_time(self) -> float:
+        """Return a wait of its own."""
+        self.asked.append("how long to wait")
+        return 0.01
 
-    with pytest.raises(ServiceException):
-        make_api(wire.url, retries=policy).get_credits()
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        """Sleep."""
+        self.asked.append("to sleep")
+        super().sleep(response)
 
-    assert len(wire.requests) == 3
+
+def test_every_hook_is_asked(wire: Wire, make_api: MakeApi) -> None:
+    """The hooks of a policy are asked as urllib3 asks them, lost calls included."""
+    Own.asked.clear()
+    busy = answer(b"", 503, headers=[("X-Wait-Milliseconds", "20")])
+    wire.play(reply(busy), UNAVAILABLE, reply(CLOSE))
+
+    policy = Own(3, status_forcelist=[503], job="nightly")
+    assert good_call(make_api(wire.url, retries=policy))
+
+    decided = "nightly: GET credits"
+    assert Own.asked == [
+        decided,
+        "to sleep",
+        "to wait 20",
+        decided,
+        "to sleep",
+        "to wait None",
+        "how long to wait",
+        decided,
+        "to sleep",
+        "how long to wait",
+    ]
 
 
 class Broken(urllib3.Retry):
@@ -500,36 +347,6 @@ def test_a_broken_hook(wire: Wire, make_api: MakeApi, step: Step) -> None:
         make_api(wire.url, retries=policy).get_credits()
 
 
-class Patient(urllib3.Retry):
-    """A policy whose own hooks decide how long to wait."""
-
-    waits: ClassVar[list[float]] = []
-
-    def get_backoff_time(self) -> float:
-        """Return a wait of its own."""
-        self.waits.append(0.01)
-        return 0.01
-
-    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
-        """Read a header that only this service knows."""
-        milliseconds = response.headers.get("X-Wait-Milliseconds")
-        if milliseconds is None:
-            return None
-        self.waits.append(int(milliseconds) / 1000)
-        return self.waits[-1]
-
-
-def test_hooks_that_wait(wire: Wire, make_api: MakeApi) -> None:
-    """The policy's own waits are taken."""
-    Patient.waits.clear()
-    busy = answer(b"", 503, headers=[("X-Wait-Milliseconds", "20")])
-    wire.play(reply(busy), UNAVAILABLE)
-    policy = Patient(3, status_forcelist=[503])
-
-    assert good_call(make_api(wire.url, retries=policy))
-    assert Patient.waits == [0.02, 0.01]
-
-
 def test_a_method_that_the_policy_allows(wire: Wire, make_client: MakeClient) -> None:
     """A POST is sent again if the user's own policy says so."""
     wire.play(UNAVAILABLE)
@@ -544,52 +361,6 @@ def test_a_method_that_the_policy_allows(wire: Wire, make_client: MakeClient) ->
     assert len(wire.requests) == 2
 
 
-class Named(urllib3.Retry):
-    """A policy with an argument of its own, which each copy takes along."""
-
-    seen: ClassVar[set[str]] = set()
-
-    def __init__(self, *given: Any, job: str = "", **more: Any) -> None:
-        super().__init__(*given, **more)
-        self.job = job
-        self.seen.add(job)
-
-    def new(self, **more: Any) -> "Named":
-        """Copy the policy."""
-        more["job"] = self.job
-        return super().new(**more)
-
-
-def test_a_policy_with_an_argument(wire: Wire, make_api: MakeApi) -> None:
-    """Every copy of the policy is made by its own `new`."""
-    Named.seen.clear()
-    wire.play(UNAVAILABLE, UNAVAILABLE)
-    policy = Named(3, job="nightly", status_forcelist=[503], backoff_factor=0)
-
-    assert good_call(make_api(wire.url, retries=policy))
-    assert Named.seen == {"nightly"}
-
-
-class Sleeping(urllib3.Retry):
-    """A policy that sleeps in its own way."""
-
-    slept: ClassVar[list[int | None]] = []
-
-    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-        """Note before what it would sleep."""
-        self.slept.append(None if response is None else response.status)
-
-
-def test_a_hook_that_sleeps(wire: Wire, make_api: MakeApi) -> None:
-    """The policy's own `sleep` is asked before each further attempt."""
-    Sleeping.slept.clear()
-    wire.play(UNAVAILABLE, UNAVAILABLE)
-    policy = Sleeping(3, status_forcelist=[503], backoff_factor=60)
-
-    assert good_call(make_api(wire.url, retries=policy))
-    assert Sleeping.slept == [503, 503]
-
-
 def test_a_policy_that_waits_too_long(wire: Wire, make_api: MakeApi) -> None:
     """The wait of a policy ends with the time of the call, at the latest."""
     wire.play(otherwise=UNAVAILABLE)
@@ -602,39 +373,25 @@ def test_a_policy_that_waits_too_long(wire: Wire, make_api: MakeApi) -> None:
     assert time.monotonic() - began < 1.5
 
 
-def redirected(make_wire: MakeWire, make_api: MakeApi, retries: urllib3.Retry) -> Wire:
-    """Make a call that is redirected to another server, and return that server."""
+def test_a_policy_follows_to_another_origin(
+    make_wire: MakeWire, make_api: MakeApi
+) -> None:
+    """A redirect takes no credentials along, nor headers that the policy names."""
     first = make_wire()
     second = make_wire()
     target = f"{second.url}/api/v1/credits"
     first.play(reply(answer(b"", 302, headers=[("Location", target)])))
 
-    api = make_api(first.url, retries=retries)
+    policy = urllib3.Retry(3, remove_headers_on_redirect=["X-Mine"])
+    api = make_api(first.url, retries=policy)
     api.api_client.set_default_header("X-Mine", "1")
+    api.api_client.set_default_header("X-Other", "2")
     assert api.get_credits(auth_token=COOKIE).remaining == 750
 
     assert secrets_in(*first.requests) == [TOKEN, COOKIE]
-    assert len(second.requests) == 1
-    return second
-
-
-def test_a_policy_follows_to_another_origin(
-    make_wire: MakeWire, make_api: MakeApi
-) -> None:
-    """A redirect that the user's own policy follows takes no credentials along."""
-    second = redirected(make_wire, make_api, urllib3.Retry(3))
-    assert secrets_in(*second.requests) == []
-    assert b"X-Mine: 1" in second.requests[0]
-
-
-def test_a_policy_keeps_more_headers_back(
-    make_wire: MakeWire, make_api: MakeApi
-) -> None:
-    """Headers that the policy itself names stay behind as well."""
-    policy = urllib3.Retry(3, remove_headers_on_redirect=["X-Mine"])
-    second = redirected(make_wire, make_api, policy)
     assert secrets_in(*second.requests) == []
     assert b"X-Mine" not in second.requests[0]
+    assert b"X-Other: 2" in second.requests[0]
 
 
 def test_a_policy_follows_within_the_origin(wire: Wire, make_api: MakeApi) -> None:
@@ -648,90 +405,40 @@ def test_a_policy_follows_within_the_origin(wire: Wire, make_api: MakeApi) -> No
 
 
 def test_a_policy_without_redirects(wire: Wire, make_api: MakeApi) -> None:
-    """A redirect that the policy does not follow ends as an error with its status."""
-    moved = answer(b"", 302, headers=[("Location", "/elsewhere")])
-    wire.play(reply(moved))
-    api = make_api(wire.url, retries=urllib3.Retry(3, redirect=0))
+    """A redirect that is not followed is an error; the policy stays as it was."""
+    wire.play(reply(answer(b"", 302, headers=[("Location", "/elsewhere")])))
+    policy = urllib3.Retry(3, redirect=0)
 
     with pytest.raises(ApiException) as caught:
-        api.get_credits()
+        make_api(wire.url, retries=policy).get_credits()
 
     assert caught.value.status == 302
     assert len(wire.requests) == 1
-
-
-def test_the_policy_itself_is_not_changed(wire: Wire, make_api: MakeApi) -> None:
-    """A policy that raises by itself still gives our errors, and stays as it was."""
-    wire.play(otherwise=UNAVAILABLE)
-    policy = urllib3.Retry(1, status_forcelist=[503], backoff_factor=0)
-
-    with pytest.raises(ServiceException) as caught:
-        make_api(wire.url, retries=policy).get_credits()
-
-    assert caught.value.status == 503
-    assert len(wire.requests) == 2
-    assert policy.raise_on_status is True
+    assert policy.raise_on_redirect is True
     assert policy.history == ()
 
 
 # ---- Where a connection goes to
 
 
-def test_names_of_ones_own(
-    service: Service, make_api: MakeApi, monkeypatch: MonkeyPatch
-) -> None:
-    """A replaced `create_connection` decides where a name leads, as with urllib3."""
-    asked = []
-    original = urllib3.util.connection.create_connection
-
-    def create_connection(address: tuple[str, int], *rest: Any, **more: Any) -> Any:
-        asked.append(address)
-        return original(("127.0.0.1", address[1]), *rest, **more)
-
-    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
-    port = int(service.url.rpartition(":")[2])
-    host = f"http://credits.internal:{port}"
-
-    assert good_call(make_api(host, allow_insecure_http=True))
-    assert asked == [("credits.internal", port)]
-
-
-def test_a_guard_of_addresses(wire: Wire, monkeypatch: MonkeyPatch) -> None:
-    """One that refuses internal addresses is asked before anything is sent."""
-
-    def refuse(address: tuple[str, int], *_: Any, **__: Any) -> Any:
-        raise PermissionError(f"{address[0]} is internal")
-
-    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
-
-    with (
-        pytest.raises(ApiException),
-        ApiClient(Configuration(wire.url, TOKEN, retries=0)) as client,
-    ):
-        CreditsApi(client).get_credits()
-
-    assert wire.connections == 0
-
-
-def test_options_of_sockets(
+def test_a_dialer_of_ones_own(
     wire: Wire, make_api: MakeApi, monkeypatch: MonkeyPatch
 ) -> None:
-    """The options of sockets that a user sets reach what opens them."""
-    given = []
+    """A replaced `create_connection` decides where a name leads, as with urllib3."""
+    keep_alive = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     original = urllib3.util.connection.create_connection
 
-    def create_connection(*rest: Any, **more: Any) -> Any:
-        given.append(more["socket_options"])
-        return original(*rest, **more)
+    def create_connection(address: tuple[str, int], *_: Any, **options: Any) -> Any:
+        assert address == ("credits.internal", wire.port)
+        assert options["socket_options"] == keep_alive
+        return original(("127.0.0.1", wire.port), **options)
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
-    keep_alive = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    api = make_api(wire.url)
+    api = make_api(f"http://credits.internal:{wire.port}", allow_insecure_http=True)
     manager = api.api_client.rest_client.pool_manager
     manager.connection_pool_kw["socket_options"] = keep_alive
 
     assert good_call(api)
-    assert given == [keep_alive]
 
 
 def test_only_one_family_of_addresses(
@@ -754,48 +461,16 @@ def test_only_one_family_of_addresses(
     assert families == [socket.AF_INET]
 
 
-class _Callers(BaseHTTPRequestHandler):
-    """Answers with the credits, and notes the address of the caller."""
-
-    addresses: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.addresses.append(self.client_address[0])
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(CREDITS_BODY)))
-        self.end_headers()
-        self.wfile.write(CREDITS_BODY)
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def caller_server() -> Iterator[str]:
-    """Run a server that notes who calls, and give its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Callers) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="has one loopback address only")
-def test_the_address_to_call_from() -> None:
+def test_the_address_to_call_from(wire: Wire, make_api: MakeApi) -> None:
     """A `source_address` among the settings of connections holds."""
-    _Callers.addresses.clear()
+    api = make_api(wire.url)
+    manager = api.api_client.rest_client.pool_manager
+    manager.connection_pool_kw["source_address"] = ("127.0.0.2", 0)
 
-    with caller_server() as url, ApiClient(Configuration(url, TOKEN)) as client:
-        settings = client.rest_client.pool_manager.connection_pool_kw
-        settings["source_address"] = ("127.0.0.2", 0)
-        assert good_call(CreditsApi(client))
-
-    assert _Callers.addresses == ["127.0.0.2"]
+    response: Any = api.get_credits_api_v1_credits_get_without_preload_content()
+    assert response.connection.sock.getsockname()[0] == "127.0.0.2"
+    response.close()
 
 
 # ---- pyOpenSSL in the place of ssl
@@ -810,53 +485,33 @@ urllib3.contrib.pyopenssl.inject_into_urllib3()
 
 from at_client import ApiClient, ApiException, Configuration, CreditsApi
 
-host, token, ca_file, timeout = sys.argv[1:]
+host, token, ca_file = sys.argv[1:]
 began = time.monotonic()
 settings = Configuration(host, token, retries=0, ssl_ca_cert=ca_file)
 with ApiClient(settings) as client:
-    api = CreditsApi(client)
     try:
-        print(api.get_credits(timeout=float(timeout)).remaining)
-        print(api.get_credits(timeout=float(timeout)).remaining)
+        print(CreditsApi(client).get_credits(timeout=5).remaining)
+        CreditsApi(client).get_credits(timeout=0.3)
     except ApiException as error:
         print(type(error).__name__, "certificate" in str(error))
         print(time.monotonic() - began < 3.0)
 """
 
 
-@pytest.fixture
-def run_with_pyopenssl() -> Callable[[str, str, str], str]:
-    """Make two calls in a process whose urllib3 speaks TLS by pyOpenSSL."""
+def test_pyopenssl(secure_wire: Wire, authority: Authority) -> None:
+    """Calls are answered over pyOpenSSL, as google-auth injects it, or end in time."""
     pytest.importorskip("OpenSSL")
-    return lambda host, ca_file, timeout: run(PYOPENSSL, host, TOKEN, ca_file, timeout)
-
-
-def test_pyopenssl(
-    secure_service: Service,
-    authority: Authority,
-    run_with_pyopenssl: Callable[[str, str, str], str],
-) -> None:
-    """Calls are answered over pyOpenSSL, as google-auth injects it."""
-    printed = run_with_pyopenssl(secure_service.url, authority.ca_file, "5")
-    assert printed == "750\n750\n"
-
-
-def test_pyopenssl_and_a_silent_server(
-    secure_wire: Wire,
-    authority: Authority,
-    run_with_pyopenssl: Callable[[str, str, str], str],
-) -> None:
-    """The deadline holds there, too."""
-    secure_wire.play(otherwise=reply(SILENCE))
-    printed = run_with_pyopenssl(secure_wire.url, authority.ca_file, "0.3")
-    assert printed == "ApiTimeoutException False\nTrue\n"
+    secure_wire.play(reply(answer()), otherwise=reply(SILENCE))
+    arguments = [secure_wire.url, TOKEN, authority.ca_file]
+    printed = run_python("-c", PYOPENSSL, *arguments)
+    assert printed == "750\nApiTimeoutException False\nTrue\n"
 
 
 def test_pyopenssl_and_a_wrong_certificate(
-    secure_service: Service,
-    other_authority: Authority,
-    run_with_pyopenssl: Callable[[str, str, str], str],
+    secure_wire: Wire, other_authority: Authority
 ) -> None:
     """A certificate that is not trusted ends the call as such."""
-    printed = run_with_pyopenssl(secure_service.url, other_authority.ca_file, "5")
+    pytest.importorskip("OpenSSL")
+    arguments = [secure_wire.url, TOKEN, other_authority.ca_file]
+    printed = run_python("-c", PYOPENSSL, *arguments)
     assert printed == "ApiConnectionException True\nTrue\n"
