@@ -19,7 +19,7 @@ from support.wire import SILENCE, Wire, answer, reply
 freezegun = pytest.importorskip("freezegun")
 time_machine = pytest.importorskip("time_machine")
 
-LONG_AGO = datetime(1999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+LONG_AGO = datetime(1999, 12, 31, tzinfo=timezone.utc)
 LATER = datetime(2037, 1, 1, tzinfo=timezone.utc)
 
 # ---- The clock of a user's tests
@@ -55,7 +55,9 @@ def test_a_call_under_a_clock(wire: Wire, make_api: MakeApi, clock: Clock) -> No
 
     with clock(), Sandbox() as sandbox:
         assert good_call(before)
-        assert good_call(make_api(sandbox.url, access_token=sandbox.token))
+
+        made_now = make_api(sandbox.url, access_token=sandbox.token)
+        assert good_call(made_now)
 
 
 @every_clock
@@ -78,10 +80,13 @@ def test_a_client_waits_under_a_clock(
 ) -> None:
     """A wait that the service asks for takes its time, and the call goes on."""
     api = make_api(wire.url)
-    busy = answer(b"", 503, headers=[("Retry-After", "0.3")])
-    wire.play(reply(busy))
+    wait = ("Retry-After", "0.3")
+    wire.play(reply(answer(b"", 503, headers=[wait])))
 
-    with in_real_seconds(0.3, 2.0), clock():
+    with (
+        in_real_seconds(0.3, 2.0),
+        clock(),
+    ):
         assert good_call(api)
 
     assert len(wire.requests) == 2
@@ -90,13 +95,20 @@ def test_a_client_waits_under_a_clock(
 DAY = timedelta(days=1)
 
 
-@pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "on"])
+@pytest.mark.parametrize(
+    "step",
+    [-DAY, DAY],
+    ids=["back", "on"],
+)
 def test_a_clock_that_steps(wire: Wire, make_api: MakeApi, step: timedelta) -> None:
     """A clock that is set during a call neither ends the call nor prolongs it.
 
     freezegun sets the monotonic clocks as well.
     """
-    with in_real_seconds(0.3, 3.0), freeze(LATER) as frozen:
+    with (
+        in_real_seconds(0.3, 3.0),
+        freeze(LATER) as frozen,
+    ):
 
         def source() -> str:
             """Set the clock, in the middle of a call."""
@@ -130,9 +142,13 @@ def test_retry_after_by_the_clock_of_the_service(
     A proxy that repeats the header does not hide it.
     """
     until = now + timedelta(seconds=120)
-    date = ("Date", format_datetime(now, usegmt=True))
     asked = ("Retry-After", format_datetime(until, usegmt=True))
-    wire.play(reply(answer(b"{}", 429, headers=[date, asked, asked])))
+    headers = [
+        ("Date", format_datetime(now, usegmt=True)),
+        asked,
+        asked,
+    ]
+    wire.play(reply(answer(b"{}", 429, headers=headers)))
 
     with pytest.raises(TooManyRequestsException) as caught:
         make_api(wire.url).get_credits(timeout=30)
