@@ -50,15 +50,18 @@ def check_schema(schema: dict[str, Any], *, described: bool = True) -> None:
 def test_anthropic(api: CreditsApi) -> None:
     """`beta_tool` reads signature and docstring, and calls with any arguments."""
     anthropic = pytest.importorskip("anthropic")
+
     tool = anthropic.beta_tool(api.get_credits)
     definition = tool.to_dict()
 
     assert definition["name"] == "get_credits"
-    assert "credits" in definition["description"]
-    assert "Args:" not in definition["description"]
     check_schema(definition["input_schema"])
+    description = definition["description"]
+    assert "credits" in description
+    assert "Args:" not in description
 
-    answered = tool.call({"timeout": [5, 5]})
+    arguments = {"timeout": [5, 5]}
+    answered = tool.call(arguments)
     assert answered.remaining == 750
 
 
@@ -97,10 +100,12 @@ def test_langchain_tool(api: CreditsApi, *, parsed: bool) -> None:
         "name": "get_credits",
         "args": {"timeout": 5},
     }
-    assert "=750" in tool.invoke(call).content
+    message = tool.invoke(call)
+    assert "=750" in message.content
 
-    awaited = tool.ainvoke({})
-    assert asyncio.run(awaited).remaining == 750
+    waiting = tool.ainvoke({})
+    answered = asyncio.run(waiting)
+    assert answered.remaining == 750
 
 
 # ---- MCP
@@ -142,12 +147,12 @@ def test_pydantic_ai(api: CreditsApi) -> None:
     model = models.TestModel()
     agent = pydantic_ai.Agent(model, tools=[tool])
 
-    asked = agent.run("How many credits are left?")
-    answered = asyncio.run(asked)
+    run = agent.run("How many credits are left?")
+    output = asyncio.run(run).output
 
     check_schema(tool.function_schema.json_schema)
-    output = json.loads(answered.output)
-    assert output["get_credits"]["remaining_credits"] == 750
+    results = json.loads(output)
+    assert results["get_credits"]["remaining_credits"] == 750
 
 
 # ---- OpenAI Agents
@@ -163,10 +168,11 @@ def test_openai_agents(api: CreditsApi, *, strict: bool) -> None:
     agents = pytest.importorskip("agents")
     context = pytest.importorskip("agents.tool_context")
     tool = agents.function_tool(api.get_credits, strict_mode=strict)
-    schema = dict(tool.params_json_schema)
+    schema = tool.params_json_schema.copy()
 
     if strict:  # there, a model must name every parameter
-        assert set(schema.pop("required")) == PARAMETERS.keys()
+        required = schema.pop("required")
+        assert required == list(PARAMETERS)
     assert tool.name == "get_credits"
     assert "credits" in tool.description
     check_schema(schema)
@@ -178,8 +184,9 @@ def test_openai_agents(api: CreditsApi, *, strict: bool) -> None:
         tool_call_id="1",
         tool_arguments=arguments,
     )
-    answered = tool.on_invoke_tool(asked, arguments)
-    assert asyncio.run(answered).remaining == 750
+    waiting = tool.on_invoke_tool(asked, arguments)
+    answered = asyncio.run(waiting)
+    assert answered.remaining == 750
 
 
 # ---- The page

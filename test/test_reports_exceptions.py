@@ -163,7 +163,7 @@ def test_an_error_raised_in_a_thread(wire: Wire, make_api: MakeApi) -> None:
     api = make_api(wire.url)
 
     with raised_in_this_thread(Stopped, wire), pytest.raises(Stopped):
-        api.get_credits(timeout=1)
+        api.get_credits(timeout=1)  # coverage on 3.11 lets it in at the end only
 
     assert len(wire.requests) == 1
 

@@ -34,21 +34,10 @@ BEARER = f"Bearer {TOKEN}"
 # ---- Header values are str wherever a user can see them
 
 
-class Renewing:
-    """A token source that can renew."""
-
-    def __call__(self) -> str:
-        """Return the token."""
-        return TOKEN
-
-    def renew(self) -> None:
-        """Do nothing: the token is good."""
-
-
 TOKENS = {
     "a str": TOKEN,
     "a callable": lambda: TOKEN,
-    "a source that renews": Renewing(),
+    "a source that renews": mock.Mock(return_value=TOKEN),
 }
 every_token = pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 
@@ -62,30 +51,46 @@ def check_plain(headers: Mapping[str, Any]) -> None:
 
 
 class Rewriting(ApiClient):
-    """A client whose owner looks at each request and changes it."""
+    """A client that looks at each request and changes it, as with generated code."""
 
     seen: Mapping[str, Any]
 
     def call_api(
-        self, method: str, url: str, header_params: Any = None, *rest: Any, **more: Any
+        self,
+        method: str,
+        url: str,
+        header_params: Any = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
     ) -> Any:
         """Note the headers, add to the token, and go on."""
         self.seen = dict(header_params)
         header_params["Authorization"] += "-mine"
-        return super().call_api(method, url, header_params, *rest, **more)
+        return super().call_api(
+            method, url, header_params, body, post_params, _request_timeout
+        )
 
 
 class Watching(RESTClientObject):
-    """A transport whose owner looks at each request."""
+    """A transport that looks at each request."""
 
     seen: Mapping[str, Any]
 
     def request(
-        self, method: str, url: str, headers: Any = None, *rest: Any, **more: Any
+        self,
+        method: str,
+        url: str,
+        headers: Any = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
     ) -> Any:
         """Note the headers, and go on."""
         self.seen = headers
-        return super().request(method, url, headers, *rest, **more)
+        return super().request(
+            method, url, headers, body, post_params, _request_timeout
+        )
 
 
 @every_token
