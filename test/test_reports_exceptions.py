@@ -61,31 +61,13 @@ TESTS = Path(__file__).parent
 # ---- A time limit, or anything else that is raised in the middle of a call
 
 
-def directly(wire: Wire) -> dict[str, Any]:
-    """Speak plain HTTP to the server."""
-    return {"host": wire.url}
-
-
 @dataclass(frozen=True)
 class Place:
-    """A moment in a call: what the server does, and what leads the client there."""
+    """A moment in a call: what the server does, and how the client speaks to it."""
 
     step: Step
-    settings: Callable[[Wire], dict[str, Any]] = directly
-
-    def configuration(self, wire: Wire) -> Configuration:
-        """Make the settings for a client that comes to this moment."""
-        return Configuration(access_token=TOKEN, **self.settings(wire))
-
-
-def over_tls(wire: Wire) -> dict[str, Any]:
-    """Speak TLS to a server that does not answer to it."""
-    return {"host": f"https://127.0.0.1:{wire.port}"}
-
-
-def through_a_tunnel(wire: Wire) -> dict[str, Any]:
-    """Take the server for a proxy that leads to another one."""
-    return {"host": "https://api.example.com", "proxy": wire.url}
+    scheme: str = "http"
+    is_proxy: bool = False
 
 
 PLACES = {
@@ -96,8 +78,8 @@ PLACES = {
     "waiting before a retry": Place(
         reply(answer(b"", 503, headers=[("Retry-After", "10")]))
     ),
-    "waiting for a tunnel": Place(reply(SILENCE), through_a_tunnel),
-    "in the TLS handshake": Place(greet(SILENCE), over_tls),
+    "waiting for a tunnel": Place(reply(SILENCE), "https", is_proxy=True),
+    "in the TLS handshake": Place(greet(SILENCE), "https"),
 }
 
 
@@ -106,8 +88,10 @@ def test_a_signal_handler_raises_anywhere(wire: Wire, place: Place) -> None:
     """A handler's error ends the call at once, even if it is a kind of TimeoutError."""
     error = LateStopped("the time is over")
     wire.play(place.step)
+    host = f"{place.scheme}://127.0.0.1:{wire.port}"
+    proxy = wire.url if place.is_proxy else None
 
-    with nothing_left(), ApiClient(place.configuration(wire)) as client:
+    with nothing_left(), ApiClient(Configuration(host, TOKEN, proxy=proxy)) as client:
         with raised_by_a_signal(error, wire), pytest.raises(LateStopped) as caught:
             CreditsApi(client).get_credits(timeout=20)
 
@@ -122,8 +106,6 @@ KINDS = {
     "a TimeoutError": LateStopped,
     "a ConnectionError": LostStopped,
     "an AssertionError": AssertionError,
-    "a ValueError": ValueError,
-    "a RuntimeError": RuntimeError,
     "a MemoryError": MemoryError,
 }
 
@@ -179,10 +161,7 @@ def test_an_open_response_is_stopped(wire: Wire, make_api: MakeApi) -> None:
 
 
 def test_a_call_while_an_error_is_handled(wire: Wire, make_api: MakeApi) -> None:
-    """A call made in an `except` block fails by what happens to it, not by that error.
-
-    It is retried as ever, and the error that was handled stays its context.
-    """
+    """A call made in an `except` block is retried, and fails by what happens to it."""
     wire.play(otherwise=greet(CLOSE))
     handled = Stopped("handled by the caller")
 
@@ -309,7 +288,6 @@ def test_a_test_double_raises(
 
 # ---- Sources of tokens
 
-
 SOURCE_ERRORS = {
     "a missing key": KeyError("vault"),
     "a late vault": TimeoutError("vault"),
@@ -426,16 +404,13 @@ def by_celery(error: ApiException) -> Any:
     return backend.exception_to_python(backend.decode(stored))
 
 
-@pytest.mark.parametrize("rebuild", [by_arguments, by_celery])
 @pytest.mark.parametrize("end", ENDS)
-def test_an_error_is_rebuilt(
-    wire: Wire, end: str, rebuild: Callable[[ApiException], Any]
-) -> None:
+def test_an_error_is_rebuilt(wire: Wire, end: str) -> None:
     """An error that others rebuild is of the same class, and says the same."""
     error = failure_of(wire, end)
-    twin = rebuild(error)
-    assert type(twin) is type(error)
-    assert str(twin) == str(error)
+    for twin in (by_arguments(error), by_celery(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
 
 
 def by_reduction(error: ApiException) -> ApiException:
@@ -465,12 +440,9 @@ PARTS = [
 
 
 @pytest.mark.parametrize("make_copy", COPIES)
-@pytest.mark.parametrize("end", ["a model", "a long wait", "too late"])
-def test_a_copy_is_whole(
-    wire: Wire, end: str, make_copy: Callable[[ApiException], Any]
-) -> None:
+def test_a_copy_is_whole(wire: Wire, make_copy: Callable[[ApiException], Any]) -> None:
     """Every way to copy an error keeps its text, its parts and its notes."""
-    error = failure_of(wire, end)
+    error = failure_of(wire, "a long wait")
     error.__notes__ = ["in the nightly job"]  # what add_note() writes since 3.11
     twin = make_copy(error)
 
@@ -519,7 +491,6 @@ def test_repeated_headers_of_an_error(wire: Wire) -> None:
 
 
 # ---- Whether to try again later
-
 
 PASSING_STATUSES = [408, 429, 500, 501, 502, 503, 504, 599]
 LASTING_STATUSES = [400, 401, 402, 403, 404, 405, 409, 410, 422, 451]
