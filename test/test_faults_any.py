@@ -95,15 +95,6 @@ def test_any_json_as_a_body(stage: Stage, value: object, status: int) -> None:
         assert error.status == status
 
 
-@some
-@given(lines=st.lists(st.binary(max_size=60), max_size=8))
-def test_any_bytes_as_headers(stage: Stage, lines: list[bytes]) -> None:
-    """No header line breaks out of the client, whatever it makes of the length."""
-    head = b"\r\n".join([b"HTTP/1.1 200 OK", *lines, b"", b""])
-    error = stage.play(head + CREDITS_BODY, CLOSE)
-    assert error is None or error.status in {0, 200}
-
-
 TELLING_HEADERS = (
     "Content-Length",
     "Transfer-Encoding",
@@ -115,25 +106,26 @@ TELLING_HEADERS = (
     "Retry-After",
     "WWW-Authenticate",
 )
-TELLING_VALUES = ("chunked", "gzip", "0", "close", "/x", "identity")
-field_values = st.text(
-    st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40
+TELLING_VALUES = (b"chunked", b"gzip", b"0", b"close", b"/x", b"identity")
+any_bytes = st.binary(max_size=40)
+telling_lines = st.builds(
+    b"%s: %s".__mod__,
+    st.tuples(
+        st.sampled_from(TELLING_HEADERS).map(str.encode),
+        st.sampled_from(TELLING_VALUES) | any_bytes,
+    ),
 )
 
 
 @some
 @given(
-    name=st.sampled_from(TELLING_HEADERS),
-    value=st.sampled_from(TELLING_VALUES) | field_values,
-    other=st.sampled_from(TELLING_HEADERS),
+    lines=st.lists(telling_lines | any_bytes, max_size=8),
     status=st.sampled_from([200, 204, 302, 401, 429, 500]),
 )
-def test_any_value_in_a_header_that_matters(
-    stage: Stage, name: str, value: str, other: str, status: int
-) -> None:
-    """Headers that steer the reading may say anything."""
-    lines = f"HTTP/1.1 {status} X\r\n{name}: {value}\r\n{other}: {value}\r\n\r\n"
-    error = stage.play(lines.encode("latin-1") + CREDITS_BODY, CLOSE)
+def test_any_bytes_as_headers(stage: Stage, lines: list[bytes], status: int) -> None:
+    """No header line breaks out of the client, nor one that steers the reading."""
+    head = b"\r\n".join([b"HTTP/1.1 %d X" % status, *lines, b"", b""])
+    error = stage.play(head + CREDITS_BODY, CLOSE)
     assert error is None or error.status in {0, status}
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 import tracemalloc
 import zlib
+from typing import NamedTuple
 
 import pytest
 import urllib3
@@ -48,14 +49,8 @@ def respond(
 
 SENT = {
     "before the answer": b"",
-    "in the status line": HEAD[:10],
     "in the headers": HEAD[:40],
-    "after the headers": HEAD,
     "in the body": HEAD + CREDITS_BODY[:50],
-    "in a chunk": CHUNKED[:-60],
-    "between chunks": chunked(CREDITS_BODY[:20], last=b""),
-    "in the last chunk": CHUNKED[:-4],
-    "in a chunk that is too short": chunked(last=b"ff\r\n{}\r\n0\r\n\r\n"),
     "after an interim answer": EARLY_HINTS,
     "in an error": answer(b"{", 503, length=100),
 }
@@ -87,10 +82,7 @@ def test_a_lost_connection_is_tried_again_then_told(
     "name",
     [
         "closed before the answer",
-        "closed in the headers",
         "closed in the body",
-        "closed in a chunk",
-        "reset before the answer",
         "reset in the body",
     ],
 )
@@ -130,13 +122,12 @@ def test_a_body_lost_by_a_manager_of_ones_own_is_told(
 
 
 @pytest.mark.parametrize("name", ["closed in the body", "closed before the answer"])
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_lost_change_is_not_sent_again(
-    make_client: MakeClient, wire: Wire, name: str, method: str
+    make_client: MakeClient, wire: Wire, name: str
 ) -> None:
-    """Nobody can tell whether it was carried out, on an idle connection neither."""
+    """Nobody can tell whether a POST was carried out, on an idle connection neither."""
     client = make_client(wire.url)
-    request = client.param_serialize(method, "/api/v1/x", body={"a": 1})
+    request = client.param_serialize("POST", "/api/v1/x", body={"a": 1})
     for _ in ("new", "idle"):
         wire.play(LOST[name])
         with pytest.raises(ApiConnectionException):
@@ -145,219 +136,130 @@ def test_a_lost_change_is_not_sent_again(
     assert len(wire.requests) == 4
 
 
-@pytest.mark.parametrize(
-    ("method", "attempts"),
-    [
-        ("GET", 3),
-        ("HEAD", 3),
-        ("PUT", 3),
-        ("DELETE", 3),
-        ("OPTIONS", 3),
-        ("POST", 1),
-        ("PATCH", 1),
-    ],
-)
-def test_only_the_idempotent_is_tried_again(
-    make_client: MakeClient, wire: Wire, method: str, attempts: int
-) -> None:
-    """A 503 to what changes something each time is told at once (RFC 9110, 9.2.2)."""
-    client = make_client(wire.url)
-    wire.play(otherwise=reply(answer(b"", 503)))
-    response = client.call_api(*client.param_serialize(method, "/api/v1/x"))
-    assert response.status == 503
-    assert len(wire.requests) == attempts
-
-
 # ---- Answers that are not one clear response
 
 
-def play_refused(endings: Endings, step: Step, says: str) -> None:
-    """Check that an answer is refused at the first attempt, for a reason."""
-    fault = Fault((step,), ApiConnectionException, says=(says, "127.0.0.1"))
-    error = endings.play(fault)
-    assert error.status == 0
-    assert error.data is None
+class Refused(NamedTuple):
+    """A response that is refused, and why."""
+
+    step: Step
+    says: str
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        b"200OK",
-        b"20 OK",
-        b"2000 OK",
-        b"099 Low",
-        b"2e2 OK",
-        b" 200 OK",
-        b"abc OK",
-        b"200 O\0K",
-    ],
-)
-def test_a_broken_status_line_is_refused(endings: Endings, status: bytes) -> None:
-    """A status is three digits and a blank, from 100 on."""
-    step = reply(respond(start=b"HTTP/1.1 " + status), CLOSE)
-    play_refused(endings, step, "a header line is broken")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"A : 1",
-        b"A: 1\r2",
-        b"A: 1\x002",
-        b"A\xe4: 1",
-        b"A B: 1",
-        b"A: 1\r\n \x00",
-    ],
-)
-def test_a_broken_header_line_is_refused(endings: Endings, line: bytes) -> None:
-    """A name is a token, and a value has no control characters that end it."""
-    play_refused(endings, reply(respond(line), CLOSE), "a header line is broken")
-
-
+BROKEN_STATUSES = [
+    b"200OK",
+    b"20 OK",
+    b"099 Low",
+    b"abc OK",
+    b"200 O\0K",
+]
+BROKEN_LINES = [
+    b"A : 1",
+    b"A: 1\r2",
+    b"A: 1\x002",
+    b"A\xe4: 1",
+    b"A: 1\r\n \x00",
+]
 SLOW_LINES = {
     "many blanks": b"A:" + b" " * 60_000 + b"x\x00",
-    "many words": b"A:" + b" x" * 30_000 + b"\x00",
     "a long fold": b"A:\r\n" + b" " * 60_000 + b"\x00",
 }
+"""A pattern that goes back and forth would take minutes for these."""
 
-
-@pytest.mark.parametrize("line", SLOW_LINES.values(), ids=SLOW_LINES)
-def test_a_long_broken_line_is_refused_in_time(endings: Endings, line: bytes) -> None:
-    """A pattern that goes back and forth would take minutes for it."""
-    play_refused(endings, reply(respond(line)), "a header line is broken")
-
-
+WRONG_LENGTHS = [
+    b"+5",
+    b"5.0",
+    b"0x5",
+    b"5 5",
+    b"\xb2",
+    b"1_0",
+    b"11111111111111111111",
+    b"",
+    b"5, 7",
+    b"5\r\nContent-Length: 7",
+    b"\xa05",
+    b"\x855",
+    b"\x1c5",
+    b"5\x0b",
+]
+WRONG_CODINGS = [
+    b"gzip",
+    b"gzip, chunked",
+    b"",
+    b"chunked\r\nTransfer-Encoding: chunked",
+]
 OVERSIZED_HEADS = {
     "101 lines": reply(respond(*[b"X: y"] * 101)),
     "a line over 64 KiB": reply(respond(b"X: " + b"y" * 65_532)),
-    "a long reason": reply(respond(start=b"HTTP/1.1 200 " + b"O" * 100_000)),
     "lines without end": reply(HEAD[:-2], Endless(b"X-Filler: yes\r\n" * 100)),
     "a line without end": reply(HEAD[:-2], b"X: ", Endless(b"y" * 1000)),
 }
 
-
-@pytest.mark.parametrize("step", OVERSIZED_HEADS.values(), ids=OVERSIZED_HEADS)
-def test_an_oversized_head_is_refused(endings: Endings, step: Step) -> None:
-    """A hundred lines of 64 KiB are enough for any head."""
-    says = "it has more than 100 header lines, or one over 64 KiB"
-    play_refused(endings, step, says)
-
-
-@pytest.mark.parametrize(
-    "length",
-    [
-        b" -5",
-        b"+5",
-        b"5.0",
-        b"0x5",
-        b"5 5",
-        b"\xb2",
-        b"1_0",
-        b"11111111111111111111",
-        b"long",
-        b"",
-        b"5, 7",
-        b"5,",
-        b"05, 5",
-        b"5\r\nContent-Length: 7",
-        b"\xa05",
-        b"\x855",
-        b"\x1c5",
-        b"\x0b5",
-        b"5\xa0",
-        b"5\x0b",
-    ],
-)
-def test_a_wrong_length_is_refused(endings: Endings, length: bytes) -> None:
-    """A length is one number in ASCII digits; what others might read differs."""
-    step = reply(respond(b"Content-Length:" + length), CLOSE)
-    play_refused(endings, step, "Content-Length is not a single number")
+REFUSED: dict[str, Refused] = {
+    "a length beside chunks": Refused(
+        # This is how responses are smuggled (RFC 9112, section 6.3).
+        reply(respond(b"Content-Length: 5", b"Transfer-Encoding: chunked")),
+        "both Content-Length and Transfer-Encoding",
+    ),
+    "a chunk longer than its size": Refused(
+        reply(chunked(last=b"2\r\n{}{}{}\r\n0\r\n\r\n"), CLOSE),
+        "no valid HTTP response",
+    ),
+}
+for text in BROKEN_STATUSES:
+    broken = reply(respond(start=b"HTTP/1.1 " + text), CLOSE)
+    REFUSED[f"status {text!r}"] = Refused(broken, "a header line is broken")
+for text in BROKEN_LINES:
+    broken = reply(respond(text), CLOSE)
+    REFUSED[f"line {text!r}"] = Refused(broken, "a header line is broken")
+for name, text in SLOW_LINES.items():
+    REFUSED[name] = Refused(reply(respond(text)), "a header line is broken")
+for text in WRONG_LENGTHS:
+    broken = reply(respond(b"Content-Length:" + text), CLOSE)
+    REFUSED[f"length {text!r}"] = Refused(broken, "is not a single number")
+for text in WRONG_CODINGS:
+    broken = reply(respond(b"Transfer-Encoding: " + text), CLOSE)
+    REFUSED[f"coding {text!r}"] = Refused(broken, "Encoding is not understood")
+for name, step in OVERSIZED_HEADS.items():
+    REFUSED[name] = Refused(step, "more than 100 header lines, or one over 64 KiB")
 
 
-@pytest.mark.parametrize(
-    "coding",
-    [
-        b"gzip",
-        b"gzip, chunked",
-        b"",
-        b"chunked\r\nTransfer-Encoding: chunked",
-    ],
-)
-def test_a_coding_that_is_not_understood_is_refused(
-    endings: Endings, coding: bytes
-) -> None:
-    """`chunked`, once, is all that is asked for."""
-    step = reply(respond(b"Transfer-Encoding: " + coding), CLOSE)
-    play_refused(endings, step, "Transfer-Encoding is not understood")
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_one_clear_response_is_refused(endings: Endings, name: str) -> None:
+    """The first attempt says why: others could read the response differently."""
+    step, says = REFUSED[name]
+    error = endings.play(Fault((step,), ApiConnectionException, (says, "127.0.0.1")))
+    assert error.status == 0
+    assert error.data is None
 
 
-def test_a_length_beside_chunks_is_refused(endings: Endings) -> None:
-    """This is how responses are smuggled (RFC 9112, section 6.3)."""
-    step = reply(respond(b"Content-Length: 5", b"Transfer-Encoding: chunked"))
-    play_refused(endings, step, "both Content-Length and Transfer-Encoding")
-
-
-@pytest.mark.parametrize(
-    "chunk",
-    [
-        b"zz\r\n{}",
-        b"-1\r\n{}",
-        b"2\r\n{}{}{}",
-        b"f" * 40,
-        b"0" * 100_000,
-    ],
-    ids=lambda chunk: repr(chunk[:40]),
-)
-def test_a_wrong_chunk_is_refused(endings: Endings, chunk: bytes) -> None:
-    """The size of a chunk is a hexadecimal number, and its data end there."""
-    step = reply(chunked(last=chunk + b"\r\n0\r\n\r\n"), CLOSE)
-    play_refused(endings, step, "no valid HTTP response")
-
-
-GOAWAY = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01"
 SETTINGS = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"
+OTHER_PROTOCOLS = {
+    b"\x15\x03\x01\x00\x02\x02\x46": "the port speaks TLS. Use https",
+    SETTINGS: "the port speaks HTTP/2 only",
+    b"HTTP/2.0 200 OK\r\n": "the port speaks HTTP/2 only",
+    b"\x05\xff": "it may be a SOCKS proxy",
+    b"\x00[": "it may be a SOCKS proxy",
+    b"\r\n\r\n": "the response is not HTTP",
+    b"ICY 200 OK\r\n": "the response is not HTTP",
+    b"http/1.1 200 OK\r\n": "the response is not HTTP",
+    b"HTTP/0.9 200 OK\r\n": "the response is not HTTP",
+    b"HTTP/1.1 101 Switching\r\n\r\n": "protocol that nobody asked for",
+}
 
 
-@pytest.mark.parametrize(
-    ("raw", "says"),
-    [
-        (b"\x15\x03\x01\x00\x02\x02\x46", "the port speaks TLS. Use https"),
-        (b"\x16\x03\x03", "the port speaks TLS. Use https"),
-        (SETTINGS + GOAWAY, "the port speaks HTTP/2 only"),
-        (GOAWAY, "the port speaks HTTP/2 only"),
-        (b"HTTP/2.0 200 OK\r\n", "the port speaks HTTP/2 only"),
-        (b"\x05\xff", "it may be a SOCKS proxy"),
-        (b"\x00[", "it may be a SOCKS proxy"),
-        (b"\r\n\r\n", "the response is not HTTP"),
-        (CREDITS_BODY, "the response is not HTTP"),
-        (bytes(range(128, 256)), "the response is not HTTP"),
-        (b"ICY 200 OK\r\n", "the response is not HTTP"),
-        (b"http/1.1 200 OK\r\n", "the response is not HTTP"),
-        (b"HTTP/0.9 200 OK\r\n", "the response is not HTTP"),
-        (b"HTTP/x.y 200 OK\r\n", "the response is not HTTP"),
-        (b"HTTP/9.9 200 OK\r\n", "the response is not HTTP"),
-        (b"HTTP/1.1 101 Switching\r\n\r\n", "protocol that nobody asked for"),
-    ],
-    ids=lambda cell: repr(cell[:20]) if isinstance(cell, bytes) else cell,
-)
-def test_what_is_not_http_is_named(endings: Endings, raw: bytes, says: str) -> None:
+@pytest.mark.parametrize("raw", OTHER_PROTOCOLS, ids=repr)
+def test_what_is_not_http_is_named(endings: Endings, raw: bytes) -> None:
     """The message says what the port seems to speak instead."""
-    play_refused(endings, reply(raw, CLOSE), says)
+    says = OTHER_PROTOCOLS[raw]
+    endings.play(Fault((reply(raw, CLOSE),), ApiConnectionException, (says,)))
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        respond(b"Content-Length: 5, 7"),
-        chunked(last=b"2\r\n{}{}\r\n"),
-    ],
-    ids=["two lengths", "a chunk that is too long"],
-)
 def test_a_connection_out_of_step_is_not_used_again(
-    raw: bytes, make_api: MakeApi, wire: Wire
+    make_api: MakeApi, wire: Wire
 ) -> None:
     """Even when the server would go on, the next call opens a connection of its own."""
-    wire.play(reply(raw))
+    wire.play(reply(respond(b"Content-Length: 5, 7")))
     api = make_api(wire.url, retries=0)
     with pytest.raises(ApiConnectionException):
         api.get_credits()
@@ -369,10 +271,8 @@ def test_a_connection_out_of_step_is_not_used_again(
 
 ODD = {
     "no reason": respond(LENGTH, start=b"HTTP/1.1 200"),
-    "an empty reason": respond(LENGTH, start=b"HTTP/1.1 200 "),
     "a length with zeros in front": respond(LENGTH.replace(b": ", b": 00")),
-    "a length in tabs": respond(LENGTH.replace(b": ", b":\t") + b"\t"),
-    "the length twice": respond(LENGTH, LENGTH),
+    "the length twice, in tabs": respond(LENGTH, LENGTH.replace(b": ", b":\t")),
     "a line of 64 KiB": respond(LENGTH, b"X: " + b"y" * 65_531),
     "100 lines": respond(LENGTH, *[b"X: y"] * 99),
     "a line without a colon": respond(b"nonsense", LENGTH),
@@ -394,12 +294,15 @@ def test_what_is_odd_and_clear_is_read(
     assert wire.connections == 1
 
 
-@pytest.mark.parametrize("keep", [False, True], ids=["plain", "to be kept"])
+@pytest.mark.parametrize(
+    "headers",
+    [[], [("Connection", "keep-alive")]],
+    ids=["plain", "to be kept"],
+)
 def test_chunks_of_http_1_0_end_their_connection(
-    make_api: MakeApi, wire: Wire, *, keep: bool
+    make_api: MakeApi, wire: Wire, headers: list[tuple[str, str]]
 ) -> None:
     """HTTP/1.0 has no chunks, so what follows them cannot be relied on."""
-    headers = [("Connection", "keep-alive")] if keep else []
     raw = chunked(CREDITS_BODY, headers=headers).replace(b"HTTP/1.1", b"HTTP/1.0")
     wire.play(reply(raw))
     api = make_api(wire.url, retries=0)
@@ -417,7 +320,6 @@ def test_chunks_of_http_1_0_end_their_connection(
         (b"A:", "A", ""),
         (b"A: \t1: 2\t ", "A", "1: 2"),
         (b"A: Gr\xfcn", "A", "Gr\xfcn"),
-        (b"!#$%&'*+-.^_`|~9: x", "!#$%&'*+-.^_`|~9", "x"),
     ],
     ids=repr,
 )
@@ -434,43 +336,22 @@ def test_header_lines_are_tidied(
     assert wire.connections == 1
 
 
-@pytest.mark.parametrize(
-    "interim",
-    [
-        EARLY_HINTS,
-        b"HTTP/1.1 102 Processing\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n",
-        EARLY_HINTS * 3,
-    ],
-    ids=["103", "102", "100", "several"],
-)
-def test_interim_answers_are_skipped(
-    interim: bytes, make_api: MakeApi, wire: Wire
-) -> None:
+def test_interim_answers_are_skipped(make_api: MakeApi, wire: Wire) -> None:
     """A 1xx is not the answer; the one after it is, and the connection stays good."""
-    wire.play(reply(interim + answer()), reply(interim, Wait(0.02), answer()))
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    wire.play(
+        reply(EARLY_HINTS + processing + answer()),
+        reply(EARLY_HINTS, Wait(0.02), answer()),
+    )
     api = make_api(wire.url, retries=0)
-    found = api.get_credits_api_v1_credits_get_with_http_info()
-    assert found.status_code == 200
-    assert "Link" not in found.headers
-    assert good_call(api)
+    for _ in ("at once", "apart"):
+        found = api.get_credits_api_v1_credits_get_with_http_info()
+        assert found.status_code == 200
+        assert "Link" not in found.headers
     assert wire.connections == 1
 
 
 # ---- Idle connections
-
-
-def test_an_idle_connection_that_was_closed_is_replaced_in_silence(
-    make_api: MakeApi, wire: Wire
-) -> None:
-    """A server may close what is idle; the next call reconnects and counts no retry."""
-    wire.play(reply(answer(), CLOSE), reply(answer(), CLOSE))
-    api = make_api(wire.url, retries=0)
-    for calls in (1, 2, 3):
-        assert good_call(api)
-        time.sleep(0.05)  # for the end of the connection to arrive
-        assert len(wire.requests) == calls
-        assert wire.connections == calls
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["closed", "reset"])
@@ -490,27 +371,25 @@ def test_a_request_lost_on_an_idle_connection_is_sent_once_more(
     assert good_call(api)
 
 
-@pytest.mark.parametrize(
-    "poison",
-    [
-        answer(CREDITS_BODY.replace(b"750", b"1")),
-        answer(b"", 500),
-        b"junk",
-        b"\r\n",
-    ],
-    ids=["a whole answer", "an error", "junk", "an empty line"],
-)
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+OTHER_ANSWER = answer(CREDITS_BODY.replace(b"750", b"1"))
+POISON = {
+    "a whole answer at once": reply(answer() + OTHER_ANSWER),
+    "a whole answer later": reply(answer(), Wait(0.03), OTHER_ANSWER),
+    "junk at once": reply(answer() + b"junk"),
+    "an empty line later": reply(answer(), Wait(0.03), b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("step", POISON.values(), ids=POISON)
 def test_bytes_nobody_asked_for_poison_nothing(
-    poison: bytes, *, late: bool, make_api: MakeApi, wire: Wire
+    make_api: MakeApi, wire: Wire, step: Step
 ) -> None:
     """What follows a whole answer is never taken for the answer to the next request."""
-    step = reply(answer(), Wait(0.03), poison) if late else reply(answer() + poison)
     wire.play(step)
     api = make_api(wire.url, retries=0)
     for _ in range(3):
         assert good_call(api)
-        time.sleep(0.06 if late else 0)
+        time.sleep(0.06)
 
 
 # ---- Bodies that are too large
@@ -523,9 +402,9 @@ def gzipped(size: int) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def packed(body: bytes, *encodings: str, status: int = 200) -> bytes:
+def packed(body: bytes, *encodings: str) -> bytes:
     """Answer with a body that claims these encodings."""
-    return answer(body, status, headers=[("Content-Encoding", ", ".join(encodings))])
+    return answer(body, headers=[("Content-Encoding", ", ".join(encodings))])
 
 
 BOMB = gzipped(64 << 20)
@@ -537,7 +416,6 @@ OVERSIZED = {
     "a length of 10 GB": reply(answer(b"", length=10**10), BLANKS),
     "a bomb": reply(packed(BOMB, "gzip")),
     "a bomb in a bomb": reply(packed(gzip.compress(BOMB), "gzip", "gzip")),
-    "a bomb in an error": reply(packed(BOMB, "gzip", status=400)),
 }
 
 
@@ -552,7 +430,7 @@ def test_a_body_beyond_the_bound_is_refused_with_flat_memory(
     began = time.monotonic()
     tracemalloc.start()
     try:
-        with pytest.raises(ApiException, match=r"max_response_bytes|400"):
+        with pytest.raises(ApiException, match="max_response_bytes"):
             api.get_credits()
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -564,12 +442,8 @@ def test_a_body_beyond_the_bound_is_refused_with_flat_memory(
 
 @pytest.mark.parametrize(
     "raw",
-    [
-        answer(),
-        chunked(CREDITS_BODY),
-        packed(gzip.compress(CREDITS_BODY), "gzip"),
-    ],
-    ids=["by length", "in chunks", "packed"],
+    [answer(), packed(gzip.compress(CREDITS_BODY), "gzip")],
+    ids=["plain", "packed"],
 )
 def test_the_bound_can_be_set_and_is_exact(
     make_api: MakeApi, wire: Wire, raw: bytes
@@ -592,14 +466,10 @@ AS_GZIP = [("Content-Encoding", "gzip")]
 BROKEN_COMPRESSION = {
     "truncated gzip": packed(TRUNCATED, "gzip"),
     "a wrong checksum": packed(GZIP[:-8] + b"\0\0\0\0" + GZIP[-4:], "gzip"),
-    "a header alone": packed(GZIP[:10], "gzip"),
     "nothing": packed(b"", "gzip"),
     "plain text, called gzip": packed(CREDITS_BODY, "gzip"),
     "truncated deflate": packed(ZLIB[:-20], "deflate"),
-    "plain text, called deflate": packed(CREDITS_BODY, "deflate"),
     "truncated in chunks": chunked(TRUNCATED, headers=AS_GZIP),
-    "truncated by the end": respond(b"Content-Encoding: gzip", body=TRUNCATED),
-    "truncated inside": packed(gzip.compress(TRUNCATED)[:-10], "gzip", "gzip"),
     "too many encodings": packed(CREDITS_BODY, *["gzip"] * 50),
 }
 
@@ -614,17 +484,15 @@ def test_broken_compression_is_an_error(endings: Endings, name: str) -> None:
 def test_an_unknown_coding_is_named(endings: Endings) -> None:
     """A coding that nobody has asked for is said to be there."""
     step = reply(packed(GZIP, "x-sealed"))
-    endings.play(Fault((step,), ApiDecodeException, says=("x-sealed",)))
+    endings.play(Fault((step,), ApiDecodeException, ("x-sealed",)))
 
 
 HALVES = gzip.compress(CREDITS_BODY[:9]) + gzip.compress(CREDITS_BODY[9:])
 
 WHOLE_COMPRESSION = {
     "gzip": packed(GZIP, "gzip"),
-    "x-gzip": packed(GZIP, "x-gzip"),
     "gzip twice": packed(gzip.compress(GZIP), "gzip", "gzip"),
     "gzip of two members": packed(HALVES, "gzip"),
-    "gzip with half a trailer": packed(GZIP[:-4], "gzip"),
     "gzip without its trailer": packed(GZIP[:-8], "gzip"),
     "gzip with zeros behind it": packed(GZIP + bytes(64), "gzip"),
     "gzip in chunks": chunked(GZIP[:30], GZIP[30:], headers=AS_GZIP),
@@ -632,7 +500,6 @@ WHOLE_COMPRESSION = {
     "deflate without its wrapper": packed(ZLIB[2:-4], "deflate"),
     "plain text, called identity": packed(CREDITS_BODY, "identity"),
     "plain text, called utf-8": packed(CREDITS_BODY, "utf-8"),
-    "plain text, called none": packed(CREDITS_BODY, "none"),
 }
 
 
