@@ -12,24 +12,17 @@ import pytest
 import socks
 import urllib3
 from urllib3 import exceptions as lower
-from urllib3.util.ssl_match_hostname import CertificateError
 
 from at_client import ApiConnectionException, ApiTimeoutException
-from at_client.clock import DeadlineError
 from at_client.connections import StaleConnectionError
 from at_client.failures import (
     RULES,
     Peer,
     explain,
-    find_causes,
-    find_foreign,
     is_lost,
-    is_stale,
-    refuse_by_proxy,
 )
 from at_client.framing import FramingError, NotHTTPError
 from support.facts import PROXY_PASSWORD, secrets_in
-from support.interrupts import SocketStopped
 
 ADDRESS = "api.example.com:443"
 PEER = Peer(ADDRESS)
@@ -93,10 +86,6 @@ FINAL: dict[str, Row] = {
         lower.SSLError(distrust("Hostname mismatch.")),
         f"{CERTIFICATE} Hostname mismatch. {CHECK_HOST}",
     ),
-    "a host name that urllib3 compares": Row(
-        CertificateError("hostname 'a' doesn't match"),
-        f"{CERTIFICATE} hostname 'a' doesn't match. {CHECK_HOST}",
-    ),
     "an expired certificate": Row(
         lower.MaxRetryError(POOL, "/", lower.SSLError(distrust("has expired"))),
         f"{CERTIFICATE} has expired. {CHECK_CLOCK} certificate.",
@@ -104,9 +93,6 @@ FINAL: dict[str, Row] = {
     "no TLS": Row(lower.SSLError(fail_tls("WRONG_VERSION_NUMBER")), NO_TLS),
     "no cipher in common": Row(
         lower.SSLError(fail_tls("NO_CIPHERS")), f"{TLS} NO_CIPHERS. {TLS_ADVICE}"
-    ),
-    "a TLS error without a reason": Row(
-        fail_tls(None), f"{TLS} [SSL: None] words (_ssl.c:1000). {TLS_ADVICE}"
     ),
     "another protocol": Row(
         NotHTTPError("the port speaks TLS"),
@@ -116,12 +102,6 @@ FINAL: dict[str, Row] = {
         lower.ProtocolError("x", FramingError("odd")), f"{NO_HTTP}: odd."
     ),
     "a broken status line": Row(http.client.BadStatusLine("hidden"), f"{NO_HTTP}."),
-    "a broken header": Row(lower.InvalidHeader("hidden"), f"{NO_HTTP}."),
-    "a broken protocol": Row(lower.ProtocolError("hidden"), f"{NO_HTTP}."),
-    "a full pool": Row(
-        lower.EmptyPoolError(POOL, "hidden"),
-        f"{ADDRESS}: the request failed (EmptyPoolError).",
-    ),
     "something else": Row(
         queue.Empty("hidden"), f"{ADDRESS}: the request failed (Empty)."
     ),
@@ -166,12 +146,9 @@ LOST: dict[str, Row] = {
         lower.ConnectTimeoutError(CONNECTION, "x"), f"{NO_CONNECTION} {IN_TIME}"
     ),
     "a late answer": lose(lower.ReadTimeoutError(POOL, "/", "x"), NO_ANSWER),
-    "a deadline": lose(DeadlineError("x"), NO_ANSWER),
     "a reset": lose(lower.ProtocolError("Connection aborted.", RESET)),
     "an end without an answer": lose(http.client.RemoteDisconnected("hidden")),
-    "an idle connection that ended": lose(StaleConnectionError("hidden")),
     "half a body": lose(http.client.IncompleteRead(b"x", 7)),
-    "half a chunk": lose(lower.InvalidChunkLength(RESPONSE, b"x")),
     "a closed client": lose(
         lower.ClosedPoolError(POOL, "x"),
         f"{ADDRESS}: the client was closed during the call.",
@@ -275,44 +252,6 @@ def test_a_cause_keeps_neither_frames_nor_connections_nor_bytes_of_the_peer() ->
     assert cause.__traceback__ is None
     assert CONNECTION not in inner.args
     assert secrets_in(repr(line), str(line)) == []
-
-
-def test_a_forwarding_proxy_refuses_by_a_response() -> None:
-    """The words are those for a refused tunnel."""
-    error = refuse_by_proxy(BEHIND)
-    assert str(error) == f"{LOGIN} (407). {PUT_LOGIN}"
-    assert error.is_retryable is False
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        StaleConnectionError("x"),
-        lower.ProtocolError("x", StaleConnectionError("x")),
-        wrap(lower.ProtocolError("x"), StaleConnectionError("x")),
-    ],
-    ids=["alone", "as an argument", "as the cause"],
-)
-def test_an_idle_connection_that_had_ended_is_found(error: BaseException) -> None:
-    """Wherever it stands in the chain, it is told apart from other losses."""
-    assert is_stale(error)
-    assert not is_stale(lower.ProtocolError("x", RESET))
-
-
-def test_an_error_of_other_code_is_found() -> None:
-    """A signal handler's own OSError is found inside urllib3's wrapping."""
-    foreign = SocketStopped("over")
-    assert find_foreign(lower.ProtocolError("x", foreign)) is foreign
-    assert find_foreign(lower.ProtocolError("x", RESET)) is None
-
-
-def test_causes_are_walked_from_the_outside_in() -> None:
-    """Causes, reasons and arguments come once each, also where they form a circle."""
-    inner = ValueError("inner")
-    reason = lower.MaxRetryError(POOL, "/", inner)
-    outer = wrap(RuntimeError("outer", inner), reason)
-    inner.__cause__ = outer
-    assert list(find_causes(outer)) == [outer, reason, inner]
 
 
 # ---- The table itself

@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from at_client import ApiConnectionException, ApiTimeoutException, CreditsApi
+from at_client import ApiConnectionException, CreditsApi
 from support.ending import Endings, Fault, good_call
 from support.facts import PROXY_PASSWORD, PROXY_USER
-from support.makers import CapSys, MakeApi, MakeWire, MonkeyPatch
+from support.makers import CapSys, MakeApi, MonkeyPatch
 from support.proxy import needs_asserts, socks_proxy
-from support.tls import Authority
 from support.wire import (
-    CLOSE,
     RESET,
     SILENCE,
     End,
@@ -65,8 +63,7 @@ class Forgetful(Wire):
         return super()._perform(step, connection)
 
 
-@pytest.mark.parametrize("count", [1, 2, 8])
-@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize(("count", "retries"), [(1, 0), (8, 0), (8, 2)])
 def test_of_dead_idle_connections_one_is_tried(
     make_api: MakeApi, count: int, retries: int
 ) -> None:
@@ -96,66 +93,13 @@ def test_of_swallowed_idle_connections_one_is_tried(make_api: MakeApi) -> None:
         assert server.connections == 5
 
 
-def test_without_retries_one_call_is_swallowed(make_api: MakeApi) -> None:
-    """The next call opens a connection, and does not try the other dead ones."""
-    with Forgetful(SILENCE) as server:
-        api = make_api(server.url, retries=0, timeout=(1.0, 0.3))
-        server.leave_idle(api, 4)
-        with pytest.raises(ApiTimeoutException):
-            api.get_credits()
-        assert good_call(api, timeout=None)
-        assert server.losses == 1
-        assert server.connections == 5
-
-
-@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_http_client_may_print_what_it_does(
-    make_wire: MakeWire,
-    make_api: MakeApi,
-    authority: Authority,
-    monkeypatch: MonkeyPatch,
-    capsys: CapSys,
-    *,
-    secure: bool,
+    wire: Wire, make_api: MakeApi, monkeypatch: MonkeyPatch, capsys: CapSys
 ) -> None:
     """`debuglevel`, which people set to look, breaks no call."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
-    wire = make_wire(tls=authority.server_context("127.0.0.1") if secure else None)
-    api = make_api(wire.url, ssl_ca_cert=authority.ca_file, retries=0)
-    assert good_call(api)
-    assert good_call(api)
+    assert good_call(make_api(wire.url, retries=0))
     assert "reply: 'HTTP/1.1 200 OK" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("status", "says", "at_fault"),
-    [
-        ("503 No way there", "503 No way there", False),
-        ("500 Down", "500 Down", False),
-        ("502 Bad Gateway", "api.example.com:443", False),
-        ("403 Not on my watch", "403 Not on my watch", True),
-        ("407 Who are you?", "password", True),
-        (f"403 No {PROXY_USER}:{PROXY_PASSWORD}", "403", True),
-    ],
-    ids=["503", "500", "502", "403", "407", "403 with the password"],
-)
-def test_a_proxy_that_refuses_a_tunnel_is_quoted(
-    endings: Endings,
-    make_api: MakeApi,
-    wire: Wire,
-    status: str,
-    says: str,
-    *,
-    at_fault: bool,
-) -> None:
-    """Only where the proxy itself says no is its setting the thing to check."""
-    refusal = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"
-    wire.play(otherwise=reply(refusal.encode(), CLOSE))
-    proxy = f"http://{LOGIN}127.0.0.1:{wire.port}"
-    api = make_api("https://api.example.com", proxy=proxy, retries=0)
-    told = (says, f"127.0.0.1:{wire.port}")
-    error = endings.play_on(api, Fault((), ApiConnectionException, told))
-    assert (TO_CHECK in str(error)) is at_fault
 
 
 def call_by_socks(

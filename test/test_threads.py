@@ -52,15 +52,6 @@ def test_each_of_64_threads_gets_its_own_answer(
     assert caplog.text == ""
 
 
-def test_threads_share_connections_and_leave_none(wire: Wire) -> None:
-    """There are no more connections than threads, and none after closing."""
-    with nothing_left(), ThreadPoolExecutor(16) as pool:
-        with ApiClient(Configuration(wire.url, TOKEN)) as client:
-            calls = [CreditsApi(client)] * 160
-            assert all(pool.map(good_call, calls))
-        assert wire.connections <= 16
-
-
 def test_closing_while_others_call_ends_no_call_badly(wire: Wire) -> None:
     """`close()` in one thread gives the others an answer or an error of ours."""
     with nothing_left(), ApiClient(Configuration(wire.url, TOKEN)) as client:
