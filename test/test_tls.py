@@ -27,19 +27,12 @@ def trust_as_text(authority: Authority) -> dict[str, Any]:
     return {"ca_cert_data": authority.ca_data}
 
 
-def trust_as_bytes(authority: Authority) -> dict[str, Any]:
-    """Give the authority as DER bytes."""
-    return {"ca_cert_data": ssl.PEM_cert_to_DER_cert(authority.ca_data)}
-
-
 def trust_in_a_context(authority: Authority) -> dict[str, Any]:
     """Give a context that trusts the authority."""
     return {"ssl_context": ssl.create_default_context(cafile=authority.ca_file)}
 
 
-@pytest.mark.parametrize(
-    "trust", [trust_in_a_file, trust_as_text, trust_as_bytes, trust_in_a_context]
-)
+@pytest.mark.parametrize("trust", [trust_in_a_file, trust_as_text, trust_in_a_context])
 def test_an_authority_of_ones_own_is_trusted(
     secure_service: Service,
     authority: Authority,
@@ -62,22 +55,6 @@ def test_an_authority_of_the_environment_is_trusted(
     assert good_call(make_api(secure_service.url))
 
 
-def test_pyopenssl_trusts_the_same(
-    secure_service: Service,
-    authority: Authority,
-    make_api: MakeApi,
-    monkeypatch: MonkeyPatch,
-) -> None:
-    """Where pyOpenSSL is put into urllib3, it finds the usual authorities, too."""
-    pyopenssl = pytest.importorskip("urllib3.contrib.pyopenssl")
-    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-    pyopenssl.inject_into_urllib3()
-    try:
-        assert good_call(make_api(secure_service.url))
-    finally:
-        pyopenssl.extract_from_urllib3()
-
-
 def serve_expired(authority: Authority, _: Path) -> ssl.SSLContext:
     """Show a certificate that has ended yesterday."""
     return authority.server_context("127.0.0.1", expired=True)
@@ -86,11 +63,6 @@ def serve_expired(authority: Authority, _: Path) -> ssl.SSLContext:
 def serve_another_name(authority: Authority, _: Path) -> ssl.SSLContext:
     """Show a certificate of another host."""
     return authority.server_context("other.example")
-
-
-def serve_unknown(_: Authority, folder: Path) -> ssl.SSLContext:
-    """Show a certificate of an authority that nobody knows."""
-    return Authority(folder).server_context("127.0.0.1")
 
 
 def serve_self_signed(_: Authority, folder: Path) -> ssl.SSLContext:
@@ -108,7 +80,6 @@ def serve_self_signed(_: Authority, folder: Path) -> ssl.SSLContext:
     [
         pytest.param(serve_expired, "expired", id="expired"),
         pytest.param(serve_another_name, "127.0.0.1", id="for another name"),
-        pytest.param(serve_unknown, "ssl_ca_cert", id="by nobody we know"),
         pytest.param(serve_self_signed, "self-signed", id="by itself"),
     ],
 )
@@ -213,11 +184,6 @@ def test_a_key_that_does_not_fit_is_refused(
     ("settings", "says"),
     [
         pytest.param(
-            {"ssl_context": ssl.create_default_context(), "verify_ssl": False},
-            "ssl_context replaces verify_ssl",
-            id="a context without verification",
-        ),
-        pytest.param(
             {"ssl_context": ssl.create_default_context(), "ca_cert_data": "PEM"},
             "ssl_context replaces verify_ssl",
             id="a context and an authority",
@@ -275,20 +241,3 @@ def test_the_mode_of_a_context_is_left_alone(
     context.verify_mode = ssl.CERT_NONE
     assert good_call(make_api(secure_service.url, ssl_context=context))
     assert context.verify_mode is ssl.CERT_NONE
-
-
-def test_settings_of_connections_are_read_again_after_close(
-    secure_service: Service, authority: Authority, make_api: MakeApi
-) -> None:
-    """What is assigned to an open client counts for it once it is closed."""
-    api = make_api(secure_service.url, ssl_ca_cert=authority.ca_file, retries=0)
-    client = api.api_client
-    assert good_call(api)
-    client.configuration.ssl_ca_cert = None
-    client.configuration.connection_pool_maxsize = 7
-    assert good_call(api)
-
-    client.close()
-    with pytest.raises(ApiConnectionException, match="certificate"):
-        api.get_credits()
-    assert client.rest_client.pool_manager.connection_pool_kw["maxsize"] == 7

@@ -1,4 +1,4 @@
-"""Real servers and proxies as processes on free loopback ports; one that is not installed is skipped."""
+"""Real servers and proxies as processes on free ports; one not installed is skipped."""
 
 import contextlib
 import os
@@ -21,16 +21,23 @@ FILES = Path(__file__).parent
 
 
 class Program:
-    """A server in the foreground, with its children in a process group of its own; its files go into a folder."""
+    """A server in the foreground, with its children in a process group of its own.
+
+    Args:
+        name: The name of the program.
+        folder: Where its files go.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
-        path = shutil.which(
-            name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-        )
+        folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+        path = shutil.which(name, path=folders)
         if path is None:
             pytest.skip(f"{name} is not installed")
-        self.name, self.folder = name, folder
-        self.port, self.tls_port = free_port(), free_port()
+        self.name = name
+        self.folder = folder
+        self.log = folder / "log"
+        self.port = free_port()
+        self.tls_port = free_port()
         self.command = [path]
 
     @property
@@ -40,17 +47,19 @@ class Program:
 
     def configure(self, template: str, **values: object) -> str:
         """Fill in a file of this folder, and return the path of the result."""
+        source = Template((FILES / template).read_text())
         path = self.folder / template
-        path.write_text(
-            Template((FILES / template).read_text()).substitute(vars(self) | values)
-        )
+        path.write_text(source.substitute(vars(self), **values))
         return str(path)
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        with (self.folder / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, start_new_session=True
+                self.command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -59,9 +68,7 @@ class Program:
                 return
             time.sleep(0.02)
         self.stop(signal.SIGKILL)
-        raise RuntimeError(
-            f"{self.command} did not start: {(self.folder / 'log').read_text()}"
-        )
+        raise RuntimeError(f"{self.command} did not start: {self.log.read_text()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it, by force if it does not go by itself."""
@@ -102,15 +109,16 @@ def nginx(
     files = authority.issue("127.0.0.1")
 
     def arguments(program: Program) -> list[str]:
-        user = (
-            "user root;" if os.geteuid() == 0 else ""
-        )  # nobody else may enter the folder
-        tls = {
-            "certificate": files.certificate,
-            "key": files.key,
-            "authority": authority.ca_file,
-        }
-        config = program.configure("nginx.conf", service=_service.url, user=user, **tls)
+        # Nobody else may enter the folder.
+        user = "user root;" if os.geteuid() == 0 else ""
+        config = program.configure(
+            "nginx.conf",
+            service=_service.url,
+            user=user,
+            certificate=files.certificate,
+            key=files.key,
+            authority=authority.ca_file,
+        )
         return ["-e", "stderr", "-p", str(program.folder), "-c", config]
 
     return run("nginx", arguments)
@@ -120,17 +128,21 @@ def nginx(
 def haproxy(run: Callable[..., Program], _service: Service) -> Program:
     """HAProxy in front of the service."""
     address = _service.url.removeprefix("http://")
-    return run(
-        "haproxy", lambda p: ["-W", "-f", p.configure("haproxy.cfg", address=address)]
-    )
+
+    def arguments(program: Program) -> list[str]:
+        return ["-W", "-f", program.configure("haproxy.cfg", address=address)]
+
+    return run("haproxy", arguments)
 
 
 @pytest.fixture(scope="session")
 def node(run: Callable[..., Program]) -> Program:
     """A server in Node.js that gives everybody the same credits."""
-    return run(
-        "node", lambda p: [str(FILES / "node.js"), str(p.port), CREDITS_BODY.decode()]
-    )
+
+    def arguments(program: Program) -> list[str]:
+        return [str(FILES / "node.js"), str(program.port), CREDITS_BODY.decode()]
+
+    return run("node", arguments)
 
 
 @pytest.fixture(scope="session")
@@ -139,9 +151,11 @@ def squid(run: Callable[..., Program]) -> Program:
 
     def arguments(program: Program) -> list[str]:
         config = program.configure(
-            "squid.conf", user=PROXY_USER, password=PROXY_PASSWORD
+            "squid.conf",
+            user=PROXY_USER,
+            password=PROXY_PASSWORD,
         )
-        # The name keeps its shared memory apart from that of another squid, running or crashed.
+        # The name keeps its shared memory apart from that of another squid.
         return ["-N", "-d", "1", "-n", f"test{program.port}", "-f", config]
 
     return run("squid", arguments)
