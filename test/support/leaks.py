@@ -17,9 +17,11 @@ def open_descriptors() -> set[str]:
     return descriptors
 
 
-def list_threads() -> set[str]:
-    """Return the threads that run, each as `number name`."""
-    return {f"{thread.ident} {thread.name}" for thread in threading.enumerate()}
+def _list_all() -> set[str]:
+    left = open_descriptors()
+    for thread in threading.enumerate():
+        left.add(f"{thread.ident} {thread.name}")
+    return left
 
 
 @contextlib.contextmanager
@@ -29,12 +31,12 @@ def nothing_left(within_seconds: float = 3.0) -> Iterator[None]:
     Args:
         within_seconds: How long they have to go.
     """
-    before = open_descriptors() | list_threads()
+    before = _list_all()
     yield
     deadline = time.monotonic() + within_seconds
-    left = (open_descriptors() | list_threads()) - before
+    left = _list_all() - before
     while left:
         assert time.monotonic() < deadline, f"left behind: {sorted(left)}"
         gc.collect()
         time.sleep(0.01)
-        left = (open_descriptors() | list_threads()) - before
+        left = _list_all() - before

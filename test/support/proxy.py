@@ -57,10 +57,20 @@ def http_proxy(folder: Path, user: str = "", password: str = "") -> Iterator[Htt
     port_file = folder / "port"
     log = folder / "access.log"
     log.touch()
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
-    command += ["--port-file", str(port_file), "--log-file", str(log)]
-    command += ["--num-acceptors", "1", "--threaded", "--data-dir", str(folder)]
-    command += ["--basic-auth", f"{user}:{password}"] if user else []
+    command = [
+        sys.executable,
+        "-m",
+        "proxy",
+        "--hostname=127.0.0.1",
+        "--port=0",
+        f"--port-file={port_file}",
+        f"--log-file={log}",
+        f"--data-dir={folder}",
+        "--num-acceptors=1",
+        "--threaded",
+    ]
+    if user:
+        command.append(f"--basic-auth={user}:{password}")
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

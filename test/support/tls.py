@@ -29,10 +29,12 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._issued = 0
         self._ca = trustme.CA()
+        pem = self._ca.cert_pem
         self.ca_file = str(folder / "ca.pem")
-        self._ca.cert_pem.write_to_path(self.ca_file)
-        self.ca_data = self._ca.cert_pem.bytes().decode()
+        self.ca_data = pem.bytes().decode()
+        pem.write_to_path(self.ca_file)
 
     def issue(self, *names: str, expired: bool = False) -> CertificateFiles:
         """Issue a certificate for host names and addresses.
@@ -42,19 +44,19 @@ class Authority:
             expired: Whether it has ended yesterday.
         """
         now = dt.datetime.now(dt.timezone.utc)
-        dates = {}
-        stem = "-".join(names).replace(":", "_")
-        if expired:
-            stem = f"expired-{stem}"
-            dates["not_before"] = now - dt.timedelta(days=30)
-            dates["not_after"] = now - dt.timedelta(days=1)
-
-        leaf = self._ca.issue_cert(*names, **dates)
-        certificate = self._folder / f"{stem}.pem"
-        key = self._folder / f"{stem}.key.pem"
-        certificate.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
-        leaf.private_key_pem.write_to_path(str(key))
-        return CertificateFiles(str(certificate), str(key))
+        yesterday = now - dt.timedelta(days=1)
+        leaf = self._ca.issue_cert(
+            *names,
+            not_before=yesterday - dt.timedelta(days=30),
+            not_after=yesterday if expired else None,
+        )
+        self._issued += 1
+        stem = self._folder / str(self._issued)
+        certificate = f"{stem}.pem"
+        key = f"{stem}.key"
+        leaf.cert_chain_pems[0].write_to_path(certificate)
+        leaf.private_key_pem.write_to_path(key)
+        return CertificateFiles(certificate, key)
 
     def server_context(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """Make the TLS context of a server that shows such a certificate."""

@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
+from http import client
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -74,6 +74,9 @@ SILENCE = End.SILENCE
 PACKET_SECONDS = 0.001
 """Enough for each packet to be one of its own."""
 
+LONGEST_SECONDS = 20.0
+"""After this, a connection is given up."""
+
 Action = bytes | Wait | Drip | Pieces | Endless | End
 
 
@@ -112,7 +115,9 @@ def answer(
         headers: Further headers.
         length: The length to claim; `None` for that of the body.
     """
-    lines = [*headers, ("Content-Length", str(len(body) if length is None else length))]
+    if length is None:
+        length = len(body)
+    lines = [*headers, ("Content-Length", str(length))]
     if content_type is not None:
         lines.insert(0, ("Content-Type", content_type))
     return _write_head(status, lines) + body
@@ -132,10 +137,10 @@ def chunked(
 
 
 def _write_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-    known = {each.value: each.phrase for each in HTTPStatus}
-    lines = [f"HTTP/1.1 {status} {known.get(status, 'Whatever')}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    head = f"HTTP/1.1 {status} {client.responses.get(status, 'Whatever')}\r\n"
+    for name, value in headers:
+        head += f"{name}: {value}\r\n"
+    return f"{head}\r\n".encode("latin-1")
 
 
 class Wire:
@@ -143,7 +148,6 @@ class Wire:
 
     Args:
         tls: Speak TLS with this context; a failed handshake is forgotten.
-        longest: Seconds after which a connection is given up.
 
     Attributes:
         connections: How many connections were accepted.
@@ -151,14 +155,11 @@ class Wire:
         times: When each request was complete, by `time.monotonic()`.
     """
 
-    def __init__(
-        self, *, tls: ssl.SSLContext | None = None, longest: float = 20.0
-    ) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.connections = 0
         self.requests: list[bytes] = []
         self.times: list[float] = []
         self._tls = tls
-        self._longest = longest
         self._script: deque[Step] = deque()
         self._otherwise = reply(answer())
         self._lock = threading.Lock()
@@ -202,12 +203,11 @@ class Wire:
         for thread in self._threads:
             thread.join(5)
         self._listener.close()
-        stuck = [thread.name for thread in self._threads if thread.is_alive()]
-        assert not stuck, f"the wire server did not stop: {stuck}"
+        for thread in self._threads:
+            assert not thread.is_alive(), "the wire server did not stop"
 
     def _spawn(self, target: Callable[..., None], *args: object) -> None:
-        name = f"wire-{self.port}-{len(self._threads)}"
-        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        thread = threading.Thread(target=target, args=args, name="wire", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -219,9 +219,8 @@ class Wire:
                 return
             with self._lock:
                 self.connections += 1
-                self._threads = [t for t in self._threads if t.is_alive()]
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.settimeout(self._longest)
+            connection.settimeout(LONGEST_SECONDS)
             self._spawn(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -288,21 +287,19 @@ class Wire:
         elif isinstance(action, Wait):
             self._stopping.wait(action.seconds)
         elif isinstance(action, Drip):
-            self._send_slowly([bytes([byte]) for byte in action.data], action.every, to)
+            single = range(1, len(action.data))
+            self._send_slowly(action.data, single, action.every, to)
         elif isinstance(action, Pieces):
-            offsets = (0, *action.cuts, len(action.data))
-            packets = [action.data[start:end] for start, end in pairwise(offsets)]
-            self._send_slowly(packets, PACKET_SECONDS, to)
+            self._send_slowly(action.data, action.cuts, PACKET_SECONDS, to)
         else:
-            until = time.monotonic() + self._longest
-            while time.monotonic() < until:
+            while not self._stopping.is_set():
                 to.sendall(action.chunk)
 
     def _send_slowly(
-        self, packets: Sequence[bytes], pause: float, to: socket.socket
+        self, data: bytes, cuts: Sequence[int], pause: float, to: socket.socket
     ) -> None:
-        for packet in packets:
-            to.sendall(packet)
+        for start, end in pairwise((0, *cuts, len(data))):
+            to.sendall(data[start:end])
             if self._stopping.wait(pause):
                 raise ConnectionAbortedError("the test is over")
 
