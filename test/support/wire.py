@@ -219,6 +219,7 @@ class Wire:
                 return
             with self._lock:
                 self.connections += 1
+                self._threads = [t for t in self._threads if t.is_alive()]
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(LONGEST_SECONDS)
             self._spawn(self._serve, connection)
