@@ -88,13 +88,6 @@ def either_service(request: pytest.FixtureRequest) -> Service:
 
 
 @pytest.fixture(scope="session")
-def open_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
-    """A real HTTP proxy that anybody may use."""
-    with http_proxy(tmp_path_factory.mktemp("open-proxy")) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="session")
 def locked_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
     """A real HTTP proxy that wants `PROXY_USER` and `PROXY_PASSWORD`."""
     with http_proxy(

@@ -292,11 +292,3 @@ def test_no_exception_from_below_is_missed(kind: type[BaseException]) -> None:
     """An exception that urllib3 or `http.client` grows needs a row in the table."""
     is_known = issubclass(kind, (*NAMED, *UNNAMED))
     assert is_known or kind is lower.HTTPError
-
-
-def test_no_rule_is_hidden_behind_an_earlier_one() -> None:
-    """For every class that a rule names, that rule is the first to apply."""
-    for rule in RULES:
-        for kind in rule.types:
-            first = next(other for other in RULES if issubclass(kind, other.types))
-            assert first is rule, kind

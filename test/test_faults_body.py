@@ -29,7 +29,7 @@ NOT_PROMISED = {
     "a number": (b"1000", INPUT),
     "another object": (b'{"detail": "no"}', "total_credits"),
     "a field of another type": (change(plan_tier=[]), "plan_tier"),
-    "NaN": (change(total_credits=math.nan), "total_credits"),
+    "NaN": (change(new=math.nan), "NaN is not a number"),
     "an absurd integer": (CREDITS_BODY.replace(b"1000", b"9" * 5000), SYNTAX),
     "half an object": (CREDITS_BODY[:-20], SYNTAX),
     "trailing data": (CREDITS_BODY + b"x", SYNTAX),

@@ -1,20 +1,17 @@
 """Answers that say no: each status in each dress, `Retry-After`, redirects."""
 
 import gzip
-import subprocess
-import sys
 import time
 from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
-import urllib3
 
 import at_client
 from at_client import ApiException, ErrorResponse, ServiceException
 from support.ending import Endings, Fault, good_call
 from support.facts import COOKIE, TOKEN
-from support.makers import MakeApi, MakeClient
+from support.makers import MakeApi
 from support.wire import CLOSE, Step, Wire, answer, reply
 
 CLASSES: dict[int, type[ApiException]] = {
@@ -100,25 +97,6 @@ def test_an_error_body_never_makes_a_second_error(
 # ---- Retries
 
 
-@pytest.mark.parametrize(
-    ("retry", "attempts"),
-    [
-        (urllib3.Retry(0), 1),
-        (urllib3.Retry(4, status_forcelist=[503], backoff_factor=0), 5),
-        (urllib3.Retry(3, status_forcelist=[418]), 1),
-        (urllib3.Retry(5, status=0, status_forcelist=[503]), 1),
-    ],
-    ids=["none", "four", "another status", "no statuses"],
-)
-def test_a_urllib3_retry_is_obeyed(
-    endings: Endings, retry: urllib3.Retry, attempts: int
-) -> None:
-    """Who gives a `urllib3.Retry` gets its numbers and its statuses."""
-    script = (reply(answer(b"", 503)),) * attempts
-    settings = {"retries": retry}
-    endings.play(Fault(script, ServiceException, (), attempts, settings=settings))
-
-
 def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
     """Half a second, then a whole one, each shortened by jitter at most by half."""
     wire.play(reply(answer(b"", 503)), reply(answer(b"", 503)))
@@ -153,19 +131,12 @@ def test_seconds_to_wait_are_waited(
     assert least <= after - before < most
 
 
-@pytest.mark.parametrize(
-    ("value", "timeout"),
-    [("61", 120.0), ("5", 1.0)],
-    ids=["over a minute", "over the deadline"],
-)
-def test_a_long_wait_is_left_to_the_caller(
-    endings: Endings, value: str, timeout: float
-) -> None:
-    """More than a minute, or than the deadline allows, is told in `retry_after`."""
+def test_a_wait_beyond_the_deadline_is_left_to_the_caller(endings: Endings) -> None:
+    """More than the deadline allows is told at once, in `retry_after`."""
     began = time.monotonic()
-    step = refuse(429, value)
-    fault = Fault((step,), CLASSES[429], ("429", "wait"), timeout=timeout)
-    assert endings.play(fault).retry_after == float(value)
+    step = refuse(429, "5")
+    fault = Fault((step,), CLASSES[429], ("429", "wait"), timeout=1.0)
+    assert endings.play(fault).retry_after == 5.0
     assert time.monotonic() - began < 0.8
 
 
@@ -200,12 +171,9 @@ def test_a_redirect_in_the_origin_is_followed(
     [
         ("https://127.0.0.1:{port}/api/v1/credits", "127.0.0.1:{port}"),
         ("http://localhost:{port}/x", "localhost:{port}"),
-        ("//elsewhere.example/x", "elsewhere.example"),
         ("http://127.0.0.1:{port}@elsewhere.example/x", "elsewhere.example"),
         ("http://elsewhere.example\\@127.0.0.1:{port}/x", "redirects"),
-        ("file:///etc/passwd", "redirects"),
         ("http://[::1", "redirects"),
-        ("http://127.0.0.1:99999/", "redirects"),
         ("", "redirects without saying where to"),
     ],
 )
@@ -240,16 +208,6 @@ def test_redirects_without_end_are_an_error(
     assert good_call(api)
 
 
-def test_only_a_get_is_redirected(make_client: MakeClient, wire: Wire) -> None:
-    """Whether to send a change again, and where, is not the client's to decide."""
-    client = make_client(wire.url)
-    request = client.param_serialize("POST", "/api/v1/x")
-    wire.play(redirect("/elsewhere"))
-    with pytest.raises(ApiException, match="302"):
-        client.response_deserialize(client.call_api(*request), {})
-    assert len(wire.requests) == 1
-
-
 def test_a_redirect_into_trouble_is_still_one_call(
     make_api: MakeApi, wire: Wire
 ) -> None:
@@ -257,30 +215,3 @@ def test_a_redirect_into_trouble_is_still_one_call(
     wire.play(redirect("/v2"), reply(CLOSE))
     assert good_call(make_api(wire.url, timeout=5.0))
     assert len(wire.requests) == 3
-
-
-# ---- A process at its limit
-
-FULL = """
-import contextlib, os, resource, sys
-from at_client import ApiClient, ApiException, Configuration, CreditsApi
-
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-api = CreditsApi(ApiClient(Configuration(sys.argv[1], "token", retries=0)))
-api.get_credits()
-with contextlib.suppress(OSError):
-    while True:
-        os.open(os.devnull, os.O_RDONLY)
-try:
-    api.get_credits()
-except ApiException as error:
-    print(type(error).__name__, error.status, error.data.detail)
-"""
-
-
-def test_a_process_that_can_open_no_file_still_gets_the_error(wire: Wire) -> None:
-    """Nothing has to be loaded for the first error, its model included."""
-    wire.play(reply(answer()), reply(answer(b'{"detail": "why"}', 500)))
-    command = [sys.executable, "-c", FULL, wire.url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "ServiceException 500 why\n", done.stderr

@@ -158,18 +158,6 @@ def test_connecting_has_its_own_bound(
         assert shortest < time.monotonic() - began < 1.5
 
 
-def test_the_timeout_of_a_call_goes_before_the_configured_one(
-    make_api: MakeApi, wire: Wire
-) -> None:
-    """The argument is for one call only."""
-    api = make_api(wire.url, timeout=30)
-    wire.play(reply(SILENCE))
-    began = time.monotonic()
-    with pytest.raises(ApiTimeoutException, match=r"127\.0\.0\.1"):
-        api.get_credits(timeout=0.3)
-    assert 0.25 < time.monotonic() - began < 0.8
-
-
 def test_without_a_limit_there_is_none(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:

@@ -6,18 +6,18 @@ import os
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from at_client import CreditsApi, UnauthorizedException
+from at_client import CreditsApi
 from support.ending import good_call
-from support.facts import CREDITS, TOKEN, secrets_in
+from support.facts import CREDITS, TOKEN
 from support.leaks import open_descriptors
 from support.makers import MakeApi, MakeClient
 from support.service import Service
-from support.tasks import failing, remaining, response_of
+from support.tasks import remaining
 from support.tls import Authority
 from support.wire import Wait, Wire, answer, reply
 
@@ -154,34 +154,15 @@ def test_a_fork_during_a_renewal(make_api: MakeApi, service: Service) -> None:
         assert mine.result() == 750
 
 
-def test_clients_work_in_spawned_processes(service: Service, make_api: MakeApi) -> None:
-    """A used client is sent to workers; answers and errors come back whole."""
-    api = make_api(service.url)
-    assert good_call(api)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-        for number in pool.map(remaining, [api] * 6):
-            assert number == 750
-
-        response = pool.submit(response_of, api).result()
-        assert response.data.total == 1000
-
-        with pytest.raises(UnauthorizedException, match="Not authenticated") as caught:
-            pool.submit(failing, api).result()
-    error = caught.value
-    assert secrets_in(str(error)) == []
-
-
-@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
 def test_a_client_pickles_with_its_settings(
-    make_client: MakeClient, wire: Wire, protocol: int
+    make_client: MakeClient, wire: Wire
 ) -> None:
     """A copy has the same settings and headers, and connections of its own."""
     client = make_client(wire.url, timeout=7.0)
     client.set_default_header("X-Team", "blue")
     assert good_call(CreditsApi(client))
 
-    pickled = pickle.dumps(client, protocol)
+    pickled = pickle.dumps(client)
     with pickle.loads(pickled) as copy:  # noqa: S301  # our own bytes
         assert good_call(CreditsApi(copy))
         assert copy.configuration.timeout == 7.0

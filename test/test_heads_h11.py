@@ -2,10 +2,7 @@
 
 import contextlib
 import re
-import select
-import socket
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import h11
@@ -16,6 +13,7 @@ from hypothesis import strategies as st
 
 from at_client import ApiClient, ApiException, Configuration
 from at_client.clock import ReadLater
+from support.wire import CLOSE, Wire, reply
 
 BODY = b"5\r\nhello\r\n0\r\n\r\n"
 """Follows every head: `hello` in chunks, its first bytes by a length, or all of it."""
@@ -32,50 +30,29 @@ class Reading(NamedTuple):
     body: bytes | None
     """`None` if it is broken or cut off."""
 
-    closes: bool
-    """Whether the connection ends with it."""
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Wire]:
+    """A server for all examples."""
+    with Wire() as running:
+        yield running
 
 
-def read_by_ourselves(
-    data: bytes, method: str = "GET", *, must_close: bool = False
-) -> Reading | None:
-    """Read a response with a client.
+def read_by_ourselves(server: Wire, data: bytes, method: str = "GET") -> Reading | None:
+    """Read a response with a client; `None` if it is refused."""
+    server.play(reply(data, CLOSE))
+    with ApiClient(Configuration(server.url, retries=0)) as client:
+        try:
+            response = client.call_api(method, server.url, _request_timeout=LATER)
+        except ApiException as error:
+            if error.status:
+                reject()  # a redirect is another matter
+            return None
 
-    Args:
-        data: All that the server sends.
-        method: The method of the request.
-        must_close: Whether to give the client a second to close the connection.
-
-    Returns:
-        `None` if it is refused.
-    """
-
-    def serve() -> bool:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            return bool(select.select([connection], [], [], must_close)[0])
-
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        with ApiClient(Configuration(url, retries=0)) as client:
-            closed = thread.submit(serve)
-            try:
-                response = client.call_api(method, url, _request_timeout=LATER)
-            except ApiException as error:
-                if error.status:
-                    reject()  # a redirect is another matter
-                return None
-
-            body = None
-            with contextlib.suppress(ApiException, urllib3.exceptions.HTTPError):
-                body = response.read()
-            return Reading(response.status, body, closed.result())
+        body = None
+        with contextlib.suppress(ApiException, urllib3.exceptions.HTTPError):
+            body = response.read()
+        return Reading(response.status, body)
 
 
 def read_with_h11(data: bytes, method: str = "GET") -> Reading | None:
@@ -101,9 +78,8 @@ def read_with_h11(data: bytes, method: str = "GET") -> Reading | None:
             body += part.data
             part = connection.next_event()
     except h11.RemoteProtocolError:
-        return Reading(head.status_code, None, closes=True)
-    closes = connection.their_state is not h11.DONE
-    return Reading(head.status_code, body, closes)
+        return Reading(head.status_code, None)
+    return Reading(head.status_code, body)
 
 
 class Difference(NamedTuple):
@@ -223,13 +199,10 @@ def cut_heads(data: bytes) -> bytes:
 @example(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "GET")
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: \xa05\r\n\r\n", "GET")
 @example(b"HTTP/1.1 200 O\0K\r\n\r\n", "GET")
-def test_we_read_heads_as_h11_does(head: bytes, method: str) -> None:
-    """One status and one body for both, and no connection kept that h11 would end."""
+def test_we_read_heads_as_h11_does(server: Wire, head: bytes, method: str) -> None:
+    """What both accept has one status and one body; what one refuses is listed."""
     theirs = read_with_h11(head + BODY, method)
-    # h11 keeps no connection of HTTP/1.0, whatever is asked for.
-    asked_to_keep = b"HTTP/1.0" in head and b"keep-alive" in head
-    must_close = theirs is not None and theirs.closes and not asked_to_keep
-    ours = read_by_ourselves(head + BODY, method, must_close=must_close)
+    ours = read_by_ourselves(server, head + BODY, method)
 
     if ours is None:
         assert theirs is None or is_listed(head, ONLY_H11_READS)
@@ -241,16 +214,15 @@ def test_we_read_heads_as_h11_does(head: bytes, method: str) -> None:
     if theirs.body is None and b"chunked" in head.lower():
         return  # a head that ends early leaves no chunks behind it
     assert ours.body == theirs.body
-    assert ours.closes or not must_close
 
 
 @pytest.mark.parametrize(
     "difference", [*ONLY_WE_READ, *ONLY_H11_READS], ids=lambda each: each.reason
 )
-def test_only_one_reads_it(difference: Difference) -> None:
+def test_only_one_reads_it(server: Wire, difference: Difference) -> None:
     """Each difference has an example that one of the two refuses."""
     data = difference.example + BODY
     assert re.search(difference.pattern, difference.example)
     is_ours = difference in ONLY_WE_READ
-    assert (read_by_ourselves(data) is not None) is is_ours
+    assert (read_by_ourselves(server, data) is not None) is is_ours
     assert (read_with_h11(data) is None) is is_ours

@@ -27,12 +27,7 @@ def trust_as_text(authority: Authority) -> dict[str, Any]:
     return {"ca_cert_data": authority.ca_data}
 
 
-def trust_in_a_context(authority: Authority) -> dict[str, Any]:
-    """Give a context that trusts the authority."""
-    return {"ssl_context": ssl.create_default_context(cafile=authority.ca_file)}
-
-
-@pytest.mark.parametrize("trust", [trust_in_a_file, trust_as_text, trust_in_a_context])
+@pytest.mark.parametrize("trust", [trust_in_a_file, trust_as_text])
 def test_an_authority_of_ones_own_is_trusted(
     secure_service: Service,
     authority: Authority,
@@ -53,6 +48,22 @@ def test_an_authority_of_the_environment_is_trusted(
     """`SSL_CERT_FILE` takes the place of the system's authorities, too."""
     monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
     assert good_call(make_api(secure_service.url))
+
+
+def test_pyopenssl_trusts_the_same(
+    secure_service: Service,
+    authority: Authority,
+    make_api: MakeApi,
+    monkeypatch: MonkeyPatch,
+) -> None:
+    """Where pyOpenSSL is put into urllib3, it finds the usual authorities, too."""
+    pyopenssl = pytest.importorskip("urllib3.contrib.pyopenssl")
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    pyopenssl.inject_into_urllib3()
+    try:
+        assert good_call(make_api(secure_service.url))
+    finally:
+        pyopenssl.extract_from_urllib3()
 
 
 def serve_expired(authority: Authority, _: Path) -> ssl.SSLContext:
@@ -99,16 +110,6 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
     endings.play_on(api, Fault(error=ApiConnectionException, says=told))
     assert wire.connections == 1
     assert wire.requests == []
-
-
-def test_the_system_does_not_know_every_authority(
-    endings: Endings, secure_wire: Wire, make_api: MakeApi
-) -> None:
-    """Without a setting the system's count; the message names the setting."""
-    told = ("certificate", "ssl_ca_cert", str(secure_wire.port))
-    fault = Fault(error=ApiConnectionException, says=told)
-    endings.play_on(make_api(secure_wire.url), fault)
-    assert secure_wire.connections == 1
 
 
 def test_plain_http_on_the_port_is_told(

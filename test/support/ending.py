@@ -17,7 +17,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,6 @@ from at_client import ApiClient, ApiException, Configuration, CreditsApi
 from support.facts import COOKIE, CREDITS, TOKEN, secrets_in
 from support.leaks import nothing_left
 from support.wire import Step, Wire
-
-PACKAGE = str(Path(at_client.__file__).parent)
 
 SLACK_SECONDS = 0.4
 """What a busy machine may add to a deadline."""
@@ -117,7 +114,6 @@ class Endings:
             repr(error),
             repr(vars(error)),
             *traceback.format_exception(error),
-            *_list_our_locals(error),
             pickle.dumps(error),
             self._logs.text,
             *self._output.readouterr(),
@@ -167,7 +163,6 @@ def nothing_changed() -> Iterator[None]:
 def _read_process_state() -> dict[str, object]:
     state: dict[str, object] = {
         "http.client debuglevel": http.client.HTTPConnection.debuglevel,
-        "HTTPConnection.response_class": http.client.HTTPConnection.response_class,
         "default timeout": socket.getdefaulttimeout(),
         "warnings": len(warnings.filters),
         "SIGINT": signal.getsignal(signal.SIGINT),
@@ -176,15 +171,3 @@ def _read_process_state() -> dict[str, object]:
         logger = logging.getLogger(name)
         state[f"logger {name}"] = (logger.level, len(logger.handlers))
     return state
-
-
-def _list_our_locals(error: BaseException) -> list[str]:
-    """Write the locals of the package's own frames, as rich and Sentry show them."""
-    shown: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        for frame, _ in traceback.walk_tb(seen.__traceback__):
-            if frame.f_code.co_filename.startswith(PACKAGE):
-                shown += map(repr, frame.f_locals.items())
-        seen = seen.__cause__ or seen.__context__
-    return shown

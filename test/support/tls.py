@@ -45,9 +45,10 @@ class Authority:
         """
         now = dt.datetime.now(dt.timezone.utc)
         yesterday = now - dt.timedelta(days=1)
+        long_ago = now - dt.timedelta(days=30)
         leaf = self._ca.issue_cert(
             *names,
-            not_before=yesterday - dt.timedelta(days=30),
+            not_before=long_ago,
             not_after=yesterday if expired else None,
         )
         self._issued += 1
