@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
+def importable_support(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the programs that tests start import `support`, as the tests themselves do."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away the variables that change where a call goes or whom it trusts."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
