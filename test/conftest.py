@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def importable_support(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the programs that tests start import `support`, as the tests themselves do."""
+    """Let the programs that tests start import `support`, as tests do."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 

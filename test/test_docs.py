@@ -163,7 +163,7 @@ def test_password_login_replaces_a_stale_token(running: Running) -> None:
 
 @pytest.mark.usefixtures("running")
 def test_exporter_has_the_figures(monkeypatch: MonkeyPatch) -> None:
-    """The exporter of the recipes asks for the credits, then waits for the next time."""
+    """The exporter of the recipes asks for the credits, then waits."""
     library = pytest.importorskip("prometheus_client")
     monkeypatch.setenv("EXPORTER_PORT", "0")
 
@@ -223,7 +223,7 @@ def test_docstring_examples(name: str) -> None:
 
 
 def test_readme_sets_up_with_two_commands() -> None:
-    """README has one command that installs and one that runs every check, as CI does."""
+    """README has a command that installs and one that runs every check, as CI does."""
     commands = [content for language, content in blocks(README) if language == "shell"]
     assert commands == [SETUP, CHECKS]
     assert read(PROJECT / ".ci" / "run").endswith(CHECKS)
@@ -289,7 +289,7 @@ def test_parameters_and_statuses_agree() -> None:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_model_page_agrees(name: str) -> None:
-    """The page of each model has the document's properties, and the model's defaults."""
+    """The page of each model has the document's properties and the model's defaults."""
     fields = getattr(at_client, name).model_fields.values()
     coded = []
     for field, on_the_wire in zip(fields, SCHEMAS[name]["properties"], strict=True):

@@ -70,7 +70,7 @@ def test_opentelemetry_sees_no_secret(
 
 
 def test_vcrpy_can_keep_the_credentials(wire: Wire, tmp_path: Path) -> None:
-    """A cassette without filters has what was sent as text, for another run to match."""
+    """A cassette without filters has what was sent as text, for a run to match."""
     cassette = tmp_path / "credits.yaml"
     recorder = vcr.VCR(match_on=["method", "uri", "headers"])
     settings = Configuration(wire.url, access_token=lambda: TOKEN)

@@ -39,7 +39,7 @@ def make(**fields: Any) -> CreditResponse:
 
 @pytest.mark.parametrize("short", ["total", "used", "remaining"])
 def test_short_names_can_be_read_and_assigned(short: str) -> None:
-    """A change by either name is seen by both, and a value that is no number refused."""
+    """A change by either name is seen by both, and what is no number is refused."""
     full = f"{short}_credits"
     model = make()
 
@@ -53,7 +53,7 @@ def test_short_names_can_be_read_and_assigned(short: str) -> None:
 
 
 def test_a_copy_can_change_fields() -> None:
-    """`model_copy(update=...)` takes full names and short ones, and checks the values."""
+    """`model_copy(update=...)` takes full and short names, and checks the values."""
     model = make()
     changed = model.model_copy(
         update={"used_credits": 5, "remaining": 1, "later": [2]},
@@ -68,7 +68,7 @@ def test_a_copy_can_change_fields() -> None:
 
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_optional_field_may_be_absent_or_null(name: str) -> None:
-    """It is `None` then, or 0 for purchased credits; a null that was given is written."""
+    """It is `None` then, or 0 for purchased credits; a given null is written."""
     default = 0 if name == "purchased_credits" else None
     null = make(**{name: None})
 
@@ -88,7 +88,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("value", WHOLE, ids=repr)
 def test_a_number_without_a_fraction_is_whole(value: float) -> None:
-    """However it is written, it is read as an `int`, from a dictionary and from JSON."""
+    """However it is written, it is read as an `int`, from a dict and from JSON."""
     model = make(total_credits=value, purchased_credits=value)
 
     assert model.total == model.purchased_credits == value
@@ -182,7 +182,7 @@ def test_a_way_to_a_parameter_is_names_and_indices() -> None:
 
 @pytest.mark.parametrize("text", ["null", b" null\n"])
 def test_null_gives_no_model(text: str | bytes) -> None:
-    """The text `null` is `None`, as in generated clients, also with blanks around it."""
+    """The text `null` is `None`, as in generated clients, blanks around it or not."""
     assert ErrorResponse.from_json(text) is None
 
 

@@ -170,7 +170,7 @@ def test_socks_without_a_version_is_the_fifth(
 
 
 def test_settings_of_proxies_can_be_read() -> None:
-    """What was given is what is read, and the dictionary that was given is not shared."""
+    """What was given is what is read, and the given dictionary is not shared."""
     given = {"X-Team": "blue"}
     url = "http://ada:pw@proxy.invalid:3128"
     configuration = Configuration(

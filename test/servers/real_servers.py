@@ -1,4 +1,4 @@
-"""Calls to real nginx, HAProxy and Node.js, and through a real squid: `tox -e servers`."""
+"""Calls to real nginx, HAProxy and Node.js, and through squid: `tox -e servers`."""
 
 import signal
 import threading
