@@ -247,11 +247,6 @@ def send_chunk(size: bytes) -> bytes:
     return head + size + b"\r\n" + BODY + b"\r\n0\r\n\r\n"
 
 
-def stream(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Read a response piece by piece."""
-    return b"".join(response.stream(16))
-
-
 READERS: dict[str, Callable[[Any], bytes]] = {
     "stream()": lambda response: b"".join(response.stream(16)),
     "stream(None)": lambda response: b"".join(response.stream(None)),
