@@ -131,9 +131,11 @@ def test_mcp(api: CreditsApi) -> None:
     assert tool.name == "get_credits"
     check_schema(tool.input_schema, described=False)
     written = tool.output_schema["properties"]
-    assert written["remaining_credits"]["type"] == "integer"
+    remaining = written["remaining_credits"]
+    assert remaining["type"] == "integer"
     assert not answer.is_error
-    assert answer.structured_content["remaining_credits"] == 750
+    content = answer.structured_content
+    assert content["remaining_credits"] == 750
 
 
 # ---- Pydantic AI

@@ -33,9 +33,10 @@ def report(host: str, token: str) -> str:
     """Fetch the credits, and clean up when the task's soft time limit has passed."""
     try:
         with ApiClient(Configuration(host, token)) as client:
-            return f"{CreditsApi(client).get_credits(timeout=20).remaining} left"
+            CreditsApi(client).get_credits(timeout=20)
     except SoftTimeLimitExceeded:
         return "cleaned up"
+    return "in time"
 
 
 def main() -> None:
