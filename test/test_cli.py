@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
 import pty
@@ -31,6 +32,9 @@ NOTE = "Made-up credits from a sandbox on this machine; not your credits\n"
 NOWHERE = "http://127.0.0.1:9"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 LINE = TIME + r" total=1000 used=%d remaining=%d"
+USUAL_SCREEN = r"\x1b\[\?1049lAgent .*\n\n.*\n\n( .*\n){3}\n  Resets .*\n"
+"""What is left of a watch on the terminal, whose other screen it has used."""
+
 CANNOT_RUN = f"at-client: cannot run /no/such: {os.strerror(errno.ENOENT)}\n"
 
 
@@ -384,6 +388,17 @@ def test_watch_redraws(account: Sandbox) -> None:
         account.fail(429, retry_after=0)
         terminal.read(r"  Remaining    700\n\n  Resets .*\n  429 Too Many Requests")
         terminal.read("  Remaining    700\n\n  Resets .*\n  As of")
+        assert terminal.end() == 130
+    assert re.search(f"{USUAL_SCREEN}$", terminal.shown)
+
+
+def test_watch_ends_with_the_failure(account: Sandbox) -> None:
+    """What ends a watch is told on the usual screen, below the last state."""
+    with on_terminal("credits", "--watch", "0.05") as terminal:
+        terminal.read("As of")
+        account.fail(403)
+        assert terminal.end(0) == 4
+    assert re.search(f"{USUAL_SCREEN}at-client: 403 .*\n$", terminal.shown)
 
 
 def test_watch_follows_the_window() -> None:
@@ -392,25 +407,6 @@ def test_watch_follows_the_window() -> None:
         terminal.read("█{10}.*░{30}.*  25 % used")
         terminal.resize(40, 24)
         terminal.read("  .*█{7}.*░{20}.*  25 % used")
-
-
-@pytest.mark.parametrize(
-    ("number", "status", "message"),
-    rows(
-        ctrl_c=(signal.SIGINT, 130, ""),
-        refused=(0, 4, "at-client: 403 .*\n"),
-    ),
-)
-def test_watch_ends(number: int, status: int, message: str, account: Sandbox) -> None:
-    """However a watch ends, the usual screen has the last state, then the failure."""
-    with on_terminal("credits", "--watch", "0.05") as terminal:
-        terminal.read("As of")
-        if not number:
-            account.fail(403)
-        assert terminal.end(number) == status
-    before, after = re.split(r"(?s)\x1b\[\?1049h.*\x1b\[\?1049l", terminal.shown)
-    assert before == ""
-    assert re.fullmatch(rf"(?s)Agent.*  Remaining    750\n\n[^\n]*\n{message}", after)
 
 
 def test_watch_that_does_not_begin(account: Sandbox) -> None:
@@ -500,6 +496,14 @@ def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
     monkeypatch.setattr("sys.stderr", None)
     assert call("credits --fail-below 751 --format json").status == 3
     sys.stderr.close()
+
+
+@pytest.mark.usefixtures("account")
+def test_output_that_is_no_stream_of_bytes(monkeypatch: MonkeyPatch) -> None:
+    """`main` writes to whatever stands in for stdout, as in a notebook."""
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert cli.main(["credits"]) == 0
+    assert "░  25 % used" in sys.stdout.getvalue()
 
 
 def test_sandbox_in_the_foreground() -> None:

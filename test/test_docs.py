@@ -176,10 +176,13 @@ def test_exporter_has_the_figures(monkeypatch: MonkeyPatch) -> None:
         run_file(RECIPES_PAGE, "exporter.py")
 
     metrics = library.generate_latest().decode()
-    assert "\nagent_toolkit_up 1.0\n" in metrics
-    assert "\nagent_toolkit_credits_remaining 750.0\n" in metrics
-    assert "\nagent_toolkit_credits_used 250.0\n" in metrics
-    assert "\nagent_toolkit_credits_granted 1000.0\n" in metrics
+    values = re.findall(r"(?m)^agent_toolkit_(\w+) (.*)$", metrics)
+    assert dict(values) == {
+        "up": "1.0",
+        "credits_granted": "1000.0",
+        "credits_used": "250.0",
+        "credits_remaining": "750.0",
+    }
 
 
 @pytest.mark.usefixtures("running")

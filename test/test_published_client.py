@@ -7,15 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import at_client
-from support import standin
 from support.facts import TOKEN
 from support.pages import PROJECT, blocks
+from support.service import Service
 
 PAGE = PROJECT / "docs" / "coming-from-agent-toolkit-client.md"
 MOVE, REPAIR, PROMPT = [text for kind, text in blocks(PAGE) if kind == "shell"]
@@ -88,13 +87,11 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(PROJECT, tmp_path_factory.mktemp("our-wheel"))
 
 
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stand-in for the service; the environment leads programs to it."""
-    with standin.serving(standin.make_standin(standin.Memory())) as port:
-        monkeypatch.setenv("HOST", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
-        yield
+@pytest.fixture(autouse=True)
+def environment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lead programs to a stand-in for the service."""
+    monkeypatch.setenv("HOST", service.url)
+    monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
 
 
 class Machine:
@@ -132,7 +129,6 @@ def machine(tmp_path: Path, ours: Path) -> Machine:
     return Machine(tmp_path / "machine", ours)
 
 
-@pytest.mark.usefixtures("service")
 def test_moving_in_the_order_of_the_page(machine: Machine, published: Path) -> None:
     """The same program runs with the published client, and with ours after the move."""
     machine.pip(f"install {published}")
@@ -144,7 +140,6 @@ def test_moving_in_the_order_of_the_page(machine: Machine, published: Path) -> N
     assert machine.ask(STALE) == "False"
 
 
-@pytest.mark.usefixtures("service")
 def test_the_other_order_and_its_repair(machine: Machine, published: Path) -> None:
     """Installed over the published client, ours has stale modules and then loses files.
 
