@@ -93,7 +93,11 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 @contextlib.contextmanager
 def running(*arguments: str, **options: Any) -> Iterator["subprocess.Popen[str]"]:
     """Run the command line as a process of its own."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
     # A child inherits an ignored SIGINT, such as that of a test run in the background.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*PROGRAM, *arguments], **pipes | options)
@@ -165,7 +169,11 @@ def on_terminal(*arguments: str, **variables: str) -> Iterator[Terminal]:
     """Run the command line on a pseudo-terminal, which gives no size of its own."""
     near, far = pty.openpty()
     environment = {**os.environ, "COLUMNS": "", "TERM": "xterm", **variables}
-    streams = {"stdin": far, "stdout": far, "stderr": far}
+    streams = {
+        "stdin": far,
+        "stdout": far,
+        "stderr": far,
+    }
     with (
         os.fdopen(near, "rb", buffering=0),
         running(*arguments, env=environment, **streams) as process,

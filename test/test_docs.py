@@ -101,7 +101,12 @@ def _running(authority: Authority) -> Iterator[Running]:
         standin.serving(app, certificate) as secure_port,
         tunnel(secure_port) as (proxy, targets),
     ):
-        yield Running(memory, proxy, targets, f"http://127.0.0.1:{port}")
+        yield Running(
+            memory,
+            proxy,
+            targets,
+            f"http://127.0.0.1:{port}",
+        )
 
 
 @pytest.fixture

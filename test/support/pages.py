@@ -89,7 +89,8 @@ def links(page: Path) -> list[str]:
     found: list[str] = []
     for token in _tokens(page):
         parts = token.children or ()
-        found.extend(str(part.attrs["href"]) for part in parts if "href" in part.attrs)
+        targets = [part.attrs["href"] for part in parts if part.type == "link_open"]
+        found.extend(map(str, targets))
     return found
 
 
