@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from at_client import ApiDecodeException
-from support.ending import Endings, Fault, good_call
+from support.ending import Endings, good_call
 from support.facts import CREDITS, CREDITS_BODY
 from support.makers import MakeApi
 from support.wire import CLOSE, Wire, answer, reply
@@ -44,8 +44,7 @@ def test_what_is_not_a_credit_response_is_a_decode_error(
     endings: Endings, body: bytes, says: str
 ) -> None:
     """The error has the status, the headers and the body of what came."""
-    fault = Fault((reply(answer(body)),), ApiDecodeException, says=(says,))
-    error = endings.play(fault)
+    error = endings.play(reply(answer(body)), error=ApiDecodeException, says=(says,))
     assert error.status == 200
     assert error.body == body.decode("utf-8", "replace")
     assert error.headers is not None
@@ -58,7 +57,7 @@ def test_a_success_without_credits_is_a_decode_error(
 ) -> None:
     """204 and its kind have no body, and so are no answer to this call."""
     step = reply(b"HTTP/1.1 %d Whatever\r\n\r\n" % status, CLOSE)
-    error = endings.play(Fault((step,), ApiDecodeException, says=(str(status),)))
+    error = endings.play(step, error=ApiDecodeException, says=(str(status),))
     assert error.status == status
     assert error.body == ""
 
@@ -68,7 +67,7 @@ def test_a_page_instead_of_credits_is_said_to_be_one(endings: Endings) -> None:
     page = b"<!DOCTYPE html><title>Welcome to CafeNet</title>Please sign in."
     step = reply(answer(page, content_type="TEXT/HTML; charset=utf-8"))
     says = ("text/html", "Welcome to CafeNet")
-    error = endings.play(Fault((step,), ApiDecodeException, says))
+    error = endings.play(step, error=ApiDecodeException, says=says)
     assert error.body == page.decode()
     assert "sign in" not in str(error)
 

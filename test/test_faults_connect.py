@@ -11,7 +11,7 @@ from at_client import (
     ApiValueError,
     OpenApiException,
 )
-from support.ending import Endings, Fault, nothing_changed
+from support.ending import Endings, nothing_changed
 from support.leaks import nothing_left
 from support.makers import MakeApi, MonkeyPatch
 from support.wire import Wire, refusing_port
@@ -35,8 +35,7 @@ def test_a_host_that_cannot_be_reached_is_named(
     with nothing_left(), nothing_changed(), refusing_port() as port:
         api = make_api(host.format(port=port))
         told = tuple(text.format(port=port) for text in says)
-        fault = Fault(error=ApiConnectionException, says=told, timeout=20.0)
-        assert endings.play_on(api, fault).status == 0
+        assert endings.play_on(api, says=told, timeout=20.0).status == 0
     assert endings.attempts_logged == 3
 
 
@@ -53,7 +52,7 @@ def test_what_the_system_says_is_our_error(
 
     monkeypatch.setattr(socket.socket, "connect", fail)
     api = make_api("http://127.0.0.1:9")
-    endings.play_on(api, Fault(error=ApiConnectionException, says=("127.0.0.1:9",)))
+    endings.play_on(api, says=("127.0.0.1:9",))
     assert endings.attempts_logged == 3
 
 

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from at_client import ApiConnectionException, ApiDecodeException, ApiException
-from support.ending import Endings, Fault, good_call
+from support.ending import Endings, good_call
 from support.facts import CREDITS_BODY
 from support.makers import MakeApi, MakeClient
 from support.tls import Authority
@@ -70,9 +70,7 @@ def test_a_lost_connection_is_tried_again_then_told(
     endings: Endings, name: str
 ) -> None:
     """Wherever it breaks, three attempts end in an error without a status."""
-    script = (LOST[name],) * 3
-    fault = Fault(script, ApiConnectionException, says=("127.0.0.1",), attempts=3)
-    error = endings.play(fault)
+    error = endings.play(LOST[name], says=("127.0.0.1",), attempts=3)
     assert error.status == 0
     assert error.data is None
     assert error.__cause__ is not None
@@ -90,10 +88,12 @@ def test_a_lost_connection_over_tls_is_the_same(
     endings: Endings, authority: Authority, name: str
 ) -> None:
     """TLS adds nothing: an end without `close_notify` is an end, not an answer."""
-    script = (LOST[name],) * 3
-    trust = {"ssl_ca_cert": authority.ca_file}
-    fault = Fault(script, ApiConnectionException, attempts=3, settings=trust)
-    endings.play(fault, tls=authority.server_context("127.0.0.1"))
+    endings.play(
+        LOST[name],
+        attempts=3,
+        ssl_ca_cert=authority.ca_file,
+        tls=authority.server_context("127.0.0.1"),
+    )
 
 
 def test_a_body_lost_by_a_manager_of_ones_own_is_told(
@@ -216,7 +216,7 @@ for name, step in OVERSIZED_HEADS.items():
 def test_what_is_not_one_clear_response_is_refused(endings: Endings, name: str) -> None:
     """The first attempt says why: others could read the response differently."""
     step, says = REFUSED[name]
-    error = endings.play(Fault((step,), ApiConnectionException, (says, "127.0.0.1")))
+    error = endings.play(step, says=(says, "127.0.0.1"))
     assert error.status == 0
     assert error.data is None
 
@@ -240,7 +240,7 @@ OTHER_PROTOCOLS = {
 def test_what_is_not_http_is_named(endings: Endings, raw: bytes) -> None:
     """The message says what the port seems to speak instead."""
     says = OTHER_PROTOCOLS[raw]
-    endings.play(Fault((reply(raw, CLOSE),), ApiConnectionException, (says,)))
+    endings.play(reply(raw, CLOSE), says=(says,))
 
 
 def test_a_connection_out_of_step_is_not_used_again(
@@ -453,13 +453,13 @@ BROKEN_COMPRESSION = {
 def test_broken_compression_is_an_error(endings: Endings, name: str) -> None:
     """What cannot be unpacked whole is never an empty or a partial answer."""
     step = reply(BROKEN_COMPRESSION[name], CLOSE)
-    endings.play(Fault((step,), ApiDecodeException))
+    endings.play(step, error=ApiDecodeException)
 
 
 def test_an_unknown_coding_is_named(endings: Endings) -> None:
     """A coding that nobody has asked for is said to be there."""
     step = reply(packed(GZIP, "x-sealed"))
-    endings.play(Fault((step,), ApiDecodeException, ("x-sealed",)))
+    endings.play(step, error=ApiDecodeException, says=("x-sealed",))
 
 
 HALVES = gzip.compress(CREDITS_BODY[:9]) + gzip.compress(CREDITS_BODY[9:])

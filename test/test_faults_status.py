@@ -9,7 +9,7 @@ import pytest
 
 import at_client
 from at_client import ApiException, ErrorResponse, ServiceException
-from support.ending import Endings, Fault, good_call
+from support.ending import Endings, good_call
 from support.facts import COOKIE, TOKEN
 from support.makers import MakeApi
 from support.wire import CLOSE, Step, Wire, answer, reply
@@ -44,8 +44,7 @@ def test_each_status_has_its_class_and_its_number_of_attempts(
     attempts = 3 if status in RETRIED else 1
     step = reply(answer(body, status, headers=[("X-Request-Id", "r-17")]))
     says = (str(status), "Because of reasons" if body else "")
-    fault = Fault((step,) * attempts, CLASSES[status], says, attempts)
-    error = endings.play(fault)
+    error = endings.play(step, error=CLASSES[status], says=says, attempts=attempts)
     assert error.status == status
     assert error.body == body.decode()
     assert error.headers is not None
@@ -90,7 +89,7 @@ def test_an_error_body_never_makes_a_second_error(
     headers = [("Content-Encoding", dress.coding)]
     raw = answer(dress.body, 400, content_type=dress.content_type, headers=headers)
     says = ("400", dress.says)
-    error = endings.play(Fault((reply(raw),), at_client.BadRequestException, says))
+    error = endings.play(reply(raw), error=at_client.BadRequestException, says=says)
     assert isinstance(error.data, ErrorResponse | None)
 
 
@@ -135,8 +134,8 @@ def test_a_wait_beyond_the_deadline_is_left_to_the_caller(endings: Endings) -> N
     """More than the deadline allows is told at once, in `retry_after`."""
     began = time.monotonic()
     step = refuse(429, "5")
-    fault = Fault((step,), CLASSES[429], ("429", "wait"), timeout=1.0)
-    assert endings.play(fault).retry_after == 5.0
+    error = endings.play(step, error=CLASSES[429], says=("429", "wait"), timeout=1.0)
+    assert error.retry_after == 5.0
     assert time.monotonic() - began < 0.8
 
 
@@ -183,15 +182,17 @@ def test_a_redirect_that_leads_away_is_refused(
     """The error names the target's host, and the token has gone nowhere."""
     step = redirect(target.replace("{port}", str(wire.port)))
     told = ("302", says.format(port=wire.port))
-    error = endings.play(Fault((step,), says=told))
+    error = endings.play(step, error=ApiException, says=told)
     assert error.status == 302
     assert wire.connections == 0
 
 
 def test_a_redirect_without_a_target_is_refused(endings: Endings) -> None:
     """A redirect that does not say where to is an error with its status."""
-    fault = Fault((reply(answer(b"", 302)),), says=("302", "without saying where to"))
-    assert endings.play(fault).status == 302
+    step = reply(answer(b"", 302))
+    says = ("302", "without saying where to")
+    error = endings.play(step, error=ApiException, says=says)
+    assert error.status == 302
 
 
 def test_redirects_without_end_are_an_error(
@@ -200,7 +201,8 @@ def test_redirects_without_end_are_an_error(
     """Five are followed, the sixth is told."""
     wire.play(otherwise=redirect("/again"))
     api = make_api(wire.url)
-    error = endings.play_on(api, Fault(says=("redirect", "127.0.0.1")))
+    says = ("redirect", "127.0.0.1")
+    error = endings.play_on(api, error=ApiException, says=says)
     assert error.status == 302
     assert len(wire.requests) == 6
 

@@ -16,7 +16,7 @@ from at_client import (
     ServiceException,
     clock,
 )
-from support.ending import SLACK_SECONDS, Endings, Fault, good_call
+from support.ending import SLACK_SECONDS, Endings, good_call
 from support.facts import CREDITS_BODY, TOKEN
 from support.makers import MakeApi, MonkeyPatch
 from support.tls import Authority
@@ -65,8 +65,10 @@ def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> Non
     """However the time is wasted, the call ends with its time, after one attempt."""
     began = time.monotonic()
     says = ("127.0.0.1",)
-    fault = Fault((step,), ApiTimeoutException, says, timeout=DEADLINE_SECONDS)
-    assert endings.play(fault).status == 0
+    error = endings.play(
+        step, error=ApiTimeoutException, says=says, timeout=DEADLINE_SECONDS
+    )
+    assert error.status == 0
     assert time.monotonic() - began > DEADLINE_SECONDS - 0.05
 
 
@@ -75,13 +77,13 @@ def test_a_slow_answer_over_tls_ends_at_the_deadline(
     endings: Endings, authority: Authority, name: str
 ) -> None:
     """The same through TLS, whose records are read apart from the socket."""
-    fault = Fault(
-        (SLOW[name],),
-        ApiTimeoutException,
+    endings.play(
+        SLOW[name],
+        error=ApiTimeoutException,
         timeout=DEADLINE_SECONDS,
-        settings={"ssl_ca_cert": authority.ca_file},
+        ssl_ca_cert=authority.ca_file,
+        tls=authority.server_context("127.0.0.1"),
     )
-    endings.play(fault, tls=authority.server_context("127.0.0.1"))
 
 
 def test_a_handshake_without_an_answer_ends_at_the_deadline(
@@ -90,23 +92,33 @@ def test_a_handshake_without_an_answer_ends_at_the_deadline(
     """A server that accepts and then says nothing does not hold a TLS client."""
     wire.play(otherwise=greet(SILENCE))
     api = make_api(f"https://127.0.0.1:{wire.port}", timeout=DEADLINE_SECONDS)
-    fault = Fault((), ApiTimeoutException, ("127.0.0.1",), timeout=DEADLINE_SECONDS)
-    endings.play_on(api, fault)
+    endings.play_on(
+        api, error=ApiTimeoutException, says=("127.0.0.1",), timeout=DEADLINE_SECONDS
+    )
 
 
 def test_a_pair_bounds_each_attempt(endings: Endings) -> None:
     """The second of the pair is for a whole response; each attempt has it anew."""
     began = time.monotonic()
-    script = (SLOW["a body that drips"],) * 3
-    endings.play(Fault(script, ApiTimeoutException, attempts=3, timeout=(5.0, 0.2)))
+    endings.play(
+        SLOW["a body that drips"],
+        error=ApiTimeoutException,
+        attempts=3,
+        timeout=(5.0, 0.2),
+    )
     assert 0.55 < time.monotonic() - began < 1.5
 
 
 def test_attempts_share_the_deadline(endings: Endings) -> None:
     """A lost connection may be tried again, but only with the time that is left."""
-    script = (reply(Wait(0.25), CLOSE), reply(SILENCE))
-    fault = Fault(script, ApiTimeoutException, attempts=2, timeout=DEADLINE_SECONDS)
-    assert endings.play(fault).status == 0
+    error = endings.play(
+        reply(Wait(0.25), CLOSE),
+        reply(SILENCE),
+        error=ApiTimeoutException,
+        attempts=2,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert error.status == 0
 
 
 def test_a_wait_that_does_not_fit_is_not_begun(
@@ -116,7 +128,7 @@ def test_a_wait_that_does_not_fit_is_not_begun(
     monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 4.0)
     began = time.monotonic()
     step = reply(answer(b"{}", 503))
-    endings.play(Fault((step,), ServiceException, ("503",), timeout=1.0))
+    endings.play(step, error=ServiceException, says=("503",), timeout=1.0)
     assert time.monotonic() - began < 0.9
 
 
@@ -154,7 +166,7 @@ def test_connecting_has_its_own_bound(
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
         says = (f"127.0.0.1:{port}",)
-        endings.play_on(api, Fault((), ApiTimeoutException, says, timeout=timeout))
+        endings.play_on(api, error=ApiTimeoutException, says=says, timeout=timeout)
         assert shortest < time.monotonic() - began < 1.5
 
 

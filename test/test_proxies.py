@@ -12,7 +12,7 @@ from at_client import (
     ApiValueError,
 )
 from at_client.proxies import choose_proxy
-from support.ending import Endings, Fault, good_call
+from support.ending import Endings, good_call
 from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.makers import MakeApi, MonkeyPatch
 from support.proxy import HttpProxy, needs_asserts, socks_proxy
@@ -102,7 +102,7 @@ def test_a_proxy_that_wants_a_password_is_named(
     api = make_api(either_service.url, proxy=proxy)
     address = f"127.0.0.1:{locked_proxy.port}"
     says = ("407", "proxy", address)
-    error = endings.play_on(api, Fault(error=ApiConnectionException, says=says))
+    error = endings.play_on(api, says=says)
     assert "SECRET" not in str(error)
     assert "SECRET" not in repr(error)
     assert either_service.requests == []
@@ -141,7 +141,7 @@ def test_a_proxy_that_breaks_its_tunnel_is_told(
     api = make_api(TUNNELLED, proxy=proxy)
     address = f"127.0.0.1:{wire.port}"
     says = (broken.says, address)
-    endings.play_on(api, Fault(error=ApiConnectionException, says=says))
+    endings.play_on(api, says=says)
     assert len(wire.requests) == broken.attempts
     assert wire.requests[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
     assert TOKEN.encode() not in wire.requests[0]
@@ -162,7 +162,7 @@ def test_a_slow_proxy_ends_in_time(
     """Time spent with the proxy is time of the call."""
     wire.play(otherwise=step)
     api = make_api(TUNNELLED, proxy=wire.url, timeout=0.6)
-    endings.play_on(api, Fault(error=ApiTimeoutException, timeout=0.6))
+    endings.play_on(api, error=ApiTimeoutException, timeout=0.6)
 
 
 # ---- Which proxy is in front of a host

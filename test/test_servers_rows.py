@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from at_client import ApiConnectionException, CreditsApi
-from support.ending import Endings, Fault, good_call
+from at_client import CreditsApi
+from support.ending import Endings, good_call
 from support.facts import PROXY_PASSWORD, PROXY_USER
 from support.makers import CapSys, MakeApi, MonkeyPatch
 from support.proxy import needs_asserts, socks_proxy
@@ -108,7 +108,7 @@ def call_by_socks(
     """Make a call that must fail, through a SOCKS proxy; return the message."""
     url = f"socks5h://{LOGIN}127.0.0.1:{proxy}"
     api = make_api(f"http://127.0.0.1:{target}", proxy=url, retries=0)
-    return str(endings.play_on(api, Fault((), ApiConnectionException, says)))
+    return str(endings.play_on(api, says=says))
 
 
 def test_a_socks_proxy_that_is_down_is_named(

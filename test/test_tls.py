@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from at_client import ApiConnectionException, ApiValueError
-from support.ending import Endings, Fault, good_call
+from support.ending import Endings, good_call
 from support.facts import TOKEN
 from support.makers import MakeApi, MakeWire, MonkeyPatch
 from support.service import Service, running_service
@@ -107,7 +107,7 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
     wire = make_wire(tls=serve(authority, tmp_path))
     api = make_api(wire.url, ssl_ca_cert=authority.ca_file)
     told = ("certificate", says, str(wire.port))
-    endings.play_on(api, Fault(error=ApiConnectionException, says=told))
+    endings.play_on(api, says=told)
     assert wire.connections == 1
     assert wire.requests == []
 
@@ -120,7 +120,7 @@ def test_plain_http_on_the_port_is_told(
     wire.play(otherwise=greet(refusal, CLOSE))
     api = make_api(f"https://127.0.0.1:{wire.port}")
     told = ("TLS", "scheme", str(wire.port))
-    endings.play_on(api, Fault(error=ApiConnectionException, says=told))
+    endings.play_on(api, says=told)
     assert wire.connections == 1
 
 

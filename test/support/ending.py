@@ -16,40 +16,24 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 import at_client
-from at_client import ApiClient, ApiException, Configuration, CreditsApi
+from at_client import (
+    ApiClient,
+    ApiConnectionException,
+    ApiException,
+    Configuration,
+    CreditsApi,
+)
 from support.facts import COOKIE, CREDITS, TOKEN, secrets_in
 from support.leaks import nothing_left
 from support.wire import Step, Wire
 
 SLACK_SECONDS = 0.4
 """What a busy machine may add to a deadline."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One way for a call to fail, and how it must end.
-
-    Args:
-        script: What the server does to each request or connection, in order.
-        error: The exact class of the error.
-        says: Texts that its message contains.
-        attempts: Requests, or connections if it comes to none, that the server sees.
-        timeout: Seconds for the call, or the pair (connect, read).
-        settings: Further settings of the configuration.
-    """
-
-    script: tuple[Step, ...] = ()
-    error: type[ApiException] = ApiException
-    says: tuple[str, ...] = ()
-    attempts: int = 1
-    timeout: float | tuple[float, float] = 5.0
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 class Endings:
@@ -67,46 +51,63 @@ class Endings:
         self._output = output
         self._logs.set_level(logging.DEBUG)
 
-    def play(self, fault: Fault, tls: ssl.SSLContext | None = None) -> ApiException:
+    def play(
+        self,
+        *script: Step,
+        error: type[ApiException] = ApiConnectionException,
+        says: tuple[str, ...] = (),
+        attempts: int = 1,
+        timeout: float | tuple[float, float] = 5.0,
+        tls: ssl.SSLContext | None = None,
+        **settings: Any,
+    ) -> ApiException:
         """Play a fault on a server of its own, and check all that must hold.
 
         Args:
-            fault: The fault.
+            script: What the server does to each request or connection, in order; the
+                last step goes on.
+            error: The exact class of the error.
+            says: Texts that its message contains.
+            attempts: Requests, or connections if it comes to none, that it takes.
+            timeout: Seconds for the call, or the pair (connect, read).
             tls: The TLS context of the server; `None` for plain HTTP.
+            settings: Further settings of the configuration.
 
         Returns:
             The error, for what is special about it.
         """
-        settings = {"timeout": fault.timeout, **fault.settings}
-        with (
-            nothing_left(),
-            nothing_changed(),
-            Wire(tls=tls) as wire,
-            ApiClient(Configuration(wire.url, TOKEN, **settings)) as client,
-        ):
-            wire.play(*fault.script)
-            error = self.play_on(CreditsApi(client), fault)
-            assert (len(wire.requests) or wire.connections) == fault.attempts
+        with nothing_left(), nothing_changed(), Wire(tls=tls) as wire:
+            configuration = Configuration(wire.url, TOKEN, timeout=timeout, **settings)
+            with ApiClient(configuration) as client:
+                api = CreditsApi(client)
+                wire.play(*script, otherwise=script[-1])
+                caught = self.play_on(api, error=error, says=says, timeout=timeout)
+                assert (len(wire.requests) or wire.connections) == attempts
 
-            wire.play()
-            assert good_call(CreditsApi(client)), "the client is spoilt"
-        return error
+                wire.play()
+                assert good_call(api), "the client is spoilt"
+        return caught
 
-    def play_on(self, api: CreditsApi, fault: Fault) -> ApiException:
+    def play_on(
+        self,
+        api: CreditsApi,
+        error: type[ApiException] = ApiConnectionException,
+        says: tuple[str, ...] = (),
+        timeout: float | tuple[float, float] = 5.0,
+    ) -> ApiException:
         """Make a call that must fail on a client of one's own, and check the error."""
         began = time.monotonic()
         with pytest.raises(ApiException) as caught:
             api.get_credits(auth_token=COOKIE)
         took = time.monotonic() - began
 
-        if isinstance(fault.timeout, float):
-            assert took < fault.timeout + SLACK_SECONDS
-        error = caught.value
-        assert type(error) is fault.error, f"{type(error).__name__}: {error}"
-        check_message(str(error), fault.says)
-        self._check_secrets(error)
-        check_pickles(error)
-        return error
+        if isinstance(timeout, float):
+            assert took < timeout + SLACK_SECONDS
+        assert type(caught.value) is error, f"{caught.value!r}"
+        check_message(str(caught.value), says)
+        self._check_secrets(caught.value)
+        check_pickles(caught.value)
+        return caught.value
 
     def _check_secrets(self, error: ApiException) -> None:
         places = [
