@@ -1,8 +1,8 @@
 """Certificates of an authority of our own, right and wrong ones."""
 
-import datetime as dt
 import ssl
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import trustme
@@ -43,9 +43,9 @@ class Authority:
             names: The names and addresses.
             expired: Whether it has ended yesterday.
         """
-        now = dt.datetime.now(dt.timezone.utc)
-        yesterday = now - dt.timedelta(days=1)
-        long_ago = now - dt.timedelta(days=30)
+        now = datetime.now(timezone.utc)
+        yesterday = now - timedelta(days=1)
+        long_ago = now - timedelta(days=30)
         leaf = self._ca.issue_cert(
             *names,
             not_before=long_ago,
