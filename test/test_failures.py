@@ -29,7 +29,6 @@ PEER = Peer(ADDRESS)
 BEHIND = Peer(ADDRESS, "http://proxy:3128", (PROXY_PASSWORD,))
 POOL: Any = urllib3.HTTPSConnectionPool("api.example.com")
 CONNECTION: Any = urllib3.connection.HTTPConnection("api.example.com")
-RESPONSE = urllib3.HTTPResponse(preload_content=False)
 
 RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
@@ -42,11 +41,16 @@ def wrap(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
-def fail_tls(reason: str | None) -> ssl.SSLError:
+def fail_tls(reason: str) -> ssl.SSLError:
     """Make an error as OpenSSL's binding does."""
     error = ssl.SSLError(1, f"[SSL: {reason}] words (_ssl.c:1000)")
-    error.reason = reason  # type: ignore[assignment]  # None where OpenSSL says nothing
+    error.reason = reason
     return error
+
+
+def refuse_tunnel(words: str) -> OSError:
+    """Make the error of `http.client` for a refused CONNECT."""
+    return OSError(f"Tunnel connection failed: {words}")
 
 
 def distrust(message: str) -> ssl.SSLCertVerificationError:
@@ -61,177 +65,189 @@ class Row(NamedTuple):
 
     error: BaseException
     says: str
-    is_lost: bool = False
     peer: Peer = PEER
 
-
-# ---- Errors that no other attempt can mend
-
-CERTIFICATE = f"{ADDRESS}: the TLS certificate was rejected:"
-TLS = f"{ADDRESS}: TLS failed:"
-TLS_ADVICE = "Check the certificates and TLS versions of both sides."
-ISSUER = "set Configuration.ssl_ca_cert (or SSL_CERT_FILE) to its CA."
-CHECK_HOST = "Check Configuration.host (AT_CLIENT_HOST)."
-CHECK_PORT = "Check the scheme and the port of Configuration.host (AT_CLIENT_HOST)."
-NO_TLS = f"{ADDRESS}: the port does not speak TLS, perhaps plain http. {CHECK_PORT}"
-CHECK_CLOCK = "Check this machine's clock; if it is right, the service needs a new"
-NO_HTTP = f"{ADDRESS}: no valid HTTP response"
 
 FINAL: dict[str, Row] = {
     "an unknown issuer": Row(
         distrust("self-signed certificate"),
-        f"{CERTIFICATE} self-signed certificate. If you trust its issuer, {ISSUER}",
+        "api.example.com:443: the TLS certificate was rejected: self-signed "
+        "certificate. If you trust its issuer, set Configuration.ssl_ca_cert (or "
+        "SSL_CERT_FILE) to its CA.",
     ),
     "another host name": Row(
         lower.SSLError(distrust("Hostname mismatch.")),
-        f"{CERTIFICATE} Hostname mismatch. {CHECK_HOST}",
+        "api.example.com:443: the TLS certificate was rejected: Hostname mismatch. "
+        "Check Configuration.host (AT_CLIENT_HOST).",
     ),
     "an expired certificate": Row(
         lower.MaxRetryError(POOL, "/", lower.SSLError(distrust("has expired"))),
-        f"{CERTIFICATE} has expired. {CHECK_CLOCK} certificate.",
+        "api.example.com:443: the TLS certificate was rejected: has expired. Check "
+        "this machine's clock; if it is right, the service needs a new certificate.",
     ),
-    "no TLS": Row(lower.SSLError(fail_tls("WRONG_VERSION_NUMBER")), NO_TLS),
+    "no TLS": Row(
+        lower.SSLError(fail_tls("WRONG_VERSION_NUMBER")),
+        "api.example.com:443: the port does not speak TLS, perhaps plain http. Check "
+        "the scheme and the port of Configuration.host (AT_CLIENT_HOST).",
+    ),
     "no cipher in common": Row(
-        lower.SSLError(fail_tls("NO_CIPHERS")), f"{TLS} NO_CIPHERS. {TLS_ADVICE}"
+        lower.SSLError(fail_tls("NO_CIPHERS")),
+        "api.example.com:443: TLS failed: NO_CIPHERS. Check the certificates and TLS "
+        "versions of both sides.",
     ),
     "another protocol": Row(
         NotHTTPError("the port speaks TLS"),
-        f"{ADDRESS}: the port speaks TLS. {CHECK_PORT}",
+        "api.example.com:443: the port speaks TLS. Check the scheme and the port of "
+        "Configuration.host (AT_CLIENT_HOST).",
     ),
     "our own strict reading": Row(
-        lower.ProtocolError("x", FramingError("odd")), f"{NO_HTTP}: odd."
+        lower.ProtocolError("x", FramingError("odd")),
+        "api.example.com:443: no valid HTTP response: odd.",
     ),
-    "a broken status line": Row(http.client.BadStatusLine("hidden"), f"{NO_HTTP}."),
+    "a broken status line": Row(
+        http.client.BadStatusLine("hidden"),
+        "api.example.com:443: no valid HTTP response.",
+    ),
     "something else": Row(
-        queue.Empty("hidden"), f"{ADDRESS}: the request failed (Empty)."
+        queue.Empty("hidden"),
+        "api.example.com:443: the request failed (Empty).",
+    ),
+    "a proxy that wants a login": Row(
+        refuse_tunnel("407 Wants a login"),
+        "the proxy http://proxy:3128: it wants a user name and a password (407 Wants a "
+        "login). Put them into Configuration.proxy.",
+        BEHIND,
+    ),
+    "a proxy that refuses with control characters": Row(
+        refuse_tunnel("403 No\x1b[31m"),
+        "the proxy http://proxy:3128: it refused the tunnel (403 No [31m). Check "
+        "Configuration.proxy, and what it allows.",
+        BEHIND,
+    ),
+    "a proxy that repeats the password": Row(
+        refuse_tunnel(f"403 {PROXY_PASSWORD}"),
+        "the proxy http://proxy:3128: it refused the tunnel (403 ***). Check "
+        "Configuration.proxy, and what it allows.",
+        BEHIND,
     ),
 }
-
-# ---- Errors that another attempt may mend
+"""Errors that no other attempt can mend."""
 
 CLOSED = (
     "the connection was closed before the response was complete. Check the service and "
     "anything in between."
 )
-ENDED_IN_TLS = f"{ADDRESS}: the connection was closed during TLS."
-UNRESOLVED = (
-    f"{ADDRESS}: could not resolve the host name (Name or service not known). Check "
-    "its spelling and the network."
-)
-NO_CONNECTION = f"{ADDRESS}: could not connect"
-RUNNING = "Check that the service is running and reachable."
-IN_TIME = "in time; the call took 1.5 s. Check the service, or allow more with timeout."
-NO_ANSWER = f"{ADDRESS}: no complete response {IN_TIME}"
-
-
-def lose(error: BaseException, says: str = f"{ADDRESS}: {CLOSED}") -> Row:
-    """Make the row of a lost connection."""
-    return Row(error, says, is_lost=True)
-
-
 LOST: dict[str, Row] = {
-    "an end in TLS": lose(lower.SSLError(ssl.SSLEOFError(8, "EOF")), ENDED_IN_TLS),
-    "an unknown name": lose(
-        wrap(lower.NameResolutionError("x", CONNECTION, UNKNOWN), UNKNOWN), UNRESOLVED
+    "an end in TLS": Row(
+        lower.SSLError(ssl.SSLEOFError(8, "EOF")),
+        "api.example.com:443: the connection was closed during TLS.",
     ),
-    "a refused connection": lose(
+    "an unknown name": Row(
+        wrap(lower.NameResolutionError("x", CONNECTION, UNKNOWN), UNKNOWN),
+        "api.example.com:443: could not resolve the host name (Name or service not "
+        "known). Check its spelling and the network.",
+    ),
+    "a refused connection": Row(
         wrap(lower.NewConnectionError(CONNECTION, "x"), REFUSED),
-        f"{NO_CONNECTION} (Connection refused). {RUNNING}",
+        "api.example.com:443: could not connect (Connection refused). Check that the "
+        "service is running and reachable.",
     ),
-    "a connection without a reason": lose(
+    "a connection without a reason": Row(
         lower.NewConnectionError(CONNECTION, "odd"),
-        f"{NO_CONNECTION} (NewConnectionError). {RUNNING}",
+        "api.example.com:443: could not connect (NewConnectionError). Check that the "
+        "service is running and reachable.",
     ),
-    "a late connection": lose(
-        lower.ConnectTimeoutError(CONNECTION, "x"), f"{NO_CONNECTION} {IN_TIME}"
+    "a reset": Row(
+        lower.ProtocolError("Connection aborted.", RESET),
+        f"{ADDRESS}: {CLOSED}",
     ),
-    "a late answer": lose(lower.ReadTimeoutError(POOL, "/", "x"), NO_ANSWER),
-    "a reset": lose(lower.ProtocolError("Connection aborted.", RESET)),
-    "an end without an answer": lose(http.client.RemoteDisconnected("hidden")),
-    "half a body": lose(http.client.IncompleteRead(b"x", 7)),
-    "a closed client": lose(
+    "half a body": Row(
+        http.client.IncompleteRead(b"x", 7),
+        f"{ADDRESS}: {CLOSED}",
+    ),
+    "a closed client": Row(
         lower.ClosedPoolError(POOL, "x"),
-        f"{ADDRESS}: the client was closed during the call.",
+        "api.example.com:443: the client was closed during the call.",
     ),
-    "a system's error": lose(
+    "a system's error": Row(
         lower.ProtocolError("x", OSError(errno.EMFILE, "Too many files")),
-        f"{ADDRESS}: the connection failed (Too many files).",
+        "api.example.com:443: the connection failed (Too many files).",
     ),
-    "a system's error without words": lose(
-        OSError("hidden"), f"{ADDRESS}: the connection failed (OSError)."
+    "a system's error without words": Row(
+        OSError("hidden"),
+        "api.example.com:443: the connection failed (OSError).",
     ),
-}
-
-# ---- Errors behind a proxy, which is named where it failed
-
-PROXY = "the proxy http://proxy:3128:"
-THROUGH = f"{ADDRESS} through the proxy http://proxy:3128:"
-CHECK_TARGET = "Check the service, and whether the proxy is allowed to reach it."
-LOGIN = f"{PROXY} it wants a user name and a password"
-PUT_LOGIN = "Put them into Configuration.proxy."
-DENIED = f"{PROXY} it refused the tunnel"
-ALLOWS = "Check Configuration.proxy, and what it allows."
-UNREACHED = f"{PROXY} it could not reach {ADDRESS}"
-
-
-def refuse_tunnel(words: str) -> OSError:
-    """Make the error of `http.client` for a refused CONNECT."""
-    return OSError(f"Tunnel connection failed: {words}")
-
-
-PROXIED: dict[str, Row] = {
-    "407": Row(
-        refuse_tunnel("407 Wants a login"),
-        f"{LOGIN} (407 Wants a login). {PUT_LOGIN}",
-        peer=BEHIND,
-    ),
-    "403 with control characters": Row(
-        refuse_tunnel("403 No\x1b[31m"),
-        f"{DENIED} (403 No [31m). {ALLOWS}",
-        peer=BEHIND,
-    ),
-    "403 that repeats the password": Row(
-        refuse_tunnel(f"403 {PROXY_PASSWORD}"),
-        f"{DENIED} (403 ***). {ALLOWS}",
-        peer=BEHIND,
-    ),
-    "500": Row(
+    "a proxy that cannot reach the service": Row(
         refuse_tunnel("500 Busy"),
-        f"{UNREACHED} (500 Busy). {CHECK_TARGET}",
-        is_lost=True,
-        peer=BEHIND,
+        "the proxy http://proxy:3128: it could not reach api.example.com:443 (500 "
+        "Busy). Check the service, and whether the proxy is allowed to reach it.",
+        BEHIND,
     ),
-    "a reset by either": Row(RESET, f"{THROUGH} {CLOSED}", is_lost=True, peer=BEHIND),
-    "SOCKS without an answer": Row(
+    "a reset by proxy or service": Row(
+        RESET,
+        f"{ADDRESS} through the proxy http://proxy:3128: {CLOSED}",
+        BEHIND,
+    ),
+    "a SOCKS proxy without an answer": Row(
         wrap(
             lower.NewConnectionError(CONNECTION, "x"),
             socks.GeneralProxyError("No answer"),
         ),
-        f"{PROXY} No answer. Check Configuration.proxy.",
-        is_lost=True,
-        peer=BEHIND,
+        "the proxy http://proxy:3128: No answer. Check Configuration.proxy.",
+        BEHIND,
     ),
     "a SOCKS target that refuses": Row(
         socks.SOCKS5Error("0x05: Refused"),
-        f"{THROUGH} Refused. {CHECK_TARGET}",
-        is_lost=True,
-        peer=BEHIND,
+        "api.example.com:443 through the proxy http://proxy:3128: Refused. Check the "
+        "service, and whether the proxy is allowed to reach it.",
+        BEHIND,
     ),
 }
+"""Errors that another attempt may mend."""
 
-ROWS = {**FINAL, **LOST, **PROXIED}
+LATE: dict[str, Row] = {
+    "a late connection": Row(
+        lower.ConnectTimeoutError(CONNECTION, "x"),
+        "api.example.com:443: could not connect in time; the call took 1.5 s. Check "
+        "the service, or allow more with timeout.",
+    ),
+    "a late answer": Row(
+        lower.ReadTimeoutError(POOL, "/", "x"),
+        "api.example.com:443: no complete response in time; the call took 1.5 s. Check "
+        "the service, or allow more with timeout.",
+    ),
+}
+"""The same, because of the time."""
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_an_error_from_below_becomes_ours(row: Row) -> None:
-    """Class and text say what happened and what to do, and whether to try again."""
+def check(row: Row, kind: type[ApiConnectionException], *, may_retry: bool) -> None:
+    """Check what an error becomes: its class and text, and whether to try again."""
     ours = explain(row.error, row.peer, 1.5)
-    is_late = row.says.endswith(IN_TIME)
-    assert type(ours) is (ApiTimeoutException if is_late else ApiConnectionException)
-    assert str(ours) == ours.reason == row.says
+    assert type(ours) is kind
+    assert str(ours) == row.says
+    assert ours.reason == row.says
     assert ours.status == 0
     assert ours.__cause__ is row.error
-    assert is_lost(row.error) is ours.is_retryable is row.is_lost
+    assert ours.is_retryable is may_retry
+    assert is_lost(row.error) is may_retry
+
+
+@pytest.mark.parametrize("row", FINAL.values(), ids=FINAL)
+def test_what_no_other_attempt_can_mend_is_told(row: Row) -> None:
+    """The error says what is wrong and where to set it right."""
+    check(row, ApiConnectionException, may_retry=False)
+
+
+@pytest.mark.parametrize("row", LOST.values(), ids=LOST)
+def test_what_another_attempt_may_mend_is_told(row: Row) -> None:
+    """The error says what was lost, and that trying again makes sense."""
+    check(row, ApiConnectionException, may_retry=True)
+
+
+@pytest.mark.parametrize("row", LATE.values(), ids=LATE)
+def test_what_comes_too_late_is_told(row: Row) -> None:
+    """The error is a timeout, and says how long the call took."""
+    check(row, ApiTimeoutException, may_retry=True)
 
 
 def test_the_number_of_attempts_is_told() -> None:

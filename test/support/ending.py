@@ -82,6 +82,7 @@ class Endings:
                 api = CreditsApi(client)
                 wire.play(*script, otherwise=script[-1])
                 caught = self.play_on(api, error=error, says=says, timeout=timeout)
+                assert "127.0.0.1" in str(caught), "the host is not named"
                 assert (len(wire.requests) or wire.connections) == attempts
 
                 wire.play()

@@ -57,7 +57,10 @@ class Authority:
         key = f"{stem}.key"
         leaf.cert_chain_pems[0].write_to_path(certificate)
         leaf.private_key_pem.write_to_path(key)
-        return CertificateFiles(certificate, key)
+        return CertificateFiles(
+            certificate=certificate,
+            key=key,
+        )
 
     def server_context(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """Make the TLS context of a server that shows such a certificate."""
