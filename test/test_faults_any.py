@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,12 +16,11 @@ from support.facts import CREDITS, CREDITS_BODY, TOKEN, secrets_in
 from support.wire import CLOSE, Action, Pieces, Wire, answer, chunked, reply
 
 
-class Stage:
+class Stage(NamedTuple):
     """One server and one client for all examples: each may meet what the last left."""
 
-    def __init__(self, wire: Wire, api: CreditsApi) -> None:
-        self.wire = wire
-        self.api = api
+    wire: Wire
+    api: CreditsApi
 
     def play(self, *actions: Action) -> ApiException | None:
         """Play one answer, check how the call ends, and that the next call is good.

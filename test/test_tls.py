@@ -17,25 +17,19 @@ from support.tls import Authority
 from support.wire import CLOSE, Wire, greet
 
 
-def trust_in_a_file(authority: Authority) -> dict[str, Any]:
-    """Name the file of the authority."""
-    return {"ssl_ca_cert": authority.ca_file}
-
-
-def trust_as_text(authority: Authority) -> dict[str, Any]:
-    """Give the authority as PEM text."""
-    return {"ca_cert_data": authority.ca_data}
-
-
-@pytest.mark.parametrize("trust", [trust_in_a_file, trust_as_text])
+@pytest.mark.parametrize(
+    ("setting", "form"), [("ssl_ca_cert", "ca_file"), ("ca_cert_data", "ca_data")]
+)
 def test_an_authority_of_ones_own_is_trusted(
     secure_service: Service,
     authority: Authority,
     make_api: MakeApi,
-    trust: Callable[[Authority], dict[str, Any]],
+    setting: str,
+    form: str,
 ) -> None:
     """The setting takes the place of the system's authorities."""
-    assert good_call(make_api(secure_service.url, **trust(authority)))
+    trust = {setting: getattr(authority, form)}
+    assert good_call(make_api(secure_service.url, **trust))
     assert secure_service.requests[0].all("Authorization") == [f"Bearer {TOKEN}"]
 
 
