@@ -81,7 +81,7 @@ def _secure_service(authority: Authority) -> Iterator[Service]:
 
 @pytest.fixture
 def secure_service(_secure_service: Service) -> Service:
-    """The same application over TLS, with a certificate for localhost and 127.0.0.1."""
+    """The FastAPI application over TLS, for localhost and 127.0.0.1."""
     _secure_service.forget()
     return _secure_service
 
@@ -117,7 +117,7 @@ def wire(make_wire: MakeWire) -> Wire:
 
 @pytest.fixture
 def secure_wire(make_wire: MakeWire, authority: Authority) -> Wire:
-    """The same over TLS, with a certificate for 127.0.0.1."""
+    """A wire server over TLS, with a certificate for 127.0.0.1."""
     return make_wire(tls=authority.server_context("127.0.0.1"))
 
 

@@ -84,7 +84,7 @@ def ends_of(caplog: CapLog) -> list[str]:
 def test_each_attempt_is_one_line(
     wire: Wire, rest: RESTClientObject, caplog: CapLog, capsys: CapSys
 ) -> None:
-    """A line has method, path, status or error, and no query, host or header."""
+    """Each attempt logs method, path, status or error, and no query, host or header."""
     caplog.set_level(logging.DEBUG, "at_client")
     moved = answer(b"", 302, headers=[("Location", "/v2?key=hidden")])
     wire.play(reply(CLOSE), reply(moved), reply(answer(b"", 503)))
@@ -114,7 +114,7 @@ def test_a_closed_idle_connection_is_one_line(
 def test_the_last_line_names_our_error(
     wire: Wire, rest: RESTClientObject, caplog: CapLog
 ) -> None:
-    """Where no attempt is left, the log says what the caller gets."""
+    """The log line of the last attempt names the error that the caller gets."""
     rest.configuration.retries = 1
     wire.play(otherwise=reply(CLOSE))
     caplog.set_level(logging.DEBUG, "at_client")

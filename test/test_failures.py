@@ -217,7 +217,7 @@ LATE: dict[str, Row] = {
         "the service, or allow more with timeout.",
     ),
 }
-"""The same, because of the time."""
+"""Errors that another attempt may mend, and that came too late."""
 
 
 def check(row: Row, kind: type[ApiConnectionException], *, may_retry: bool) -> None:
@@ -234,24 +234,24 @@ def check(row: Row, kind: type[ApiConnectionException], *, may_retry: bool) -> N
 
 @pytest.mark.parametrize("row", FINAL.values(), ids=FINAL)
 def test_what_no_other_attempt_can_mend_is_told(row: Row) -> None:
-    """The error says what is wrong and where to set it right."""
+    """A failure that stays says what is wrong and where to set it right."""
     check(row, ApiConnectionException, may_retry=False)
 
 
 @pytest.mark.parametrize("row", LOST.values(), ids=LOST)
 def test_what_another_attempt_may_mend_is_told(row: Row) -> None:
-    """The error says what was lost, and that trying again makes sense."""
+    """A failure that may pass says what was lost, and is retryable."""
     check(row, ApiConnectionException, may_retry=True)
 
 
 @pytest.mark.parametrize("row", LATE.values(), ids=LATE)
 def test_what_comes_too_late_is_told(row: Row) -> None:
-    """The error is a timeout, and says how long the call took."""
+    """A failure that came too late is a timeout, and says how long the call took."""
     check(row, ApiTimeoutException, may_retry=True)
 
 
 def test_the_number_of_attempts_is_told() -> None:
-    """More than one attempt is worth a word."""
+    """The error of several attempts says how many there were."""
     error = explain(StaleConnectionError("x"), PEER, 1.5, attempts=2)
     assert str(error) == f"{ADDRESS}: {CLOSED[:-1]} (after 2 attempts)."
 

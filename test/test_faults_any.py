@@ -130,7 +130,7 @@ def test_any_bytes_as_headers(stage: Stage, lines: list[bytes], status: int) -> 
 @some
 @given(raw=st.binary(min_size=1, max_size=200))
 def test_any_bytes_as_an_answer(stage: Stage, raw: bytes) -> None:
-    """What is not HTTP at all is an error."""
+    """Any bytes at all are an error unless they are an HTTP response."""
     assert stage.play(raw, CLOSE) is not None
 
 
@@ -149,7 +149,7 @@ WHOLE_ANSWERS = {
     cuts=st.lists(st.integers(1, 300), max_size=8, unique=True),
 )
 def test_any_split_into_packets(stage: Stage, name: str, cuts: list[int]) -> None:
-    """Where packets end is nobody's business."""
+    """A whole response is read wherever its packets end."""
     data = WHOLE_ANSWERS[name]
     inside = sorted(cut for cut in cuts if cut < len(data))
     assert stage.play(Pieces(data, inside)) is None

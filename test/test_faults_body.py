@@ -43,7 +43,7 @@ NOT_PROMISED = {
 def test_what_is_not_a_credit_response_is_a_decode_error(
     endings: Endings, body: bytes, says: str
 ) -> None:
-    """The error has the status, the headers and the body of what came."""
+    """A body that is no credits is an error with its status, headers and text."""
     error = endings.play(reply(answer(body)), error=ApiDecodeException, says=(says,))
     assert error.status == 200
     assert error.body == body.decode("utf-8", "replace")
@@ -55,7 +55,7 @@ def test_what_is_not_a_credit_response_is_a_decode_error(
 def test_a_success_without_credits_is_a_decode_error(
     endings: Endings, status: int
 ) -> None:
-    """204 and its kind have no body, and so are no answer to this call."""
+    """A success without a body, such as a 204, is no answer to this call."""
     step = reply(b"HTTP/1.1 %d Whatever\r\n\r\n" % status, CLOSE)
     error = endings.play(step, error=ApiDecodeException, says=(str(status),))
     assert error.status == status
@@ -89,7 +89,7 @@ MARK = b"\xef\xbb\xbf"
 def test_json_is_read_whatever_its_name(
     make_api: MakeApi, wire: Wire, content_type: str | None, mark: bytes
 ) -> None:
-    """RFC 8259 says that JSON is UTF-8; a label that says otherwise is wrong."""
+    """JSON is UTF-8 (RFC 8259), whatever its label says, with or without a mark."""
     text = json.dumps({**CREDITS, "plan_tier": "prö €"}, ensure_ascii=False)
     wire.play(reply(answer(mark + text.encode(), content_type=content_type)))
     assert make_api(wire.url).get_credits().plan_tier == "prö €"

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("short_waits")
 def test_a_host_that_cannot_be_reached_is_named(
     endings: Endings, make_api: MakeApi, host: str, says: tuple[str, ...]
 ) -> None:
-    """The error names host and port, after three attempts."""
+    """A host that does not exist or refuses is named after three attempts."""
     with nothing_left(), nothing_changed(), refusing_port() as port:
         api = make_api(host.format(port=port))
         told = tuple(text.format(port=port) for text in says)
@@ -45,7 +45,7 @@ def test_a_host_that_cannot_be_reached_is_named(
 def test_what_the_system_says_is_our_error(
     endings: Endings, monkeypatch: MonkeyPatch, make_api: MakeApi, number: int
 ) -> None:
-    """Unreachable, or no descriptor left, is tried again and names host and port."""
+    """An unreachable network is tried again; the error names host and port."""
 
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -85,7 +85,7 @@ def test_a_wrong_setting_is_told(
 
 
 def test_a_timeout_that_is_none_is_refused(make_api: MakeApi, wire: Wire) -> None:
-    """The error names the argument as it was written; nothing is sent."""
+    """A timeout that is none is named as it was written; nothing is sent."""
     api = make_api(wire.url)
     with pytest.raises(OpenApiException, match=r"^timeout"):
         api.get_credits(timeout=0)

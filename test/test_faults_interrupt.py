@@ -74,12 +74,12 @@ BUSY = {
 def test_ctrl_c_ends_a_call_at_once(
     make_client: MakeClient, wire: Wire, step: Step
 ) -> None:
-    """KeyboardInterrupt comes out as itself, within a moment."""
+    """Ctrl-C ends a call within a moment, as KeyboardInterrupt."""
     interrupt(make_client, wire, wire.url, step)
 
 
 def test_ctrl_c_ends_connecting(make_client: MakeClient, wire: Wire) -> None:
-    """A host that never answers does not hold a terminal."""
+    """Ctrl-C ends connecting to a host that never answers."""
     with deaf_port() as port:
         host = f"http://127.0.0.1:{port}"
         interrupt(make_client, wire, host, reply())
@@ -88,6 +88,6 @@ def test_ctrl_c_ends_connecting(make_client: MakeClient, wire: Wire) -> None:
 # `ssl` leaves the socket of a handshake to the garbage collector, which warns.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_ctrl_c_ends_a_handshake(make_client: MakeClient, wire: Wire) -> None:
-    """Nor does one that says nothing to a TLS handshake."""
+    """Ctrl-C ends a TLS handshake with a server that says nothing."""
     host = f"https://127.0.0.1:{wire.port}"
     interrupt(make_client, wire, host, greet(SILENCE))

@@ -69,7 +69,7 @@ for where, sent in SENT.items():
 def test_a_lost_connection_is_tried_again_then_told(
     endings: Endings, name: str
 ) -> None:
-    """Wherever it breaks, three attempts end in an error without a status."""
+    """Wherever a connection is lost, three attempts end in an error."""
     error = endings.play(LOST[name], attempts=3)
     assert error.status == 0
     assert error.data is None
@@ -87,7 +87,7 @@ def test_a_lost_connection_is_tried_again_then_told(
 def test_a_lost_connection_over_tls_is_the_same(
     endings: Endings, authority: Authority, name: str
 ) -> None:
-    """TLS adds nothing: an end without `close_notify` is an end, not an answer."""
+    """A TLS connection that ends without `close_notify` is lost like any other."""
     endings.play(
         LOST[name],
         attempts=3,
@@ -113,7 +113,7 @@ def test_a_body_lost_by_a_manager_of_ones_own_is_told(
 def test_a_lost_change_is_not_sent_again(
     make_client: MakeClient, wire: Wire, name: str
 ) -> None:
-    """Nobody can tell whether a POST was carried out, on an idle connection neither."""
+    """A POST that is lost is not sent again, on an idle connection neither."""
     client = make_client(wire.url)
     request = client.param_serialize("POST", "/api/v1/x", body={"a": 1})
     for _ in ("new", "idle"):
@@ -214,7 +214,7 @@ for name, step in OVERSIZED_HEADS.items():
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_one_clear_response_is_refused(endings: Endings, name: str) -> None:
-    """The first attempt says why: others could read the response differently."""
+    """A response that others could read differently is refused, with the reason."""
     step, says = REFUSED[name]
     error = endings.play(step, says=(says,))
     assert error.status == 0
@@ -238,7 +238,7 @@ OTHER_PROTOCOLS = {
 
 @pytest.mark.parametrize("raw", OTHER_PROTOCOLS, ids=repr)
 def test_what_is_not_http_is_named(endings: Endings, raw: bytes) -> None:
-    """The message says what the port seems to speak instead."""
+    """Where the answer is not HTTP, the error says what the port seems to speak."""
     says = OTHER_PROTOCOLS[raw]
     endings.play(reply(raw, CLOSE), says=(says,))
 
@@ -246,7 +246,7 @@ def test_what_is_not_http_is_named(endings: Endings, raw: bytes) -> None:
 def test_a_connection_out_of_step_is_not_used_again(
     make_api: MakeApi, wire: Wire
 ) -> None:
-    """Even when the server would go on, the next call opens a connection of its own."""
+    """After a response that was refused, the next call opens a new connection."""
     wire.play(reply(respond(b"Content-Length: 5, 7")))
     api = make_api(wire.url, retries=0)
     with pytest.raises(ApiConnectionException):
@@ -274,7 +274,7 @@ ODD = {
 def test_what_is_odd_and_clear_is_read(
     make_api: MakeApi, wire: Wire, name: str
 ) -> None:
-    """In one packet or many, at the first attempt, on one connection."""
+    """A response that is odd and clear is read, in one packet or many."""
     wire.play(reply(ODD[name]), reply(Pieces(ODD[name], range(3, 300, 9))))
     api = make_api(wire.url, retries=0)
     assert good_call(api)
@@ -283,7 +283,7 @@ def test_what_is_odd_and_clear_is_read(
 
 
 def test_chunks_of_http_1_0_end_their_connection(make_api: MakeApi, wire: Wire) -> None:
-    """HTTP/1.0 has no chunks, so what follows them cannot be relied on."""
+    """Chunks of HTTP/1.0, which has none, are read, and end their connection."""
     raw = chunked(CREDITS_BODY, headers=[("Connection", "keep-alive")])
     wire.play(reply(raw.replace(b"HTTP/1.1", b"HTTP/1.0")))
     api = make_api(wire.url, retries=0)
@@ -304,7 +304,7 @@ TIDIED = {
 
 @pytest.mark.parametrize("line", TIDIED, ids=repr)
 def test_header_lines_are_tidied(make_api: MakeApi, wire: Wire, line: bytes) -> None:
-    """Whoever reads the headers finds what was meant."""
+    """Odd header lines are found as they were meant."""
     wire.play(reply(respond(line, LENGTH)))
     api = make_api(wire.url, retries=0)
     found = api.get_credits_api_v1_credits_get_with_http_info()
@@ -333,7 +333,7 @@ def test_interim_answers_are_skipped(make_api: MakeApi, wire: Wire) -> None:
 def test_a_request_lost_on_an_idle_connection_is_sent_once_more(
     make_api: MakeApi, wire: Wire, end: Action
 ) -> None:
-    """One silent reconnect, no more, and not for the first request."""
+    """A request that is lost on an idle connection is sent once more, no more."""
     api = make_api(wire.url, retries=0)
     assert good_call(api)
     wire.play(reply(end))
@@ -398,7 +398,7 @@ OVERSIZED = {
 def test_a_body_beyond_the_bound_is_refused_with_flat_memory(
     endings: Endings, name: str
 ) -> None:
-    """At 10 MiB of decoded body the call ends, and the rest is not read."""
+    """At 10 MiB of decoded body a call ends; memory stays flat."""
     tracemalloc.start()
     try:
         endings.play(
@@ -449,13 +449,13 @@ BROKEN_COMPRESSION = {
 
 @pytest.mark.parametrize("name", BROKEN_COMPRESSION)
 def test_broken_compression_is_an_error(endings: Endings, name: str) -> None:
-    """What cannot be unpacked whole is never an empty or a partial answer."""
+    """A body that cannot be unpacked whole is never an empty or partial answer."""
     step = reply(BROKEN_COMPRESSION[name], CLOSE)
     endings.play(step, error=ApiDecodeException)
 
 
 def test_an_unknown_coding_is_named(endings: Endings) -> None:
-    """A coding that nobody has asked for is said to be there."""
+    """An error names the coding of a body that nobody can unpack."""
     step = reply(packed(GZIP, "x-sealed"))
     endings.play(step, error=ApiDecodeException, says=("x-sealed",))
 
@@ -478,7 +478,7 @@ WHOLE_COMPRESSION = {
 
 @pytest.mark.parametrize("name", WHOLE_COMPRESSION)
 def test_whole_compression_is_read(make_api: MakeApi, wire: Wire, name: str) -> None:
-    """Of a gzip without its trailer, the JSON says whether it is whole."""
+    """A packed body that is whole is read, even without the trailer of gzip."""
     wire.play(reply(WHOLE_COMPRESSION[name]))
     api = make_api(wire.url, retries=0)
     assert good_call(api)

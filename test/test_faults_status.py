@@ -38,7 +38,7 @@ RETRIED = {408, 429, 500, 502, 503, 504}
 def test_each_status_has_its_class_and_its_number_of_attempts(
     endings: Endings, status: int
 ) -> None:
-    """What another attempt may better is tried three times, the rest once."""
+    """Each status has its class; what may pass is tried three times, the rest once."""
     body = b"" if status == 304 else b"Because of reasons"
     attempts = 3 if status in RETRIED else 1
     step = reply(answer(body, status, headers=[("X-Request-Id", "r-17")]))
@@ -89,7 +89,7 @@ DRESSES = {
 def test_an_error_body_never_makes_a_second_error(
     endings: Endings, dress: Dress
 ) -> None:
-    """The class is that of the status; `data` is there only if the body parses."""
+    """Whatever its body, a 400 is an error of its class, and `data` a model or None."""
     headers = [("Content-Encoding", dress.coding)]
     raw = answer(dress.body, 400, content_type=dress.content_type, headers=headers)
     error = endings.play(
@@ -104,7 +104,7 @@ def test_an_error_body_never_makes_a_second_error(
 
 
 def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
-    """Half a second, then a whole one, each shortened by jitter at most by half."""
+    """Retries wait half a second, then a whole one, less up to half by jitter."""
     busy = reply(answer(b"", 503))
     wire.play(busy, busy)
     assert good_call(make_api(wire.url))
@@ -139,7 +139,7 @@ def test_seconds_to_wait_are_waited(
 
 
 def test_a_wait_beyond_the_deadline_is_left_to_the_caller(endings: Endings) -> None:
-    """More than the deadline allows is told at once, in `retry_after`."""
+    """A `Retry-After` beyond the deadline is told at once, in `retry_after`."""
     began = time.monotonic()
     step = refuse(429, "5")
     error = endings.play(
@@ -168,7 +168,7 @@ def redirect(target: str, status: int = 302) -> Step:
 def test_a_redirect_in_the_origin_is_followed(
     make_api: MakeApi, wire: Wire, status: int, start: str
 ) -> None:
-    """The service may move a path; credentials go along, for it is the same origin."""
+    """A redirect within the origin is followed, and credentials go along."""
     target = start.format(url=wire.url) + "/v2/credits?x=1"
     wire.play(redirect(target, status))
     assert make_api(wire.url).get_credits(auth_token=COOKIE).remaining == 750
@@ -192,7 +192,7 @@ def test_a_redirect_in_the_origin_is_followed(
 def test_a_redirect_that_leads_away_is_refused(
     endings: Endings, wire: Wire, target: str, says: str
 ) -> None:
-    """The error names the target's host, and the token has gone nowhere."""
+    """A redirect to another origin is an error with its host; no token goes there."""
     step = redirect(target.replace("{port}", str(wire.port)))
     told = ("302", says.format(port=wire.port))
     error = endings.play(step, error=ApiException, says=told)
@@ -211,7 +211,7 @@ def test_a_redirect_without_a_target_is_refused(endings: Endings) -> None:
 def test_redirects_without_end_are_an_error(
     endings: Endings, make_api: MakeApi, wire: Wire
 ) -> None:
-    """Five are followed, the sixth is told."""
+    """Five redirects are followed; the sixth is an error."""
     wire.play(otherwise=redirect("/again"))
     api = make_api(wire.url)
     says = ("redirect", "127.0.0.1")

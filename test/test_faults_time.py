@@ -63,7 +63,7 @@ SLOW = {
 
 @pytest.mark.parametrize("step", SLOW.values(), ids=SLOW)
 def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> None:
-    """However the time is wasted, the call ends with its time, after one attempt."""
+    """However a server wastes the time, the call ends at its deadline."""
     began = time.monotonic()
     error = endings.play(step, error=ApiTimeoutException, timeout=DEADLINE_SECONDS)
     assert error.status == 0
@@ -74,7 +74,7 @@ def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> Non
 def test_a_slow_answer_over_tls_ends_at_the_deadline(
     endings: Endings, authority: Authority, name: str
 ) -> None:
-    """The same through TLS, whose records are read apart from the socket."""
+    """Through TLS, too, a call ends at its deadline, however the time is wasted."""
     endings.play(
         SLOW[name],
         error=ApiTimeoutException,
@@ -96,7 +96,7 @@ def test_a_handshake_without_an_answer_ends_at_the_deadline(
 
 
 def test_a_pair_bounds_each_attempt(endings: Endings) -> None:
-    """The second of the pair is for a whole response; each attempt has it anew."""
+    """The second of a pair of timeouts bounds the whole response of each attempt."""
     began = time.monotonic()
     endings.play(
         SLOW["a body that drips"],
@@ -122,7 +122,7 @@ def test_attempts_share_the_deadline(endings: Endings) -> None:
 def test_a_wait_that_does_not_fit_is_not_begun(
     endings: Endings, monkeypatch: MonkeyPatch
 ) -> None:
-    """When the deadline would pass while waiting, the last failure is told at once."""
+    """If the deadline would pass while waiting, the last failure is told at once."""
     monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 4.0)
     began = time.monotonic()
     step = reply(answer(b"{}", 503))
@@ -133,9 +133,9 @@ def test_a_wait_that_does_not_fit_is_not_begun(
 def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
-    """A response gets half a minute (here 0.2 s), then there is another attempt."""
-    assert clock.RESPONSE_LIMIT_SECONDS == 30.0
-    monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.2)
+    """In a long deadline an attempt has half a minute (here 0.2 s), then comes another."""
+    assert connections.RESPONSE_LIMIT_SECONDS == 30.0
+    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
     began = time.monotonic()
     assert good_call(make_api(wire.url), timeout=30.0)
@@ -157,9 +157,9 @@ def test_connecting_has_its_own_bound(
     timeout: Any,
     shortest: float,
 ) -> None:
-    """Each of three attempts has the first of a pair, or 5 s (here 0.3 s)."""
-    assert clock.CONNECT_LIMIT_SECONDS == 5.0
-    monkeypatch.setattr(clock, "CONNECT_LIMIT_SECONDS", 0.3)
+    """To connect, each attempt has the first of a pair, or 5 s (here 0.3 s)."""
+    assert connections.CONNECT_LIMIT_SECONDS == 5.0
+    monkeypatch.setattr(connections, "CONNECT_LIMIT_SECONDS", 0.3)
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
@@ -190,7 +190,7 @@ SCHEDULES = st.lists(
 def test_the_deadline_holds_for_any_schedule_of_drips(
     schedule: list[tuple[float, int]], data: bytes
 ) -> None:
-    """Whatever comes when, the call ends in time, and only a whole answer is one."""
+    """Whatever bytes come when, a call ends in time, and half an answer is none."""
     actions: list[Wait | bytes] = []
     sent = 0
     for pause, size in schedule:

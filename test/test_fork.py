@@ -84,7 +84,7 @@ def test_a_child_connects_anew(
 def test_parent_and_child_never_see_each_others_answers(
     make_api: MakeApi, wire: Wire
 ) -> None:
-    """Both call at once after a fork, and each answer arrives once."""
+    """Parent and child call at once after a fork, and each answer arrives once."""
     api = make_api(wire.url)
     assert good_call(api)
     numbers = list(range(40))
@@ -157,7 +157,7 @@ def test_a_fork_during_a_renewal(make_api: MakeApi, service: Service) -> None:
 def test_a_client_pickles_with_its_settings(
     make_client: MakeClient, wire: Wire
 ) -> None:
-    """A copy has the same settings and headers, and connections of its own."""
+    """A pickled client has the same settings and headers, and its own connections."""
     client = make_client(wire.url, timeout=7.0)
     client.set_default_header("X-Team", "blue")
     assert good_call(CreditsApi(client))

@@ -220,7 +220,7 @@ def test_we_read_heads_as_h11_does(server: Wire, head: bytes, method: str) -> No
     "difference", [*ONLY_WE_READ, *ONLY_H11_READS], ids=lambda each: each.reason
 )
 def test_only_one_reads_it(server: Wire, difference: Difference) -> None:
-    """Each difference has an example that one of the two refuses."""
+    """Each listed difference from h11 has an example that one of the two refuses."""
     data = difference.example + BODY
     assert re.search(difference.pattern, difference.example)
     is_ours = difference in ONLY_WE_READ

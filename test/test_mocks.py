@@ -69,7 +69,7 @@ def pyopenssl_taken_out() -> Iterator[None]:
     "ignore:unclosed:ResourceWarning",
 )
 def test_mocket_answers() -> None:
-    """Its sockets stand in for the real ones, TLS included, call after call."""
+    """The sockets of mocket stand in for the real ones, TLS included, call after call."""
     refusal = Response(body=NO, status=403, headers=JSON)
     good = Response(body=CREDITS_BODY.decode(), headers=JSON)
     Entry.register(Entry.GET, URL, refusal, good)
@@ -136,7 +136,7 @@ def test_vcrpy_replays_what_it_recorded(
     *,
     decode: bool,
 ) -> None:
-    """The second run asks nobody, and sees what the first one saw."""
+    """A replay of vcrpy asks nobody, and sees what the recorded call saw."""
     wire.play(reply(sent))
     recorder = vcr.VCR(
         decode_compressed_response=decode,

@@ -28,7 +28,7 @@ from support.wire import CLOSE, Wire, answer, reply
 def test_an_argument_of_the_wrong_type_is_named(
     wire: Wire, make_api: MakeApi, name: str, value: Any, says: str
 ) -> None:
-    """The error says what it must be, before anything is sent."""
+    """The error for an argument says what it must be, before anything is sent."""
     wrong = {name: value}
     with pytest.raises(ApiTypeError) as caught:
         make_api(wire.url).get_credits_api_v1_credits_get_with_http_info(**wrong)
@@ -47,7 +47,7 @@ def test_there_is_one_host(wire: Wire, make_api: MakeApi, index: Any) -> None:
 def test_a_content_type_that_is_asked_for_is_sent(
     wire: Wire, make_api: MakeApi
 ) -> None:
-    """A request without a body needs none, but who asks for one gets it."""
+    """A content type is sent if it is asked for, though the request has no body."""
     make_api(wire.url).get_credits_api_v1_credits_get(_content_type="application/json")
     assert b"Content-Type: application/json\r\n" in wire.requests[0]
 
@@ -63,7 +63,7 @@ def test_an_unread_response_may_be_lost(wire: Wire, make_api: MakeApi) -> None:
 
 
 def test_no_read_begins_after_the_deadline(wire: Wire, make_api: MakeApi) -> None:
-    """Even if bytes are waiting, there is no time left to do anything with them."""
+    """An unread response is not read after its deadline, even if bytes are waiting."""
     wire.play(reply(answer(b" " * 100_000)))
     api = make_api(wire.url, timeout=0.1)
     response = api.get_credits_api_v1_credits_get_without_preload_content()

@@ -97,7 +97,7 @@ def test_a_proxy_that_wants_a_password_is_named(
     either_service: Service,
     make_api: MakeApi,
 ) -> None:
-    """407 is told once, with the name of the proxy, without the password."""
+    """A 407 is told once, with the name of the proxy, without the password."""
     proxy = locked_proxy.url(PROXY_USER, "PROXY-SECRET-wrong")
     api = make_api(either_service.url, proxy=proxy)
     address = f"127.0.0.1:{locked_proxy.port}"
@@ -134,7 +134,7 @@ BROKEN_TUNNELS = {
 def test_a_proxy_that_breaks_its_tunnel_is_told(
     endings: Endings, make_api: MakeApi, wire: Wire, name: str
 ) -> None:
-    """Whatever the proxy does instead, the error is one of the connection."""
+    """A proxy that breaks its tunnel is named, and gets no token."""
     broken = BROKEN_TUNNELS[name]
     wire.play(otherwise=broken.step)
     proxy = f"http://{LOGIN}127.0.0.1:{wire.port}"
@@ -185,7 +185,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], str]] = {
 def test_the_environment_is_read_as_the_standard_library_does(
     monkeypatch: MonkeyPatch, variables: dict[str, str], expected: str
 ) -> None:
-    """Small letters go before capitals, and a script's request headers do not count."""
+    """Proxy variables in small letters go first; those of CGI requests do not count."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     proxy = choose_proxy("http", "api.example.com", 80, proxy=None, no_proxy=None)

@@ -68,7 +68,7 @@ WAITS = {
 @pytest.mark.usefixtures("tokyo")
 @pytest.mark.parametrize("value", WAITS)
 def test_retry_after_is_read_in_every_form(value: str) -> None:
-    """Seconds, and the forms of an HTTP date, which is in UTC wherever we are."""
+    """`Retry-After` is read as seconds, or as an HTTP date in UTC, wherever we are."""
     assert parse_retry_after(value, NOON.timestamp()) == WAITS[value]
 
 
@@ -91,7 +91,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize("value", NONSENSE, ids=ascii)
 def test_nonsense_in_retry_after_is_no_wait(value: str) -> None:
-    """What is neither seconds nor a date does not hide the response."""
+    """A `Retry-After` that is neither seconds nor a date asks for no wait."""
     assert parse_retry_after(value, NOON.timestamp()) is None
 
 
@@ -104,13 +104,13 @@ any_date = st.datetimes().map(format_datetime)
 
 @given(any_text | any_numbers | any_date, st.floats(0, 1e12))
 def test_no_retry_after_is_an_error(value: str, now: float) -> None:
-    """Any text is a wait of zero or more seconds, or none, and never raises."""
+    """Any text as `Retry-After` is a wait of zero or more seconds, or none."""
     seconds = parse_retry_after(value, now)
     assert seconds is None or seconds >= 0.0
 
 
 @given(st.dictionaries(st.sampled_from(["Retry-After", "Date"]), any_text | any_date))
 def test_no_headers_are_an_error(headers: dict[str, str]) -> None:
-    """A broken `Date` beside it changes nothing about that."""
+    """Any texts as `Retry-After` and `Date` are a wait, or none, and never raise."""
     seconds = read_retry_after(urllib3.HTTPHeaderDict(headers))
     assert seconds is None or seconds >= 0.0

@@ -67,7 +67,7 @@ class Forgetful(Wire):
 def test_of_dead_idle_connections_one_is_tried(
     make_api: MakeApi, count: int, retries: int
 ) -> None:
-    """However many answer RST, a call costs one loss and opens one connection."""
+    """However many idle connections answer RST, a call tries one and opens another."""
     with Forgetful(RESET) as server:
         api = make_api(server.url, retries=retries)
         server.leave_idle(api, count)
@@ -82,7 +82,7 @@ def test_of_dead_idle_connections_one_is_tried(
 
 
 def test_of_swallowed_idle_connections_one_is_tried(make_api: MakeApi) -> None:
-    """However many never answer, one attempt is lost; the next one is good."""
+    """However many idle connections never answer, a call loses one attempt."""
     with Forgetful(SILENCE) as server:
         api = make_api(server.url, timeout=(1.0, 0.3))
         server.leave_idle(api, 4)
@@ -114,7 +114,7 @@ def call_by_socks(
 def test_a_socks_proxy_that_is_down_is_named(
     endings: Endings, make_api: MakeApi
 ) -> None:
-    """Nobody listens where the proxy should be: its setting is the thing to check."""
+    """A SOCKS proxy that is down is named, with its setting to check."""
     with refusing_port() as port:
         says = f"proxy socks5h://127.0.0.1:{port}"
         message = call_by_socks(endings, make_api, port, port, says, "refused")
@@ -125,7 +125,7 @@ def test_a_socks_proxy_that_is_down_is_named(
 def test_a_socks_proxy_that_wants_another_password_is_named(
     endings: Endings, make_api: MakeApi
 ) -> None:
-    """So it is when the proxy does not take the password."""
+    """A SOCKS proxy that wants another password is named, with its setting to check."""
     with refusing_port() as port, socks_proxy(PROXY_USER, "another") as locked:
         says = f"proxy socks5h://127.0.0.1:{locked.port}"
         message = call_by_socks(
@@ -138,7 +138,7 @@ def test_a_socks_proxy_that_wants_another_password_is_named(
 def test_a_target_that_refuses_behind_socks_is_named(
     endings: Endings, make_api: MakeApi
 ) -> None:
-    """The proxy does its work, and the service is the thing to check."""
+    """A service that refuses behind a SOCKS proxy is named, and the proxy not blamed."""
     with refusing_port() as port, socks_proxy(PROXY_USER, PROXY_PASSWORD) as proxy:
         says = f"127.0.0.1:{port}"
         message = call_by_socks(endings, make_api, port, proxy.port, says, "refused")

@@ -27,7 +27,7 @@ from support.wire import CLOSE, Wait, Wire, answer, reply
 def test_each_of_64_threads_gets_its_own_answer(
     service: Service, make_api: MakeApi, caplog: CapLog
 ) -> None:
-    """Each calls with an account of its own, and nothing is logged of a full pool."""
+    """Each of 64 threads gets its own answer, and nothing is logged of a full pool."""
     caplog.set_level(logging.WARNING)
     for number in range(64):
         account = {**CREDITS, "remaining_credits": number}
@@ -95,7 +95,7 @@ def nothing_grows(wire: Wire, limit_bytes: int) -> Iterator[None]:
 
 
 def test_a_hundred_clients_leave_nothing(wire: Wire) -> None:
-    """Opened, used and closed in a row, they leave descriptors and memory flat."""
+    """A hundred clients in a row leave descriptors and memory flat."""
 
     def use_clients() -> None:
         for _ in range(100):

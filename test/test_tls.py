@@ -27,7 +27,7 @@ def test_an_authority_of_ones_own_is_trusted(
     setting: str,
     form: str,
 ) -> None:
-    """The setting takes the place of the system's authorities."""
+    """`ssl_ca_cert` or `ca_cert_data` takes the place of the system's authorities."""
     trust = {setting: getattr(authority, form)}
     assert good_call(make_api(secure_service.url, **trust))
     assert secure_service.requests[0].all("Authorization") == [f"Bearer {TOKEN}"]
@@ -97,7 +97,7 @@ def test_a_wrong_certificate_is_told_after_one_attempt(
     serve: Callable[[Authority, Path], ssl.SSLContext],
     says: str,
 ) -> None:
-    """The message says what is wrong; no second attempt can better it."""
+    """An error says what is wrong with a certificate, after one attempt."""
     wire = make_wire(tls=serve(authority, tmp_path))
     api = make_api(wire.url, ssl_ca_cert=authority.ca_file)
     told = ("certificate", says, str(wire.port))
@@ -198,7 +198,7 @@ def test_a_key_that_does_not_fit_is_refused(
 def test_settings_that_make_no_sense_are_refused(
     make_api: MakeApi, settings: dict[str, Any], says: str
 ) -> None:
-    """The first call says which, and nothing is sent."""
+    """TLS settings that make no sense together are named by the first call."""
     with pytest.raises(ApiValueError, match=f"^{says}"):
         make_api("https://127.0.0.1:9", **settings).get_credits()
 
@@ -215,7 +215,7 @@ def test_verification_can_be_switched_off(
 def test_a_context_of_ones_own_is_used_as_it_is(
     make_wire: MakeWire, authority: Authority, make_api: MakeApi
 ) -> None:
-    """What the user has set in it holds: TLS 1.3 does not go with a server of 1.2."""
+    """What is set in a context holds: one for TLS 1.3 refuses a server of 1.2."""
     server = authority.server_context("127.0.0.1")
     server.maximum_version = ssl.TLSVersion.TLSv1_2
     wire = make_wire(tls=server)

@@ -88,7 +88,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
-    """Start programs, `run(name, make_arguments)`; they stop with the session."""
+    """Start programs by `run(name, make_arguments)`; all stop with the session."""
     with contextlib.ExitStack() as running:
 
         def start(name: str, arguments: Callable[[Program], list[str]]) -> Program:

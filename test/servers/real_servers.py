@@ -1,4 +1,4 @@
-"""Calls to real nginx, HAProxy and Node.js, and through squid: `tox -e servers`."""
+"""Calls to real servers and through a real proxy, as `tox -e servers` makes them."""
 
 import signal
 import threading
@@ -105,7 +105,7 @@ def test_a_reload_under_load_fails_no_call(server: Program, make_api: MakeApi) -
 def test_nginx_misses_a_client_certificate(
     nginx: Program, make_api: MakeApi, authority: Authority
 ) -> None:
-    """Its own words are in the message; with a certificate the call works."""
+    """What nginx says of a missing certificate is in the message; with one it works."""
     host = f"https://127.0.0.1:{nginx.tls_port}"
     settings = {"ssl_ca_cert": authority.ca_file}
     with pytest.raises(BadRequestException, match="No required SSL certificate was"):
@@ -132,7 +132,7 @@ def test_squid_takes_the_password_of_its_url(
     make_api: MakeApi,
     authority: Authority,
 ) -> None:
-    """A call is forwarded or tunnelled, and so is the next one."""
+    """Calls are forwarded and tunnelled by squid, with the password of its URL."""
     settings = {"proxy": through(squid), "ssl_ca_cert": authority.ca_file}
     api = make_api(either_service.url, retries=0, **settings)
     assert good_call(api)
@@ -141,7 +141,7 @@ def test_squid_takes_the_password_of_its_url(
 
 
 def test_squid_refuses_a_wrong_password(squid: Program, make_api: MakeApi) -> None:
-    """The message names the proxy, and where the password belongs, without it."""
+    """A 407 of squid names the proxy and the setting, without the password."""
     api = make_api("https://127.0.0.1:9", proxy=through(squid, "PROXY-SECRET-wrong"))
     with pytest.raises(ApiConnectionException) as caught:
         api.get_credits()
@@ -156,7 +156,7 @@ def test_squid_refuses_a_wrong_password(squid: Program, make_api: MakeApi) -> No
 def test_squid_cannot_reach_the_target(
     squid: Program, make_api: MakeApi, port: Callable[..., Any]
 ) -> None:
-    """The message has the proxy's own words and names both; its settings are good."""
+    """A target that squid cannot reach is told in squid's words, naming both."""
     with port() as target:
         host = f"https://127.0.0.1:{target}"
         api = make_api(host, proxy=through(squid), retries=0)
