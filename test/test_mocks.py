@@ -69,7 +69,7 @@ def pyopenssl_taken_out() -> Iterator[None]:
     "ignore:unclosed:ResourceWarning",
 )
 def test_mocket_answers() -> None:
-    """The sockets of mocket stand in for the real ones, TLS included, call after call."""
+    """The sockets of mocket stand in for the real ones, TLS included, for each call."""
     refusal = Response(body=NO, status=403, headers=JSON)
     good = Response(body=CREDITS_BODY.decode(), headers=JSON)
     Entry.register(Entry.GET, URL, refusal, good)

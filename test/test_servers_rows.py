@@ -138,7 +138,7 @@ def test_a_socks_proxy_that_wants_another_password_is_named(
 def test_a_target_that_refuses_behind_socks_is_named(
     endings: Endings, make_api: MakeApi
 ) -> None:
-    """A service that refuses behind a SOCKS proxy is named, and the proxy not blamed."""
+    """A service that refuses behind a SOCKS proxy is named, the proxy not blamed."""
     with refusing_port() as port, socks_proxy(PROXY_USER, PROXY_PASSWORD) as proxy:
         says = f"127.0.0.1:{port}"
         message = call_by_socks(endings, make_api, port, proxy.port, says, "refused")
