@@ -212,20 +212,6 @@ def test_verification_can_be_switched_off(
         assert good_call(make_api(wire.url, verify_ssl=False))
 
 
-def test_a_context_of_ones_own_is_used_as_it_is(
-    make_wire: MakeWire, authority: Authority, make_api: MakeApi
-) -> None:
-    """What is set in a context holds: one for TLS 1.3 refuses a server of 1.2."""
-    server = authority.server_context("127.0.0.1")
-    server.maximum_version = ssl.TLSVersion.TLSv1_2
-    wire = make_wire(tls=server)
-    mine = ssl.create_default_context(cafile=authority.ca_file)
-    assert good_call(make_api(wire.url, ssl_context=mine))
-    mine.minimum_version = ssl.TLSVersion.TLSv1_3
-    with pytest.raises(ApiConnectionException):
-        make_api(wire.url, ssl_context=mine, retries=0).get_credits()
-
-
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_the_mode_of_a_context_is_left_alone(
     secure_service: Service, make_api: MakeApi
