@@ -133,7 +133,7 @@ def test_a_wait_that_does_not_fit_is_not_begun(
 def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
-    """In a long deadline an attempt has half a minute (here 0.2 s), then another has."""
+    """An attempt has half a minute (here 0.2 s) of a longer deadline."""
     assert connections.RESPONSE_LIMIT_SECONDS == 30.0
     monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
