@@ -138,17 +138,23 @@ def test_seconds_to_wait_are_waited(
     assert least <= after - before < most
 
 
-def test_a_wait_beyond_the_deadline_is_left_to_the_caller(endings: Endings) -> None:
-    """A `Retry-After` beyond the deadline is told at once, in `retry_after`."""
+@pytest.mark.parametrize(
+    ("value", "timeout"),
+    [("61", 120.0), ("5", 1.0)],
+    ids=["over a minute", "over the deadline"],
+)
+def test_a_long_wait_is_left_to_the_caller(
+    endings: Endings, value: str, timeout: float
+) -> None:
+    """A wait of more than a minute, or than there is time, is told in `retry_after`."""
     began = time.monotonic()
-    step = refuse(429, "5")
     error = endings.play(
-        step,
+        refuse(429, value),
         error=CLASSES[429],
         says=("429", "wait"),
-        timeout=1.0,
+        timeout=timeout,
     )
-    assert error.retry_after == 5.0
+    assert error.retry_after == float(value)
     assert time.monotonic() - began < 0.8
 
 
