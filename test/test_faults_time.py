@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import socket
 import time
 from typing import Any
 
@@ -166,6 +167,20 @@ def test_connecting_has_its_own_bound(
         says = (f"127.0.0.1:{port}",)
         endings.play_on(api, error=ApiTimeoutException, says=says, timeout=timeout)
         assert shortest < time.monotonic() - began < 1.5
+
+
+def test_each_address_of_a_host_has_its_share_of_the_time(
+    make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
+) -> None:
+    """An address that never answers leaves time to connect to the next one."""
+    with deaf_port() as deaf:
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
+            for port in (deaf, wire.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: addresses)
+        api = make_api(wire.url, retries=0, timeout=(0.6, 5.0))
+        assert good_call(api, timeout=None)
 
 
 def test_without_a_limit_there_is_none(
