@@ -227,7 +227,7 @@ def test_docstring_examples(name: str) -> None:
 
 
 def test_readme_sets_up_with_two_commands() -> None:
-    """README has one command that installs and one that runs every check, as CI does."""
+    """README has a command that installs and one that runs every check, as CI does."""
     shell = [content for language, content in blocks(README) if language == "shell"]
     assert shell == [SETUP, CHECKS]
     assert read(PROJECT / ".ci" / "run").endswith(CHECKS)

@@ -135,8 +135,8 @@ def test_in_a_deadline_one_attempt_has_its_own_bound(
     make_api: MakeApi, wire: Wire, monkeypatch: MonkeyPatch
 ) -> None:
     """An attempt has half a minute (here 0.2 s) of a longer deadline."""
-    assert connections.RESPONSE_LIMIT_SECONDS == 30.0
-    monkeypatch.setattr(connections, "RESPONSE_LIMIT_SECONDS", 0.2)
+    assert clock.RESPONSE_LIMIT_SECONDS == 30.0
+    monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.2)
     wire.play(reply(SILENCE))
     began = time.monotonic()
     assert good_call(make_api(wire.url), timeout=30.0)
@@ -159,8 +159,8 @@ def test_connecting_has_its_own_bound(
     shortest: float,
 ) -> None:
     """To connect, each attempt has the first of a pair, or 5 s (here 0.3 s)."""
-    assert connections.CONNECT_LIMIT_SECONDS == 5.0
-    monkeypatch.setattr(connections, "CONNECT_LIMIT_SECONDS", 0.3)
+    assert clock.CONNECT_LIMIT_SECONDS == 5.0
+    monkeypatch.setattr(clock, "CONNECT_LIMIT_SECONDS", 0.3)
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)

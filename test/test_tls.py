@@ -44,6 +44,7 @@ def test_an_authority_of_the_environment_is_trusted(
     assert good_call(make_api(secure_service.url))
 
 
+@pytest.mark.filterwarnings("ignore:X509:DeprecationWarning")  # old urllib3 asks so
 def test_pyopenssl_trusts_the_same(
     secure_service: Service,
     authority: Authority,
