@@ -238,7 +238,7 @@ class Exchange:
         if not is_redirect and not is_refusal:
             return
 
-        self._note_end(response.status)
+        self._health.is_down = False
         response.close()
         response.keep(b"")
         if is_refusal:
