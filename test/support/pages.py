@@ -35,8 +35,9 @@ def read(page: Path) -> str:
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     """Return the fenced blocks of a page, as pairs of language and content."""
-    fences = [token for token in _tokens(page) if token.type == "fence"]
-    return [(fence.info, fence.content) for fence in fences]
+    return [
+        (token.info, token.content) for token in _tokens(page) if token.type == "fence"
+    ]
 
 
 @dataclass
@@ -65,7 +66,7 @@ def examples(page: Path) -> list[Example]:
     return found
 
 
-def run_code(code: str, **names: Any) -> dict[str, Any]:
+def run_code(code: str, /, **names: Any) -> dict[str, Any]:
     """Run code as a reader would, with some names at hand; return all its names."""
     namespace = {"__name__": "__main__"} | names
     exec(code, namespace)  # noqa: S102  # our own pages
@@ -96,7 +97,8 @@ def links(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page: its headings, and those set by hand."""
-    found = set(re.findall(r'<a id="([^"]+)">', read(page)))
+    set_by_hand = re.findall(r'<a id="([^"]+)">', read(page))
+    found = set(set_by_hand)
     for token, inline in pairwise(_tokens(page)):
         if token.type == "heading_open":
             parts = inline.children or ()
