@@ -574,14 +574,18 @@ def test_signals_end_it(command: list[str], number: int, status: int) -> None:
         assert process.wait(10) == status
 
 
-def test_signal_ends_the_command_of_a_sandbox() -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    rows(closed_terminal=(signal.SIGHUP, 129), terminated=(signal.SIGTERM, 143)),
+)
+def test_signal_ends_the_command_of_a_sandbox(number: int, status: int) -> None:
     """A signal that ends `sandbox -- COMMAND` terminates the command as well."""
     script = "trap 'echo done; exit' TERM; echo ready; while :; do sleep 0.05; done"
     with running("sandbox", "--", "/bin/sh", "-c", script) as process:
         process.stdout.readline()
-        process.send_signal(signal.SIGHUP)
+        process.send_signal(number)
         assert process.communicate(timeout=10) == ("done\n", "")
-        assert process.returncode == 129
+        assert process.returncode == status
 
 
 def test_nohup_holds() -> None:
