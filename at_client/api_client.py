@@ -183,7 +183,7 @@ class ApiClient(HasDefault):
         if collection_formats:
             serialization.check_formats(collection_formats)
         if files:
-            serialization.refuse_files(files)
+            serialization.refuse_files()
 
         headers = self._merge_headers(header_params, cookie_params)
         queries = []

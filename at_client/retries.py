@@ -169,8 +169,7 @@ class RetryPolicy(urllib3.Retry):
         if foreign is not None:
             raise foreign
 
-        if pool is not None:
-            close_idle(pool)
+        close_idle(pool)
         if is_stale(error) and self._may_reconnect():
             self._has_reconnected = True
             self._wait_seconds = 0.0

@@ -6,7 +6,7 @@ The names and the rules are those of OpenAPI 3.1, Parameter Object.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic_core import to_json, to_jsonable_python
@@ -87,17 +87,12 @@ def check_formats(collection_formats: Any) -> None:
             )
 
 
-def refuse_files(files: Any) -> None:
-    """Refuse files, for there are no multipart forms.
-
-    Raises:
-        ApiValueError: There are files.
-    """
-    if files:
-        raise ApiValueError(
-            "files must be empty: multipart forms cannot be sent; "
-            "send the bytes of one file as body"
-        )
+def refuse_files() -> NoReturn:
+    """Refuse files, for there are no multipart forms."""
+    raise ApiValueError(
+        "files must be empty: multipart forms cannot be sent; "
+        "send the bytes of one file as body"
+    )
 
 
 def write_path(template: Any, params: Params | None) -> str:

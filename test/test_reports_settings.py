@@ -234,9 +234,9 @@ def test_without_a_token_the_call_is_sent(
 WRONG = "wrong-4711"
 
 
-def request_auth(place: str) -> dict[str, Any]:
+def request_auth(place: str, name: str = "x-api-key") -> dict[str, Any]:
     """Write credentials of a call as generated code gives them."""
-    return {"_request_auth": {"in": place, "key": "x-api-key", "value": WRONG}}
+    return {"_request_auth": {"in": place, "key": name, "value": WRONG}}
 
 
 @dataclass(frozen=True)
@@ -258,6 +258,9 @@ CREDENTIALS = {
     "a cookie of the client": Used("cookie", cookie=f"auth_token={WRONG}"),
     "a header of the call": Used("_request_auth", arguments=request_auth("header")),
     "a cookie of the call": Used("_request_auth", arguments=request_auth("cookie")),
+    "a header of the call without a telling name": Used(
+        "_request_auth", token=WRONG, arguments=request_auth("header", "X-Any")
+    ),
     "a query of the call": Used("_request_auth", arguments=request_auth("query")),
 }
 

@@ -184,9 +184,7 @@ def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> 
 def test_files_are_refused() -> None:
     """The error says what can be sent instead; generated code gives no files."""
     with pytest.raises(ApiValueError, match=r"^files must be empty: .* as body$"):
-        refuse_files({"f": "a.png"})
-
-    assert refuse_files({}) is None
+        refuse_files()
 
 
 PATHS = {
@@ -220,7 +218,8 @@ def test_anything_but_a_path_is_refused(template: Any) -> None:
 
 
 LEADING_ELSEWHERE = {
-    "none": {"y": 1},
+    "no parameters": None,
+    "none of its name": {"y": 1},
     "null": {"x": None},
     "an empty text": {"x": ""},
     "a dot": {"x": "."},
