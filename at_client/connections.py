@@ -26,8 +26,8 @@ from at_client.clock import Clock
 from at_client.framing import (
     FramingError,
     Head,
-    ResponseFile,
     is_chunked,
+    read_chunk_size,
     read_head,
     read_length,
 )
@@ -36,8 +36,8 @@ from at_client.redirects import is_target
 LEAST_TIMEOUT_SECONDS = 0.001
 """To a socket, 0 means not to wait at all."""
 
-BUFFER_BYTES = 8192
-"""Enough for most heads, and for a body such as that of the credits."""
+BUFFER_BYTES = 16384
+"""What is received at a time: more than a head and a body such as those here."""
 
 _CREATE_CONNECTION = connection.create_connection
 
@@ -46,8 +46,11 @@ class StaleConnectionError(ConnectionResetError):
     """The server had closed an idle connection, so it has not read the request."""
 
 
-class TimedReader(io.RawIOBase):
-    """Reads a socket until a deadline: each `recv` gets only the time that is left.
+class ResponseFile:
+    """What `http.client` and urllib3 read a response from: a socket with a deadline.
+
+    Each `recv` gets only the time that is left. Both readers have rules of their own
+    for the sizes of chunks; here, the same hold for both.
 
     Args:
         sock: The socket.
@@ -59,25 +62,74 @@ class TimedReader(io.RawIOBase):
         self._sock = sock
         self._deadline = deadline
         self._socket_timeout = deadline - Clock.now() if is_told else inf
+        self._arrived = b""
         self._held: io.BufferedReader | None = None
+        self.closed = False
+
+        self.in_chunks = False
+        """Whether each line that is read must be the size of a chunk."""
+
         self.may_end = False
         """Whether the end of the connection is the end of the message; before, it is
         a loss."""
 
-    def makefile(self, *_: Any) -> ResponseFile:
-        """Return the file that `http.client` asks a socket for."""
-        return ResponseFile(self, BUFFER_BYTES)
+    def makefile(self, *_: Any) -> "ResponseFile":
+        """Return this very file: `http.client` asks a socket for one."""
+        return self
 
     def hold(self) -> None:
         """Keep the socket open until the response is read."""
         self._held = self._sock.makefile("rb")
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
+    def peek(self, _size: int = 0) -> bytes:
+        """Return what has arrived, at least a byte, and leave it there."""
+        if not self._arrived:
+            self._receive()
+        return self._arrived
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return so many bytes, fewer at the end only; all for a negative number."""
+        wanted = sys.maxsize if size is None or size < 0 else size
+        pieces = []
+        while wanted:
+            piece = self.read1(wanted)
+            if not piece:
+                break
+            pieces.append(piece)
+            wanted -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Return at most so many bytes of what has arrived."""
+        arrived = self.peek()
+        if size < 0:
+            size = len(arrived)
+        self._arrived = arrived[size:]
+        return arrived[:size]
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there, waiting no longer than the deadline."""
+        """Fill a buffer, and return how many bytes it got."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readline(self, limit: int | None = -1) -> bytes:
+        """Return a line, or so many bytes of it."""
+        longest = sys.maxsize if limit is None or limit < 0 else limit
+        line = b""
+        while not line.endswith(b"\n") and len(line) < longest:
+            end = self.peek().find(b"\n") + 1
+            piece = self.read1(min(end or len(self._arrived), longest - len(line)))
+            if not piece:
+                break
+            line += piece
+
+        if self.in_chunks and line.endswith(b"\n"):
+            self.in_chunks = read_chunk_size(line) > 0  # trailers follow the last one
+        return line
+
+    def _receive(self) -> None:
+        """Wait for bytes, no longer than the deadline."""
         if self._deadline < inf:
             left = self._deadline - Clock.now()
             if left <= 0.0:
@@ -86,16 +138,18 @@ class TimedReader(io.RawIOBase):
                 self._sock.settimeout(left)
                 self._socket_timeout = left
 
-        count = self._sock.recv_into(buffer)
-        if count == 0 and not self.may_end:
+        self._arrived = self._sock.recv(BUFFER_BYTES)
+        if not self._arrived and not self.may_end:
             raise RemoteDisconnected("closed before the response was complete")
-        return count
+
+    def flush(self) -> None:
+        """Do nothing: nothing is written."""
 
     def close(self) -> None:
         """Release the socket."""
+        self.closed = True
         if self._held is not None:
             self._held.close()
-        super().close()
 
 
 class RawMessage(HTTPMessage):
@@ -134,9 +188,9 @@ class StrictResponse(HTTPResponse):
     ) -> None:
         # urllib3 has just told the socket, but not before it reads the answer of a
         # proxy to CONNECT, which has no method yet.
-        self._reader = TimedReader(sock, deadline, is_told=method is not None)
+        self._file = ResponseFile(sock, deadline, is_told=method is not None)
         # http.client asks a socket for nothing but a file.
-        reader: Any = self._reader
+        reader: Any = self._file
         super().__init__(reader, debuglevel, method, url)
         self._is_head = method == "HEAD"
         self._is_reused = is_reused
@@ -144,18 +198,18 @@ class StrictResponse(HTTPResponse):
     def begin(self) -> None:
         """Read the head of the final response, more strictly than `http.client`."""
         self._wait_for_answer()
-        head = read_head(self.fp)
+        head = read_head(self._file)
         while head.status < 200:  # 100, 102, 103 (RFC 9110 section 15.2)
             if head.status == 101:
                 raise FramingError("it switched to a protocol that nobody asked for")
-            head = read_head(self.fp)
+            head = read_head(self._file)
 
         self._take_head(head)
         self._choose_framing(head)
 
     def _wait_for_answer(self) -> None:
         try:
-            self.fp.peek()
+            self._file.peek()
         except (ConnectionError, ssl.SSLEOFError) as error:
             if self._is_reused:
                 raise StaleConnectionError("an idle connection had ended") from error
@@ -186,9 +240,9 @@ class StrictResponse(HTTPResponse):
             self.chunked = False
             self.length = 0
         self.chunk_left = None
-        self.fp.in_chunks = self.chunked  # type: ignore[attr-defined]  # a ResponseFile
+        self._file.in_chunks = self.chunked
         # The end of the connection ends what has no length; urllib3 counts the others.
-        self._reader.may_end = not self.chunked
+        self._file.may_end = not self.chunked
 
         wishes = ",".join(head.values.get("connection", [])).lower()
         # HTTP/1.0 has no chunks; whoever sends them all the same may not know when the
@@ -198,7 +252,7 @@ class StrictResponse(HTTPResponse):
         keeps = has_end and (self.version == 11 or asks_to_keep)
         self.will_close = "close" in wishes or not keeps
         if self.will_close:
-            self._reader.hold()
+            self._file.hold()
 
 
 class TimedConnection(HTTPConnection):

@@ -4,11 +4,10 @@ They are stricter than those of `http.client` where a response could be read in 
 ways, and as lenient as browsers where it is only untidy.
 """
 
-import io
 import re
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 MAX_LINE_BYTES = 65536
 MAX_HEADER_LINES = 100
@@ -35,24 +34,17 @@ class NotHTTPError(HTTPException):
     """The peer does not speak HTTP/1; the message says what it seems to speak."""
 
 
-class ResponseFile(io.BufferedReader):
-    """What `http.client` and urllib3 read a response from, each by its own rules.
+class HeadFile(Protocol):
+    """What a head is read from."""
 
-    Both read the size of a chunk with `int()`, which accepts 0x7, +7 and 1_0.
-    """
+    def peek(self) -> bytes:
+        """Return what has arrived, at least a byte, and leave it there."""
 
-    in_chunks = False
-    """Whether each line that is read must be the size of a chunk."""
+    def read(self, size: int) -> bytes:
+        """Return so many bytes."""
 
-    def readline(self, size: int | None = -1) -> bytes:
-        """Return a line; raise `FramingError` if it must be a size, and is none."""
-        line = super().readline(size)
-        if self.in_chunks and line.endswith(b"\n"):
-            chunk = _CHUNK_SIZE.fullmatch(line)
-            if not chunk:
-                raise FramingError("the size of a chunk is not a number")
-            self.in_chunks = int(chunk[1], 16) > 0  # trailers follow the last one
-        return line
+    def readline(self, limit: int) -> bytes:
+        """Return a line, or so many bytes of it."""
 
 
 class Head(NamedTuple):
@@ -76,7 +68,7 @@ class Head(NamedTuple):
     """The lines without a name or a colon."""
 
 
-def read_head(file: io.BufferedReader) -> Head:
+def read_head(file: HeadFile) -> Head:
     """Read one head; most arrive in one piece and well-formed, for one search to read.
 
     Raises:
@@ -120,7 +112,7 @@ def make_head(match: re.Match[bytes], skipped: str = "") -> Head:
     )
 
 
-def read_lines(file: io.BufferedReader) -> Iterator[bytes]:
+def read_lines(file: HeadFile) -> Iterator[bytes]:
     """Yield the lines of a head, the empty one at its end included."""
     for _ in range(MAX_HEADER_LINES + 2):  # with the status line and the empty line
         line = file.readline(MAX_LINE_BYTES + 1)
@@ -157,6 +149,18 @@ def guess_protocol(start: bytes) -> str:
     if _SOCKS_REPLY.match(start):
         return "the port does not speak HTTP; it may be a SOCKS proxy"
     return "the response is not HTTP"
+
+
+def read_chunk_size(line: bytes) -> int:
+    """Return the size of a chunk; `int()` would also read 0x7, +7 and 1_0.
+
+    Raises:
+        FramingError: It is no number.
+    """
+    size = _CHUNK_SIZE.fullmatch(line)
+    if not size:
+        raise FramingError("the size of a chunk is not a number")
+    return int(size[1], 16)
 
 
 def is_chunked(codings: list[str]) -> bool:
