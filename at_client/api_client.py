@@ -288,15 +288,24 @@ class ApiClient(HasDefault):
             ApiTypeError, ApiValueError: An argument is invalid, or credentials would be
                 sent unencrypted.
         """
-        headers = dict(header_params or {})
-        options: dict[str, Any] = {"body": body, "post_params": post_params}
+        headers = header_params or {}
         token = headers.get("Authorization")
         if not isinstance(token, SourcedToken):
-            options["_request_timeout"] = _request_timeout
-            return self.rest_client.request(method, url, headers=headers, **options)
+            return self.rest_client.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                post_params=post_params,
+                _request_timeout=_request_timeout,
+            )
 
         clock = Clock.start(_request_timeout, self.configuration.timeout)
-        options["_request_timeout"] = clock
+        options: dict[str, Any] = {
+            "body": body,
+            "post_params": post_params,
+            "_request_timeout": clock,
+        }
         response = self.rest_client.request(method, url, headers=headers, **options)
         source = self.configuration.access_token
         if response.status != 401 or not hasattr(source, "renew"):
@@ -306,7 +315,7 @@ class ApiClient(HasDefault):
         if renewed is None:
             return response
         response.close()
-        headers["Authorization"] = renewed
+        headers = {**headers, "Authorization": renewed}
         return self.rest_client.request(method, url, headers=headers, **options)
 
     def _renew(

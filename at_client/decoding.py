@@ -68,7 +68,10 @@ def promised_type(status: int, response_types_map: ResponseTypes) -> Any:
     answer a DELETE with 204 and name only its errors.
     """
     types = response_types_map or {}
-    for name in (str(status), f"{status // 100}XX", "default"):
+    exact = str(status)
+    if exact in types:
+        return types[exact]
+    for name in (f"{exact[0]}XX", "default"):
         if name in types:
             return types[name]
 

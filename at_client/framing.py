@@ -34,17 +34,14 @@ class NotHTTPError(HTTPException):
     """The peer does not speak HTTP/1; the message says what it seems to speak."""
 
 
-class HeadFile(Protocol):
-    """What a head is read from."""
+class _HeadFile(Protocol):
+    """What a head is read from; `peek` leaves what has arrived where it is."""
 
-    def peek(self) -> bytes:
-        """Return what has arrived, at least a byte, and leave it there."""
+    def peek(self) -> bytes: ...
 
-    def read(self, size: int) -> bytes:
-        """Return so many bytes."""
+    def read(self, size: int) -> bytes: ...
 
-    def readline(self, limit: int) -> bytes:
-        """Return a line, or so many bytes of it."""
+    def readline(self, limit: int) -> bytes: ...
 
 
 class Head(NamedTuple):
@@ -68,7 +65,7 @@ class Head(NamedTuple):
     """The lines without a name or a colon."""
 
 
-def read_head(file: HeadFile) -> Head:
+def read_head(file: _HeadFile) -> Head:
     """Read one head; most arrive in one piece and well-formed, for one search to read.
 
     Raises:
@@ -112,7 +109,7 @@ def make_head(match: re.Match[bytes], skipped: str = "") -> Head:
     )
 
 
-def read_lines(file: HeadFile) -> Iterator[bytes]:
+def read_lines(file: _HeadFile) -> Iterator[bytes]:
     """Yield the lines of a head, the empty one at its end included."""
     for _ in range(MAX_HEADER_LINES + 2):  # with the status line and the empty line
         line = file.readline(MAX_LINE_BYTES + 1)
