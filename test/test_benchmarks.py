@@ -126,3 +126,11 @@ def test_unknown_names_are_refused(bench: Bench) -> None:
 
     assert done.returncode == 2
     assert "no benchmark is named cals; there are calls, https" in done.stderr
+
+
+def test_page_has_both_tables() -> None:
+    """The page about performance has a filled place for each benchmark."""
+    text = (PROJECT / "docs" / "performance.md").read_text(encoding="utf-8")
+    for name in ("calls", "https"):
+        table = rf"<!-- {name} -->\n\n\| .*\n\n<!-- /{name} -->"
+        assert re.search(table, text, re.DOTALL), name

@@ -157,6 +157,12 @@ def test_a_fault_names_what_came_instead(content_type: str) -> None:
         decode(page, headers(content_type), Generated)
 
 
+@pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_unicode_needs_no_declared_charset(charset: str) -> None:
+    """JSON in any form of Unicode is read, with and without a byte-order mark."""
+    assert decode('["ä"]'.encode(charset), headers(JSON), list[str]) == ["ä"]
+
+
 MAP = {
     "200": CreditResponse,
     "422": HTTPValidationError,
