@@ -61,6 +61,9 @@ GRACE_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 3600
 """What `--watch` waits at most when the service asks it to come back later."""
 
+DEFAULT_WIDTH = 80
+"""Columns of a terminal that does not say how many it has."""
+
 # Escape sequences of xterm; its alternate screen has no scrollback.
 ENTER_SCREEN = "\x1b[?1049h"
 LEAVE_SCREEN = "\x1b[?1049l"
@@ -441,7 +444,8 @@ def _print_text(credits: CreditResponse, *notes: str) -> None:
     """Print credits as fits the terminal; NO_COLOR (no-color.org) is honoured."""
     encoded = "█░".encode(sys.stdout.encoding or "utf-8", "replace")
     screen = display.Screen(
-        width=shutil.get_terminal_size().columns,
+        # Python 3.10 passes on the 0 of a terminal that does not know its size.
+        width=shutil.get_terminal_size().columns or DEFAULT_WIDTH,
         colour=_is_terminal() and not os.environ.get("NO_COLOR"),
         blocks=b"?" not in encoded,
     )
