@@ -118,8 +118,10 @@ class ResponseFile:
         longest = sys.maxsize if limit is None or limit < 0 else limit
         line = b""
         while not line.endswith(b"\n") and len(line) < longest:
-            end = self.peek().find(b"\n") + 1
-            piece = self.read1(min(end or len(self._arrived), longest - len(line)))
+            arrived = self.peek()
+            end = arrived.find(b"\n") + 1
+            room = longest - len(line)
+            piece = self.read1(min(end or len(arrived), room))
             if not piece:
                 break
             line += piece

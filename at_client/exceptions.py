@@ -359,6 +359,7 @@ def drop_frames(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except OpenApiException as error:
             failure = error.with_traceback(None)
+            failure.__context__ = None  # it has frames, too
 
         # Not inside `except`, which would keep the frames as the error's context.
         del args, kwargs

@@ -144,6 +144,7 @@ def is_excluded(host: str, port: int, no_proxy: str) -> bool:
 
     from urllib import request
 
+    # typeshed leaves it out.
     is_bypassed: Any = request.proxy_bypass_environment  # type: ignore[attr-defined]
 
     literal = f"[{host}]" if ":" in host else host.rstrip(".")

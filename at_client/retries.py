@@ -122,9 +122,9 @@ class RetryPolicy(urllib3.Retry):
 
     def is_retry(
         self,
-        method: str,  # noqa: ARG002  # urllib3 asks with these
+        method: str,  # noqa: ARG002  # urllib3 passes it
         status_code: int,
-        has_retry_after: bool = False,  # noqa: ARG002
+        has_retry_after: bool = False,  # noqa: ARG002  # the same
     ) -> bool:
         """Return whether another attempt may succeed after this status."""
         return status_code in RETRY_STATUSES
@@ -157,7 +157,7 @@ class RetryPolicy(urllib3.Retry):
 
     def sleep(
         self,
-        response: urllib3.BaseHTTPResponse | None = None,  # noqa: ARG002
+        response: urllib3.BaseHTTPResponse | None = None,  # noqa: ARG002  # the same
     ) -> None:
         """Wait for as long as `increment` has decided."""
         if self._wait_seconds:

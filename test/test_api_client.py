@@ -186,3 +186,11 @@ def test_an_empty_cookie_is_none(offline: ApiClient) -> None:
     offline.cookie = "a=1"
     offline.cookie = ""
     assert offline.cookie is None
+
+
+def test_a_refusal_brings_no_other_error_along() -> None:
+    """What was handled inside has frames, with the values that were passed."""
+    with pytest.raises(ApiTypeError) as caught:
+        ApiClient().param_serialize("GET", "/", header_params={1: "SECRET"})  # type: ignore[dict-item]  # wrong
+
+    assert caught.value.__context__ is None

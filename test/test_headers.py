@@ -28,9 +28,8 @@ HEADER_RULE = (
     "tabs inside, but no line break (RFC 9110 section 5.5)"
 )
 COOKIE_RULE = (
-    "has characters that are not allowed in a cookie; use visible ASCII without quotes"
-    ", "
-    "commas, semicolons and backslashes (RFC 6265 section 4.1.1)"
+    "has characters that are not allowed in a cookie; use visible ASCII without "
+    "quotes, commas, semicolons and backslashes (RFC 6265 section 4.1.1)"
 )
 
 
