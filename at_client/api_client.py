@@ -1,7 +1,7 @@
 """From parameters of an operation to a request, and from a response to an answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from typing_extensions import Self
 
@@ -179,7 +179,6 @@ class ApiClient(HasDefault):
             ApiTypeError: A parameter has the wrong type.
             ApiValueError: A parameter has an invalid value.
         """
-        method = serialization.check_method(method)
         if collection_formats:
             serialization.check_formats(collection_formats)
         if files:
@@ -222,8 +221,8 @@ class ApiClient(HasDefault):
         if self._cookie:
             headers["Cookie"] = self._cookie
         if header_params:
-            given = dict(serialization.list_items("header_params", header_params))
-            headers = merge_headers(headers, given)
+            given = serialization.list_items("header_params", header_params)
+            headers = merge_headers(headers, dict(given))
         if cookie_params:
             for name, value in serialization.list_items("cookie_params", cookie_params):
                 add_cookie(headers, name, value)
@@ -259,14 +258,7 @@ class ApiClient(HasDefault):
             settings = [known[name] for name in auth_settings if name in known]
 
         for setting in settings:
-            credential = read_auth_setting(setting)
-            if credential.place == "query":
-                queries.append((credential.name, credential.value))
-            elif credential.place == "cookie":
-                add_cookie(headers, credential.name, credential.value)
-            else:
-                pop_header(headers, credential.name)
-                headers[credential.name] = credential.value
+            add_credential(headers, queries, setting)
 
     @drop_frames
     def call_api(
@@ -393,20 +385,14 @@ class ApiClient(HasDefault):
         raise ApiDecodeException(reason=problem)
 
 
-class Credential(NamedTuple):
-    """What identifies a caller, and where it goes."""
-
-    place: str
-    """`header`, `query` or `cookie`."""
-
-    name: Any
-    value: Any
-
-
-def read_auth_setting(setting: Any) -> Credential:
-    """Read credentials in the form of generated clients.
+def add_credential(
+    headers: dict[str, Any], queries: list[tuple[str, Any]], setting: Any
+) -> None:
+    """Add credentials in the form of generated clients to a request.
 
     Args:
+        headers: The headers. A credential replaces a header of its name.
+        queries: The parameters of the query.
         setting: A mapping with `in`, `key` and `value`.
 
     Raises:
@@ -415,17 +401,24 @@ def read_auth_setting(setting: Any) -> Credential:
     if not hasattr(setting, "get"):
         raise ApiTypeError("_request_auth must be a mapping with in, key and value")
 
-    credential = Credential(setting.get("in"), setting.get("key"), setting.get("value"))
-    if credential.place not in ("header", "query", "cookie"):
-        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
-
-    name, value = credential.name, credential.value
+    place = setting.get("in")
+    name = setting.get("key")
+    value = setting.get("value")
     if not isinstance(name, str) or not isinstance(value, str):
         raise ApiTypeError(
             "_request_auth['key'] and _request_auth['value'] must be str"
         )
-    if credential.place == "query" and not (name + value).isprintable():
+
+    if place == "header":
+        pop_header(headers, name)
+        headers[name] = value
+    elif place == "cookie":
+        add_cookie(headers, name, value)
+    elif place != "query":
+        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
+    elif not (name + value).isprintable():
         raise ApiValueError(
             "_request_auth['key'] and _request_auth['value'] must be printable text"
         )
-    return credential
+    else:
+        queries.append((name, value))

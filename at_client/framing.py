@@ -39,7 +39,7 @@ class _HeadFile(Protocol):
 
     def peek(self) -> bytes: ...
 
-    def read(self, size: int) -> bytes: ...
+    def read1(self, size: int) -> bytes: ...
 
     def readline(self, limit: int) -> bytes: ...
 
@@ -75,7 +75,7 @@ def read_head(file: _HeadFile) -> Head:
     start = file.peek()
     match = _HEAD.match(start)
     if match and match["lines"].count(b"\n") <= MAX_HEADER_LINES:
-        file.read(match.end())
+        file.read1(match.end())
         return make_head(match)
 
     if not b"HTTP/1.".startswith(start[:7]):

@@ -97,13 +97,11 @@ def merge_headers(
 
     Examples:
         >>> merge_headers({"Accept": "text/plain", "X-Trace": "7"}, {"accept": "*/*"})
-        {'X-Trace': '7', 'accept': '*/*'}
+        {'accept': '*/*', 'X-Trace': '7'}
     """
-    merged: dict[str, tuple[str, Any]] = {}
-    for name, value in (*defaults.items(), *headers.items()):
-        merged.pop(name.lower(), None)  # the last one counts, in its place
-        merged[name.lower()] = (name, value)
-    return dict(merged.values())
+    spellings = {name.lower(): name for name in (*defaults, *headers)}
+    values = {**defaults, **headers}
+    return {name: values[name] for name in spellings.values()}
 
 
 def get_header(headers: Mapping[str, Any], name: str) -> Any:
