@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,7 @@ def ours() -> Outcomes:
     return run_ways()
 
 
-@pytest.mark.parametrize(
-    "way",
-    WAYS,
-    ids=[way.title for way in WAYS],
-)
+@pytest.mark.parametrize("way", WAYS, ids=attrgetter("title"))
 def test_a_way_ends_as_its_verdict_says(way: Way, ours: Outcomes) -> None:
     """A way ends as on a generated client, or in the other way written beside it."""
     outcome = ours[way.title]
@@ -63,21 +60,20 @@ def test_what_was_seen_is_still_true() -> None:
         assert run_ways(generated) == SEEN
 
 
-HEADINGS = {
-    "What may surprise": "differs",
-    "What is better": "better",
-}
-
-
-@pytest.mark.parametrize("heading", HEADINGS)
-def test_the_page_announces_every_difference(heading: str) -> None:
+@pytest.mark.parametrize(
+    ("heading", "verdict"),
+    [
+        ("What may surprise", "differs"),
+        ("What is better", "better"),
+    ],
+)
+def test_the_page_announces_every_difference(heading: str, verdict: str) -> None:
     """Each point of the page has its way of use, and each difference its point."""
     page = PAGE.read_text(encoding="utf-8")
-    _, _, section = page.partition(f"\n## {heading}\n")
-    section, _, _ = section.partition("\n## ")
-    points = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    points = re.findall(r"(?m)^- \*\*(.+?)\*\*", section)
 
-    reasons = {way.reason for way in WAYS if way.verdict == HEADINGS[heading]}
+    reasons = {way.reason for way in WAYS if way.verdict == verdict}
     assert sorted(points) == sorted(reasons)
 
 

@@ -34,8 +34,6 @@ class Mine(ApiClient):
         print(
             method,
             url,
-            body,
-            not post_params,
             _request_timeout,
         )
         return super().call_api(
@@ -43,37 +41,27 @@ class Mine(ApiClient):
         )
 
 
-print(
-    CreditsApi(Mine(config()))
-    .get_credits_api_v1_credits_get(_request_timeout=7.0)
-    .used_credits
-)
+CreditsApi(Mine(config())).get_credits_api_v1_credits_get(_request_timeout=7.0)
 
 # %% A wrapper put on an instance
 original = api_client.call_api
 
 
 def timed(*args, **kwargs):
-    response = original(*args, **kwargs)
-    print(
-        "called",
-        response.status,
-    )
-    return response
+    print("called")
+    return original(*args, **kwargs)
 
 
 api_client.call_api = timed
-print(credits_api.get_credits_api_v1_credits_get().used_credits)
+credits_api.get_credits_api_v1_credits_get()
 
 
 # %% A subclass that overrides `param_serialize` and passes everything on
 class Signing(ApiClient):
     def param_serialize(self, *args, **kwargs):
-        method, url, headers, body, post_params = super().param_serialize(
-            *args, **kwargs
-        )
+        method, url, headers, *others = super().param_serialize(*args, **kwargs)
         headers["X-Signature"] = f"{method} {len(headers)}"
-        return method, f"{url}?signed=1", headers, body, post_params
+        return method, f"{url}?signed=1", headers, *others
 
 
 CreditsApi(Signing(config())).get_credits_api_v1_credits_get()
@@ -93,19 +81,17 @@ with mock.patch.object(
     RESTClientObject, "request", autospec=True, side_effect=RESTClientObject.request
 ) as spy:
     api().get_credits_api_v1_credits_get(_request_timeout=5)
-(_, *args), kwargs = spy.call_args
+_, method, url = spy.call_args.args
 print(
-    args,
-    sorted(kwargs),
-    kwargs["headers"]["Authorization"] == "Bearer token",
-    kwargs["headers"]["Accept"],
+    method,
+    url,
+    sorted(spy.call_args.kwargs),
+    spy.call_args.kwargs["headers"]["Authorization"],
 )
 
 
 # %% A subclass of `RESTClientObject` put in place
-class Counting(RESTClientObject):
-    count = 0
-
+class Watching(RESTClientObject):
     def request(
         self,
         method,
@@ -115,15 +101,14 @@ class Counting(RESTClientObject):
         post_params=None,
         _request_timeout=None,
     ):
-        Counting.count += 1
+        print(method)
         return super().request(
             method, url, headers, body, post_params, _request_timeout
         )
 
 
-api_client.rest_client = Counting(api_client.configuration)
+api_client.rest_client = Watching(api_client.configuration)
 credits_api.get_credits_api_v1_credits_get()
-print(Counting.count)
 
 # %% `pool_manager` read and cleared
 credits_api.get_credits_api_v1_credits_get()
@@ -133,20 +118,15 @@ print(
     len(manager.pools),
 )
 manager.clear()
-print(
-    len(manager.pools),
-    credits_api.get_credits_api_v1_credits_get().used_credits,
-)
+print(len(manager.pools))
+credits_api.get_credits_api_v1_credits_get()
 
 # %% `pool_manager.connection_pool_kw` read and changed
-api_client = client(verify_ssl=False, connection_pool_maxsize=7)
+api_client = client(connection_pool_maxsize=7)
 keywords = api_client.rest_client.pool_manager.connection_pool_kw
-print(
-    keywords["maxsize"],
-    int(keywords["cert_reqs"]),
-)
+print(keywords["maxsize"])
 keywords.update(maxsize=3, retries=False)
-print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+CreditsApi(api_client).get_credits_api_v1_credits_get()
 
 # %% `pool_manager` used for another URL
 manager = client().rest_client.pool_manager
@@ -156,21 +136,10 @@ print(
 )
 
 
-# %% `pool_manager` replaced by one of one's own
-class Stamping(urllib3.PoolManager):
-    def urlopen(self, method, url, redirect=True, **kw):
-        kw["headers"] = {**kw["headers"], "X-Stamp": "s"}
-        return super().urlopen(method, url, redirect, **kw)
-
-
-api_client.rest_client.pool_manager = Stamping()
-print(credits_api.get_credits_api_v1_credits_get().used_credits)
-print(type(api_client.rest_client.pool_manager).__name__)
-
 # %% `pool_manager` replaced by a proxy of one's own
 api_client = client(host="http://localhost:1")
 api_client.rest_client.pool_manager = urllib3.ProxyManager(host)
-print(CreditsApi(api_client).get_credits_api_v1_credits_get().used_credits)
+CreditsApi(api_client).get_credits_api_v1_credits_get()
 
 # %% `pool_manager` replaced by a mock
 manager = api_client.rest_client.pool_manager = mock.Mock()
@@ -200,53 +169,31 @@ headers["X-A"] = "a"
 headers.update({"X-B": "b"})
 print(
     headers.pop("X-A"),
-    dict(headers)["X-B"],
     isinstance(headers, dict),
-    "X-B" in headers,
 )
 credits_api.get_credits_api_v1_credits_get()
 api_client.default_headers = {"X-C": "c", "User-Agent": "mine/1"}
 credits_api.get_credits_api_v1_credits_get()
 
-# %% `default_headers` with a credential, read back and copied
-api_client.default_headers["Authorization"] = "Bearer default"
-print(
-    api_client.default_headers["Authorization"],
-    api_client.default_headers.copy()["Authorization"],
-)
-other = client(access_token=None)
-other.default_headers = copy.deepcopy(api_client.default_headers)
-CreditsApi(other).get_credits_api_v1_credits_get()
-
-# %% `default_headers` given to another HTTP library
+# %% `default_headers` with a credential, copied and given to another HTTP library
 api_client.set_default_header("Authorization", "Bearer shared")
-urllib3.request("GET", f"{host}/other", headers=api_client.default_headers)
+headers = copy.deepcopy(api_client.default_headers)
+urllib3.request("GET", f"{host}/other", headers=headers)
 
 # %% A request written by `param_serialize`, sent by another HTTP library
 method, url, headers, body, post = client().param_serialize(
     "GET", CREDITS, query_params=[("q", 1)], auth_settings=["OAuth2PasswordBearer"]
 )
-print(
-    method,
-    url,
-    body,
-    not post,
-)
 urllib3.request(method, url, headers=headers)
 
 # %% A path of one's own through `call_api`
 serve(b'{"plans": ["free"]}')
-response = api_client.call_api(
-    "GET", f"{host}/api/v1/plans", {"Accept": "application/json"}
-)
+response = api_client.call_api("GET", f"{host}/api/v1/plans", {"X-A": "a"})
 print(
     json.loads(response.read()),
     response.getheader("Content-Type"),
     response.getheader("X", "none"),
-)
-print(
     response.getheaders()["content-type"],
-    response.headers.get("nothing"),
     response.reason,
 )
 
@@ -257,10 +204,7 @@ print(
     made.status,
     made.reason,
     made.read(),
-    made.data,
     made.getheader("x-a"),
-)
-print(
     made.response is raw,
     isinstance(raw, rest.RESTResponseType),
 )
@@ -275,11 +219,6 @@ with mock.patch("at_client.api_client.ApiClient.call_api", return_value=made):
 # %% `response_deserialize` answered, as unit tests do
 answer = at_client.ApiResponse(
     status_code=200, data="data", headers={"X-A": "a"}, raw_data=b""
-)
-print(
-    answer.status_code,
-    answer.headers["X-A"],
-    answer.raw_data,
 )
 with mock.patch.object(ApiClient, "response_deserialize", return_value=answer):
     print(api().get_credits_api_v1_credits_get())

@@ -1,6 +1,6 @@
 """Ways of handling errors: caught, read, logged, made by hand, answered in tests."""
 
-# ruff: noqa: ANN001, ANN201, ANN204, PERF203
+# ruff: noqa: ANN001, ANN201, ANN204
 
 import json
 from http import HTTPStatus
@@ -11,8 +11,7 @@ import urllib3
 from at_client import ApiClient, exceptions
 from at_client.exceptions import ApiException, NotFoundException
 from at_client.rest import RESTClientObject, RESTResponse
-from support.wire import SILENCE, reply
-from ways.stage import api, failure, serve, telling, wire
+from ways.stage import api, failure, serve, telling
 
 DETAIL = b'{"detail": "Not authenticated"}'
 
@@ -32,7 +31,9 @@ try:
     api().get_credits_api_v1_credits_get()
 except ApiException as e:
     print(
-        e.status, e.reason, e.body, json.loads(e.body)["detail"], type(e.body).__name__
+        e.status,
+        e.reason,
+        json.loads(e.body)["detail"],
     )
 
 # %% A class for every status
@@ -45,8 +46,7 @@ for status in (400, 401, 403, 404, 409, 418, 422, 500, 503):
 # %% The headers of an error
 e = failure(DETAIL, 429, Retry_After="7")
 print(
-    e.status,
-    int(e.headers.get("Retry-After")),
+    e.headers.get("Retry-After"),
     e.headers["retry-after"],
     e.headers.get("X-None"),
 )
@@ -60,7 +60,7 @@ print(
     entry.msg,
 )
 with telling(AttributeError):
-    print([each.actual_instance for each in entry.loc])
+    print(entry.loc[0].actual_instance)
 
 # %% A server error, with its data
 e = failure(b'{"detail": "down", "code": "E7"}', 500)
@@ -68,7 +68,6 @@ print(
     type(e.data).__name__,
     e.data.detail,
     e.data.code,
-    e.data.errors,
 )
 
 # %% A validation error whose detail is a sentence
@@ -84,18 +83,16 @@ print(e.data and e.data.detail)
 # %% An error page in HTML, and an error without a body
 for e in (failure(b"<h1>Bad Gateway</h1>", 502, "text/html"), failure(b"", 404)):
     print(
-        e.status,
-        e.reason,
-        type(e).__name__,
         repr(e.body),
         e.data,
     )
 
 # %% An error written out whole, headers and all
 # differs: The text of errors -> 1 False
+text = str(failure(DETAIL, 401))
 print(
-    len(str(failure(DETAIL, 401)).splitlines()),
-    "HTTP response headers" in str(failure(DETAIL, 401)),
+    len(text.splitlines()),
+    "HTTP response headers" in text,
 )
 
 # %% An error made by hand and logged
@@ -104,7 +101,6 @@ print(
     error.status,
     error.reason,
     error.body,
-    error.data,
     error.headers,
     "404" in str(error),
     "why" in str(error),
@@ -113,11 +109,7 @@ print(
 # %% An error made by position, and one of nothing
 print(
     ApiException(500, "down").reason,
-    "lost" in str(ApiException(0, "lost")),
-)
-print(
     ApiException().reason,
-    isinstance(str(ApiException()), str),
     repr(ApiException())[:12],
 )
 
@@ -127,11 +119,7 @@ print(ApiException(reason="lost").status)
 
 # %% An error made from a mock whose body is text
 error = ApiException(http_resp=made(403, "plain text"))
-print(
-    error.status,
-    error.reason,
-    "403" in str(error),
-)
+print(error.status, error.reason)
 
 
 # %% An error subclassed
@@ -141,10 +129,11 @@ class Mine(ApiException):
         self.code = code
 
 
+error = Mine("E1")
 print(
-    Mine("E1").status,
-    Mine("E1").code,
-    "pay" in str(Mine("E1")),
+    error.status,
+    error.code,
+    "pay" in str(error),
 )
 
 # %% `from_response` as a statement
@@ -153,18 +142,15 @@ with telling(NotFoundException):
     print("went on")
 
 # %% `raise X.from_response(...)`
-for status in (400, 401, 403, 409, 418, 422, 503):
-    try:
-        raise ApiException.from_response(
-            http_resp=made(status), body="b", data={"d": 1}
-        )
-    except ApiException as e:
-        print(
-            type(e).__name__,
-            e.status,
-            e.body,
-            e.data,
-        )
+try:
+    raise ApiException.from_response(http_resp=made(403), body="b", data={"d": 1})
+except ApiException as e:
+    print(
+        type(e).__name__,
+        e.status,
+        e.body,
+        e.data,
+    )
 
 # %% A mocked `call_api` that answers with an error
 with mock.patch.object(ApiClient, "call_api", return_value=made(404)):
@@ -172,21 +158,17 @@ with mock.patch.object(ApiClient, "call_api", return_value=made(404)):
 print(
     type(e).__name__,
     e.status,
-    e.reason,
     e.body,
-    dict(e.headers),
+    e.headers,
 )
 
 # %% A mocked `request` that answers with an error
-raw = urllib3.HTTPResponse(
-    DETAIL, {"Content-Type": "application/json"}, 401, reason="No"
-)
+raw = urllib3.HTTPResponse(DETAIL, {"Content-Type": "application/json"}, 401)
 with mock.patch.object(RESTClientObject, "request", return_value=RESTResponse(raw)):
     e = failure(b"", 200)
 print(
     type(e).__name__,
     e.status,
-    e.reason,
     e.body,
 )
 
@@ -194,26 +176,15 @@ print(
 print(
     exceptions.ApiTypeError("bad", path_to_item=["a", 0]),
     exceptions.ApiValueError("bad", ["b"]),
-)
-print(
-    exceptions.render_path(["a", 0, "b"]),
     exceptions.ApiTypeError("bad", key_type=True).key_type,
-)
-print(
+    exceptions.render_path(["a", 0, "b"]),
     issubclass(exceptions.ApiKeyError, KeyError),
-    exceptions.ApiAttributeError("a", ["c", 1]),
 )
 
 # %% A connection refused
 # differs: Errors of the connection -> ApiException
 with telling(urllib3.exceptions.HTTPError, ApiException):
     api(host="http://127.0.0.1:9", retries=0).get_credits_api_v1_credits_get()
-
-# %% A service that says nothing
-# differs: Errors of the connection -> ApiException
-wire.play(otherwise=reply(SILENCE))
-with telling(urllib3.exceptions.HTTPError, ApiException):
-    api(retries=0).get_credits_api_v1_credits_get(_request_timeout=0.2)
 
 # %% A success that is no JSON, is broken, or lacks a number
 # differs: Answers that cannot be read -> ApiException | ApiException | ApiException

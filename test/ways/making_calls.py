@@ -56,23 +56,17 @@ print(wire.requests[0].decode().splitlines()[0])
 
 # %% The API on the default client, made of the default configuration
 at_client.Configuration.set_default(config(access_token="default"))
-print(CreditsApi().get_credits_api_v1_credits_get().total_credits)
-print(
-    CreditsApi().api_client
-    is CreditsApi().api_client
-    is at_client.ApiClient.get_default()
-)
+CreditsApi().get_credits_api_v1_credits_get()
+print(CreditsApi().api_client is at_client.ApiClient.get_default())
 
 # %% A default client of one's own
-mine = client(access_token="mine")
-at_client.ApiClient.set_default(mine)
-print(CreditsApi().api_client is mine)
+at_client.ApiClient.set_default(client(access_token="mine"))
 CreditsApi(api_client=None).get_credits_api_v1_credits_get()
 
 # %% A call after `with` is left
 with client() as api_client:
     credits_api = CreditsApi(api_client)
-print(credits_api.get_credits_api_v1_credits_get().used_credits)
+credits_api.get_credits_api_v1_credits_get()
 
 # %% Timeouts: a whole number, a float, a pair
 for timeout in (5, 5.5, (3.05, 27)):
@@ -112,9 +106,6 @@ auth = {
     "value": "Bearer once",
 }
 credits_api.get_credits_api_v1_credits_get(_request_auth=auth)
-credits_api.get_credits_api_v1_credits_get(
-    _request_auth={**auth, "key": "X-Api-Key", "value": "k"}
-)
 credits_api.get_credits_api_v1_credits_get()
 
 # %% A cookie as credentials for one call
@@ -143,10 +134,7 @@ CreditsApi(
 
 # %% A user agent of one's own
 api_client.user_agent = "my-tool/2.1"
-print(
-    api_client.user_agent,
-    api_client.default_headers["User-Agent"],
-)
+print(api_client.user_agent)
 credits_api.get_credits_api_v1_credits_get()
 
 # %% The parameter `auth_token`
@@ -160,21 +148,15 @@ print(
     info.status_code,
     info.headers["Content-Type"],
     info.headers.get("X-None"),
-)
-print(
-    type(info).__name__,
     info.data.total_credits,
-    json.loads(info.raw_data)["total_credits"],
+    info.raw_data == CREDITS_BODY,
 )
 
 # %% With HTTP info, dumped as pydantic dumps
 info = api().get_credits_api_v1_credits_get_with_http_info()
 print(
-    info.model_dump()["status_code"],
-    info.model_dump()["data"]["total_credits"],
-)
-print(
     sorted(info.model_dump()),
+    info.model_dump()["data"]["total_credits"],
     "total_credits" in info.model_dump_json(),
 )
 
@@ -187,7 +169,6 @@ with telling(KeyError):
 response = api().get_credits_api_v1_credits_get_without_preload_content()
 print(
     response.status,
-    response.reason,
     response.headers["Content-Type"],
     json.loads(response.data),
 )
@@ -203,10 +184,7 @@ response.release_conn()
 # %% Without preloading, an error
 serve(b'{"detail": "no"}', 403)
 response = api().get_credits_api_v1_credits_get_without_preload_content()
-print(
-    response.status,
-    response.data,
-)
+print(response.status, response.data)
 
 # %% The response printed
 print(str(api().get_credits_api_v1_credits_get()).partition(" rem")[0])
@@ -233,10 +211,7 @@ print(time.monotonic() - start < 0.8)
 # %% A compressed response
 serve(gzip.compress(CREDITS_BODY), Content_Encoding="gzip")
 info = api().get_credits_api_v1_credits_get_with_http_info()
-print(
-    info.data.total_credits,
-    info.raw_data == CREDITS_BODY,
-)
+print(info.raw_data == CREDITS_BODY)
 
 # %% A redirect to somewhere else
 # differs: Redirects -> ApiException

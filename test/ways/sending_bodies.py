@@ -13,9 +13,7 @@ import pydantic
 
 import at_client
 from at_client import models
-from at_client.models.credit_response import CreditResponse
 from at_client.rest import ApiException
-from support.facts import CREDITS, CREDITS_BODY
 from ways.stage import client, host, sent, serve, telling
 
 JSON = {"Content-Type": "application/json"}
@@ -31,37 +29,33 @@ class Color(Enum):
 class Pet:
     """A model as the generator makes them, in the few lines that count here."""
 
-    def __init__(self, name, kind=None):
-        self.name, self.kind = name, kind
+    def __init__(self, name):
+        self.name = name
 
     def to_dict(self):
         return {"petName": self.name}
 
     @classmethod
     def from_dict(cls, values):
-        return cls(values["petName"], values.get("kind"))
+        return cls(values["petName"])
 
 
-def add_pet(pet=None, tags=(), photo=None, note=None):
+def add_pet(pet):
     """Send a pet as the operation of a generated API class does."""
-    kinds = (
-        ["multipart/form-data"] if photo else ["application/xml", "application/json"]
-    )
+    kinds = ["application/xml", "application/json"]
     headers = {
-        "Accept": api_client.select_header_accept(
-            ["application/xml", "application/json"]
-        )
+        "Accept": api_client.select_header_accept(kinds),
+        "Content-Type": api_client.select_header_content_type(kinds),
     }
-    headers["Content-Type"] = api_client.select_header_content_type(kinds)
     parts = api_client.param_serialize(
         method="POST",
         resource_path="/pets/{owner}",
         path_params={"owner": "a/b c"},
-        query_params=[("tags", tags)] if tags else [],
+        query_params=[("tags", ["a", "b"])],
         header_params=headers,
         body=pet,
-        post_params=[("note", note)] if note else [],
-        files={"photo": photo} if photo else {},
+        post_params=[],
+        files={},
         auth_settings=["OAuth2PasswordBearer"],
         collection_formats={"tags": "multi"},
         _host=None,
@@ -69,12 +63,7 @@ def add_pet(pet=None, tags=(), photo=None, note=None):
     )
     response = api_client.call_api(*parts, _request_timeout=5)
     response.read()
-    types = {
-        "200": "Pet",
-        "2XX": "List[Pet]",
-        "404": "ErrorResponse",
-        "default": "object",
-    }
+    types = {"200": "Pet", "404": "ErrorResponse"}
     return api_client.response_deserialize(
         response_data=response, response_types_map=types
     ).data
@@ -104,7 +93,10 @@ api_client.call_api("DELETE", url)
 
 # %% `rest_client.request` by position
 response = api_client.rest_client.request("POST", url, dict(JSON), {"a": 1}, None, 5)
-print(response.status, json.loads(response.read())["total_credits"])
+print(
+    response.status,
+    json.loads(response.read())["total_credits"],
+)
 
 # %% A form for `rest_client.request`
 headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -112,12 +104,11 @@ api_client.rest_client.request(
     "POST", url, headers=headers, post_params=[("a", "1"), ("b", "x y")]
 )
 
-# %% A form with files for `rest_client.request`
+# %% Files for `param_serialize`
 # differs: Lists in one value and files -> ApiValueError
-headers = {"Content-Type": "multipart/form-data"}
-fields = [("a", "1"), ("f", ("f.txt", b"data", "text/plain")), ("d", {"x": 1})]
 with telling(at_client.ApiValueError):
-    api_client.rest_client.request("POST", url, headers=headers, post_params=fields)
+    files = {"photo": ("rex.png", b"data")}
+    print(api_client.param_serialize("POST", "/x", files=files)[4])
 
 # %% A text, bytes and YAML as bodies
 api_client.call_api("POST", url, {"Content-Type": "text/plain"}, body="a text")
@@ -136,11 +127,16 @@ with telling(at_client.ApiValueError):
     api_client.rest_client.request("POST", url, body={"a": 1}, post_params=[("b", "2")])
 
 # %% `param_serialize` gives five parts
-parts = api_client.param_serialize(
+method, target, headers, *others = api_client.param_serialize(
     "POST", "/things", None, None, {"X-A": "a"}, {"b": 1}, [("c", "d")]
 )
-method, target, headers, body, post_params = parts
-print(method, target, headers["X-A"], "User-Agent" in headers, body, post_params)
+print(
+    method,
+    target,
+    headers["X-A"],
+    "User-Agent" in headers,
+    others,
+)
 
 # %% `param_serialize` with a path and a query
 query = [
@@ -151,11 +147,11 @@ query = [
     ("color", Color.RED),
     ("f", {"a": [1, True]}),
 ]
-print(
-    api_client.param_serialize(
-        "GET", "/u/{id}/{name}", {"id": 7, "name": "a/b c?"}, query, _host="http://x"
-    )[1]
+path = {"id": 7, "name": "a/b c?"}
+parts = api_client.param_serialize(
+    "GET", "/u/{id}/{name}", path, query, _host="http://x"
 )
+print(parts[1])
 
 # %% `param_serialize` with lists in every format
 # differs: Lists in one value and files -> ApiValueError | ApiValueError
@@ -167,77 +163,42 @@ for form in ("csv", "pipes", "multi"):
         )
         api_client.call_api(*parts)
 
-# %% A comma inside an item of a list
-# differs: Lists in one value and files -> ApiValueError
-query = [("ids", ["a,b", "c"])]
-with telling(at_client.ApiValueError):
-    parts = api_client.param_serialize(
-        "GET", "/x", None, query, collection_formats={"ids": "csv"}
-    )
-    print(parts[1])
-
 # %% A body with dates, decimals, enums, UUIDs and secrets
 body = {
     "when": WHEN,
     "day": WHEN.date(),
     "sum": Decimal("1.10"),
-    "color": Color.RED,
     "id": uuid.UUID(int=5),
+    "none": None,
+    "pair": (1, "x"),
+    "secret": pydantic.SecretStr("s3"),
 }
-body |= {"none": None, "pair": (1, "x"), "secret": pydantic.SecretStr("s3")}
 print(api_client.param_serialize("POST", "/x", body=body)[3])
 
 # %% A model as a body, alone, in a list, in a dict
 error = models.ErrorResponse(detail="x")
-for body in (
-    CreditResponse.from_dict(CREDITS),
-    [Pet("Rex"), error],
-    {"error": error, "none": None},
-):
+for body in (error, [Pet("Rex"), error], {"error": error}):
     print(api_client.param_serialize("POST", "/x", body=body)[3])
-
-# %% A header given as a list
-# differs: Lists in one value and files -> ApiValueError
-headers = {"X-Ids": [1, 2], "X-N": "5"}
-with telling(at_client.ApiValueError):
-    parts = api_client.param_serialize(
-        "GET", "/x", None, None, headers, collection_formats={"X-Ids": "csv"}
-    )
-    print(parts[2]["X-Ids"])
 
 # %% `sanitize_for_serialization`
 for value in (
     None,
     "text",
-    1,
     1.5,
     True,
     b"bytes",
-    [1, [2]],
     (1, "x"),
-    {"k": "v"},
-    WHEN,
-    WHEN.date(),
-    Color.RED,
+    {"k": [WHEN, Color.RED]},
 ):
     print(repr(api_client.sanitize_for_serialization(value)))
 
 # %% `deserialize` into a model, a list and a dict of models
-credit = api_client.deserialize(
-    CREDITS_BODY.decode(), "CreditResponse", "application/json"
-)
-print(type(credit).__name__, credit.total_credits)
-print(
-    api_client.deserialize(
-        f"[{json.dumps(CREDITS)}]", "List[CreditResponse]", "application/json"
-    )[0]
-    == credit
-)
-print(
-    api_client.deserialize(
-        '{"a": {"detail": "x"}}', "Dict[str, ErrorResponse]", "application/json"
-    )["a"].detail
-)
+for text, kind in (
+    ('{"detail": "x"}', "ErrorResponse"),
+    ('[{"detail": "x"}]', "List[ErrorResponse]"),
+    ('{"a": {"detail": "x"}}', "Dict[str, ErrorResponse]"),
+):
+    print(api_client.deserialize(text, kind, "application/json"))
 
 # %% `deserialize` into plain types
 kinds = {
@@ -247,19 +208,15 @@ kinds = {
     "bool": "true",
     "object": '{"a": [1]}',
     "decimal": '"2.50"',
-}
-kinds |= {
     "List[List[int]]": "[[1]]",
     "Dict[str, Dict[str, int]]": '{"a": {"b": 1}}',
     "date": '"1997-07-16"',
-}
-for kind, text in {
-    **kinds,
     "datetime": '"1997-07-16T19:20:30+01:00"',
     "UUID": "null",
-}.items():
+}
+for kind, text in kinds.items():
     read = api_client.deserialize(text, kind, "application/json")
-    print(isinstance(read, str), str(read))
+    print(type(read).__name__, read)
 with telling(ApiException):
     api_client.deserialize('"someday"', "date", "application/json")
 
@@ -284,19 +241,16 @@ headers, queries = {"X-A": "a"}, []
 api_client.update_params_for_auth(
     headers, queries, ["OAuth2PasswordBearer", "unknown"], "/x", "GET", None
 )
-print(headers, queries)
 auth = {"in": "query", "type": "apiKey", "key": "k", "value": "v"}
 api_client.update_params_for_auth(
     headers, queries, ["any"], "/x", "GET", None, request_auth=auth
 )
-print(queries)
+print(headers, queries)
 
 # %% `select_header_accept` and `select_header_content_type`
 for kinds in (
-    ["text/plain", "application/json"],
-    ["APPLICATION/JSON"],
+    ["text/plain", "APPLICATION/JSON"],
     ["a/xml", "text/plain"],
-    ["a/b+json"],
     [],
 ):
     print(
@@ -313,33 +267,28 @@ for status, kinds in (
     made = mock.Mock(
         status=status, data=b"[1]", headers={"content-type": "application/json"}
     )
-    print(status, api_client.response_deserialize(made, kinds).data)
+    print(
+        status,
+        api_client.response_deserialize(made, kinds).data,
+    )
 
 # %% `response_deserialize` of a response without a body
 made = mock.Mock(status=204, data=b"", headers={})
 print(api_client.response_deserialize(made, {"204": None}).data)
 
-# %% An operation of a generated API class: JSON
-serve(b'{"petName": "Rex", "kind": "dog"}')
-pet = add_pet(Pet("Rex"), tags=["a", "b"])
-print(type(pet).__name__, pet.name, pet.kind)
-
-# %% An operation of a generated API class: a list of models
-serve(b'[{"petName": "Rex"}, {"petName": "Ada"}]', 201)
-print([pet.name for pet in add_pet(Pet("Rex"))])
-
-# %% An operation of a generated API class: a file from bytes
-# differs: Lists in one value and files -> ApiValueError
+# %% An operation of a generated API class
 serve(b'{"petName": "Rex"}')
-with telling(at_client.ApiValueError):
-    print(add_pet(photo=("rex.png", b"data"), note="good dog").name)
+print(add_pet(Pet("Rex")).name)
 
 # %% An operation of a generated API class: an error with its model
 serve(b'{"detail": "no such owner"}', 404)
 try:
     add_pet(Pet("Rex"))
 except at_client.exceptions.NotFoundException as e:
-    print(e.status, e.reason, type(e.data).__name__, e.data.detail, e.body)
+    print(
+        type(e.data).__name__,
+        e.data.detail,
+    )
 
 # %% Steps inside `param_serialize`: `parameters_to_url_query`
 # differs: Steps inside `param_serialize` -> AttributeError

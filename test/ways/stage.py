@@ -77,35 +77,20 @@ def read_request(request: bytes) -> dict[str, Any]:
     """Return what a user would care about in a request."""
     head, _, body = request.decode("latin-1").partition("\r\n\r\n")
     line, *lines = head.split("\r\n")
-    headers = read_headers(lines)
-    if headers.get("user-agent", "").startswith(OWN_AGENTS):
-        del headers["user-agent"]
+    headers = {}
+    for each in sorted(lines, key=str.lower):
+        name, _, value = each.partition(": ")
+        is_own = value.startswith(OWN_AGENTS)
+        if name.lower() not in UNINTERESTING and not is_own:
+            headers[name.lower()] = value
 
-    kind = headers.get("content-type", "application/json")
-    boundary = kind.partition("boundary=")[2]
-    if boundary:
-        headers["content-type"] = kind.replace(boundary, "BOUNDARY")
-        body = body.replace(boundary, "BOUNDARY")
-    elif "json" in kind:
+    if "json" in headers.get("content-type", "json"):
         body = tidy_json(body)
-
-    kept = sorted(headers.keys() - UNINTERESTING)
-    line = line.removesuffix(" HTTP/1.1")
     return {
-        "line": line,
-        "headers": {name: headers[name] for name in kept},
+        "line": line.removesuffix(" HTTP/1.1"),
+        "headers": headers,
         "body": body,
     }
-
-
-def read_headers(lines: list[str]) -> dict[str, str]:
-    """Return header lines by name; values of a name that comes twice are joined."""
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(": ")
-        known = headers.get(name.lower())
-        headers[name.lower()] = f"{known} & {value}" if known else value
-    return headers
 
 
 def tidy_json(body: str) -> str:
