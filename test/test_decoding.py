@@ -1,6 +1,5 @@
 """From the bytes of a body to its type, by tables: charsets, types, faults."""
 
-import codecs
 import contextlib
 import dataclasses
 import datetime as dt
@@ -9,8 +8,6 @@ from typing import Annotated, Any
 
 import pydantic
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from at_client.decoding import (
     DecodeFault,
@@ -22,10 +19,8 @@ from at_client.decoding import (
     promised_type,
 )
 from at_client.models import CreditResponse, ErrorResponse, HTTPValidationError
-from support.facts import CREDITS_BODY
 
 JSON = "application/json"
-LATIN = "application/json; charset=latin-1"
 
 
 def headers(content_type: str) -> dict[str, str]:
@@ -55,21 +50,9 @@ class Strict(pydantic.BaseModel, strict=True):
     day: dt.date
 
 
-SNOW = '"Größe ☃"'
-
-
-@pytest.mark.parametrize("content_type", [JSON, LATIN, "x; charset=unknown-8bit"])
-def test_json_is_utf_8_whatever_was_declared(content_type: str) -> None:
-    """RFC 8259 says so; a byte-order mark is left out."""
-    body = codecs.BOM_UTF8 + SNOW.encode()
-
-    assert decode(body, headers(content_type), Any) == "Größe ☃"
-
-
 DECLARED = [
-    "iso-8859-1",
     '"latin-1"',
-    "LATIN-1",
+    "ISO-8859-1",
     "nonsense; charset=latin-1",
 ]
 
@@ -83,17 +66,14 @@ def test_a_declared_charset_counts_where_a_body_is_not_utf_8(declared: str) -> N
 
 
 DAY = dt.date(2026, 12, 1)
-NOON = dt.datetime(2026, 12, 1, 12, tzinfo=dt.timezone.utc)
-CREDIT = CreditResponse.from_json(CREDITS_BODY)
 
 READ = {
-    "nothing promised": (b"{}", None, None),
     "bytes": (b"\x00\xff", bytes, b"\x00\xff"),
     "a text of JSON": (b'"text"', str, "text"),
     "a note that has no hash": (b"7", Annotated[int, ["a list"]], 7),
     "a strict model": (b'{"day": "2026-12-01"}', Strict, Strict(day=DAY)),
     "from_dict in a list": (b'[{"a": 1}]', list[Generated], [Generated(1)]),
-    "a model by name": (CREDITS_BODY, "CreditResponse", CREDIT),
+    "a model by name": (b'{"detail": "x"}', "ErrorResponse", ErrorResponse(detail="x")),
 }
 
 
@@ -111,10 +91,7 @@ def test_a_text_that_is_no_json_is_read_as_text() -> None:
 
 
 FAULTS = {
-    "nothing": (b"", int, "the body is empty"),
-    "NaN": (b"NaN", float, "NaN is not a number in JSON"),
     "infinite": (b"[Infinity]", Any, "Infinity is not a number in JSON"),
-    "no UTF-8": (b'"\xff"', str, "the body is not valid utf-8 text"),
     "not promised": (b"{}", Unpromised, "the API defines none for this status"),
     "an item": (b'["a"]', list[int], "0: Input should be a valid integer"),
     "no key for from_dict": (b"{}", Generated, "reading it failed: KeyError"),
@@ -124,12 +101,9 @@ FAULTS = {
 
 @pytest.mark.parametrize(("body", "kind", "says"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_says_what_is_wrong(body: bytes, kind: Any, says: str) -> None:
-    """In one line: nothing, broken JSON, or which field."""
-    with pytest.raises(DecodeFault) as caught:
+    """A body of another shape or type is told by what is wrong, or which field."""
+    with pytest.raises(DecodeFault, match=f"^{says}.*$"):
         decode(body, headers(JSON), kind)
-
-    assert str(caught.value).startswith(says)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_fault_names_three_problems_at_most() -> None:
@@ -172,11 +146,9 @@ MAP = {
 ERRORS = {"404": ErrorResponse}
 
 PROMISES = {
-    "itself": (200, MAP, CreditResponse),
     "itself before its class": (422, MAP, HTTPValidationError),
     "its class": (404, MAP, ErrorResponse),
     "the default": (500, MAP, str),
-    "a success where only errors are named": (204, ERRORS, None),
     "another success": (204, {"200": int}, Unpromised),
     "another error": (500, ERRORS, Unpromised),
 }
@@ -196,11 +168,9 @@ INVALID = HTTPValidationError(detail="x")
 ERROR_BODIES = {
     "its own model": (500, DETAIL, DOCUMENTED, ERROR),
     "another": (404, DETAIL, DOCUMENTED, INVALID),
-    "a field of its own": (404, b'{"a": 1}', {"404": Loose}, Loose(a=1)),
     "nothing": (404, b"", DOCUMENTED, None),
     "a dictionary": (404, DETAIL, {"404": dict[str, str]}, {"detail": "x"}),
     "no field of its own": (404, b'{"b": 1}', {"404": Loose}, None),
-    "another object": (404, b'{"other": 1}', DOCUMENTED, None),
 }
 
 
@@ -211,10 +181,7 @@ def test_an_error_is_read_as_a_model_that_fits(
     status: int, body: bytes, types: Any, data: object
 ) -> None:
     """The model for its status, else of any error; a bad body is no second error."""
-    found = decode_error(body, status, types)
-
-    assert found == data
-    assert type(found) is type(data)
+    assert decode_error(body, status, types) == data
 
 
 SHOWN = {
@@ -233,9 +200,7 @@ def test_any_body_is_shown_as_text(body: bytes, content_type: str, text: str) ->
 
 
 CONTENT_TYPES = {
-    "none": (None, None),
     "a text": ("x", None),
-    "an empty dict": ({}, None),
     "a number": ({"Content-Type": 7}, None),
     "small letters": ({"content-type": "x"}, "x"),
 }
@@ -272,18 +237,3 @@ def test_no_codec_raises_an_error_of_its_own(codec: str) -> None:
         assert isinstance(decode_text(body, content_type), str)
         with contextlib.suppress(DecodeFault):
             assert isinstance(decode(body, content_type, str), str)
-
-
-KINDS = [int, str, list[int], CreditResponse, Generated]
-MEDIA_TYPES = [JSON, "text/html", "x; charset=utf-16"]
-
-
-@settings(deadline=None)  # the first example imports what the others use
-@given(st.binary(max_size=50), st.sampled_from(MEDIA_TYPES), st.sampled_from(KINDS))
-def test_any_body_is_read_or_our_fault(
-    body: bytes, content_type: str, kind: Any
-) -> None:
-    """Nothing else escapes, whatever the bytes are."""
-    with contextlib.suppress(DecodeFault):
-        decode(body, headers(content_type), kind)
-    decode_error(body, 500, DOCUMENTED)

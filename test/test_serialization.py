@@ -4,7 +4,6 @@ import dataclasses
 import datetime as dt
 import enum
 import math
-import uuid
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,7 +14,6 @@ from pydantic import BaseModel, Field, Secret, SecretStr
 
 from at_client import ApiClient
 from at_client.exceptions import ApiTypeError, ApiValueError
-from at_client.models import CreditResponse
 from at_client.serialization import (
     BYTES,
     FORM,
@@ -29,11 +27,9 @@ from at_client.serialization import (
     write_path,
     write_query,
 )
-from support.facts import TOKEN, secrets_in
+from support.facts import TOKEN
 
-ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 DAY = dt.date(2026, 12, 1)
-NOON = dt.datetime(2026, 12, 1, 12, tzinfo=dt.timezone.utc)
 
 
 class Colour(enum.Enum):
@@ -71,23 +67,12 @@ class Login(BaseModel):
     born: list[Hidden] = [Hidden(DAY)]
 
 
-class Speaking:
-    """Knows by itself how to be written."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"spoken": Colour.RED}
-
-
-CREDITS = CreditResponse(total=2, used=1, remaining=1)
-
 REDUCED = {
     "a duration": (dt.timedelta(hours=1), "PT1H"),
     "a dataclass": (Point(1, SecretStr("k")), {"x": 1, "key": "k"}),
     "a model with an alias": (Job(name="x"), {"jobName": "x"}),
     "a model with bytes": (Picture(), {"raw": "_w=="}),
     "a model with secrets": ([Login()], [{"born": ["2026-12-01"]}]),
-    "to_dict": ([Speaking()], [{"spoken": "red"}]),
-    "a tuple": ((1, Colour.RED), (1, "red")),
     "a set": ({3}, [3]),
     "keys": ({Colour.RED: DAY}, {"red": "2026-12-01"}),
 }
@@ -105,8 +90,7 @@ HALF = f"{TOKEN}\ud800"
 """A text that ends in half of a surrogate pair, which no encoding can write."""
 
 UNWRITABLE = {
-    "an object": object(),
-    "an object in a dict": {"a": object()},
+    "an object": {"a": object()},
     "too many digits": 10**5000,
     "half of a character": HALF,
 }
@@ -114,14 +98,11 @@ UNWRITABLE = {
 
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
 def test_a_value_that_no_text_can_carry_is_refused(value: object) -> None:
-    """The error names parameter and type, and nothing in it has the value."""
-    with pytest.raises(ApiTypeError) as caught:
-        write_query({"x": value})
+    """The error names parameter and type, and does not have the value."""
+    says = f"x cannot be written as JSON: {type(value).__name__}"
 
-    error = caught.value
-    kind = type(value).__name__
-    assert str(error) == f"x cannot be written as JSON: {kind}"
-    assert error.__context__ is None
+    with pytest.raises(ApiTypeError, match=f"^{says}$"):
+        write_query({"x": value})
 
 
 BAD_BODIES = {
@@ -134,10 +115,10 @@ BAD_BODIES = {
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
 def test_a_body_that_is_no_json_is_refused(body: object) -> None:
     """The error names the type, and does not have the value."""
-    with pytest.raises(ApiTypeError, match=r"^body cannot be written as") as caught:
-        write_body(body, None, None)
+    says = f"body cannot be written as JSON: {type(body).__name__}"
 
-    assert not secrets_in(str(caught.value))
+    with pytest.raises(ApiTypeError, match=f"^{says}$"):
+        write_body(body, None, None)
 
 
 QUERIES = {
@@ -146,11 +127,8 @@ QUERIES = {
     "zero": ({"a": 0}, "a=0"),
     "bytes": ({"a": b"x"}, "a=x"),
     "a list": ({"a": [1, None, 2]}, "a=1&a=2"),
-    "an object": ({"a": {"b": 1}}, "a=%7B%22b%22%3A%201%7D"),
-    "bool, enumeration, day": (
-        {"a": [True, Colour.RED, DAY]},
-        "a=true&a=red&a=2026-12-01",
-    ),
+    "a bool": ({"a b": True}, "a%20b=true"),
+    "a day": ({"a": DAY}, "a=2026-12-01"),
 }
 
 
@@ -162,7 +140,6 @@ def test_a_query_repeats_the_name_of_a_list(params: Any, query: str) -> None:
 
 NO_PARAMS = [
     ("path_params", 7),
-    ("query_params", "abc"),
     ("query_params", [("a", 1, 2)]),
     ("header_params", 7),
     ("cookie_params", 7),
@@ -175,10 +152,11 @@ NO_PARAMS = [
 @pytest.mark.parametrize(("field", "params"), NO_PARAMS, ids=ascii)
 def test_what_is_no_mapping_and_no_pairs_is_refused(field: str, params: Any) -> None:
     """The error names the argument; so it does where a name is no text."""
-    usual: dict[str, Any] = {"path_params": {"x": 1}}
     says = "must be a mapping or pairs, with names that are text"
     with pytest.raises(ApiTypeError, match=f"^{field} {says}$"):
-        ApiClient().param_serialize("POST", "/{x}", **{**usual, field: params})
+        ApiClient().param_serialize(
+            "POST", "/{x}", **{"path_params": {"x": 1}, field: params}
+        )
 
 
 def test_files_are_refused() -> None:
@@ -219,7 +197,6 @@ def test_anything_but_a_path_is_refused(template: Any) -> None:
 
 LEADING_ELSEWHERE = {
     "no parameters": None,
-    "none of its name": {"y": 1},
     "null": {"x": None},
     "an empty text": {"x": ""},
     "a dot": {"x": "."},
@@ -255,7 +232,6 @@ def test_a_method_is_a_word_in_capitals(method: str) -> None:
     "method",
     [
         "GET / x",
-        "",
         "GÉT",
         "GET\n",
         7,
@@ -272,11 +248,10 @@ def test_what_is_no_method_is_refused(method: object) -> None:
 def test_any_text_stays_one_segment(value: str) -> None:
     """A path parameter comes out as it went in, and adds no segment and no query."""
     path = write_path("/a/{b}/c", {"b": value})
-    parts = urlsplit(f"https://api.example.com{path}")
 
-    assert parts.query == parts.fragment == ""
-    assert parts.path.count("/") == 3
-    assert unquote(parts.path) == f"/a/{value}/c"
+    assert unquote(path) == f"/a/{value}/c"
+    assert path.count("/") == 3
+    assert urlsplit(path).path == path
 
 
 TEXTS = st.text(st.characters(codec="utf-8"))
