@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,14 +168,3 @@ def endings(
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client's own waits between attempts be too short to notice."""
     monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 0.01)
-
-
-@pytest.fixture
-def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stand where JST is the local zone, on systems that can change theirs."""
-    tzset = getattr(time, "tzset", lambda: None)
-    with monkeypatch.context() as there:
-        there.setenv("TZ", "JST-9")
-        tzset()
-        yield
-    tzset()

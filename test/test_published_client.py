@@ -53,16 +53,22 @@ def run(*command: str) -> str:
     return done.stdout.strip()
 
 
-def build_wheel(source: Path, folder: Path) -> Path:
-    """Build the wheel of a project into a folder of its own."""
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    run(*build, f"--wheel-dir={folder}", str(source))
+def pip(python: str, commands: str) -> None:
+    """Run lines of `pip` on an environment, by our pip: its own would take seconds."""
+    for line in commands.splitlines():
+        arguments = line.removeprefix("pip ").split()
+        run(sys.executable, "-m", "pip", "--python", python, "--quiet", *arguments)
+
+
+def build_wheel(source: Path, folder: Path) -> str:
+    """Build the wheel of a project, and return its path."""
+    pip(sys.executable, f"wheel --no-deps --wheel-dir={folder} {source}")
     (wheel,) = folder.glob("*.whl")
-    return wheel
+    return str(wheel)
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A wheel named agent-toolkit-client 0.0.1 whose package is `at_client`."""
     assert GENERATOR
     source = tmp_path_factory.mktemp("published")
@@ -80,11 +86,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ours(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Our wheel: the one that tox has built, or one built now."""
-    if built := os.environ.get("TOX_PACKAGE"):
-        return Path(built)
-    return build_wheel(PROJECT, tmp_path_factory.mktemp("our-wheel"))
+    built = os.environ.get("TOX_PACKAGE")
+    return built or build_wheel(PROJECT, tmp_path_factory.mktemp("our-wheel"))
 
 
 @pytest.fixture(autouse=True)
@@ -94,66 +99,46 @@ def environment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
 
 
-class Machine:
-    """A fresh virtual environment, and a reader who types into it.
-
-    Args:
-        folder: Where the environment goes.
-        package: What the reader writes in place of `at-client`.
-    """
-
-    def __init__(self, folder: Path, package: Path) -> None:
-        run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-        scripts = "Scripts" if os.name == "nt" else "bin"
-        self.python = str(folder / scripts / "python")
-        self.package = str(package)
-
-    def pip(self, arguments: str) -> None:
-        """Run our pip on the environment: to give it one of its own takes seconds."""
-        pip = [sys.executable, "-m", "pip", "--python", self.python, "--quiet"]
-        run(*pip, *arguments.replace("at-client", self.package).split())
-
-    def ask(self, program: str) -> str:
-        """Run a Python program, away from the source tree."""
-        return run(self.python, "-I", "-c", program)
-
-    def type_in(self, block: str) -> None:
-        """Run the lines of a block, each of which is a `pip` command."""
-        for line in block.splitlines():
-            self.pip(line.removeprefix("pip "))
-
-
 @pytest.fixture
-def machine(tmp_path: Path, ours: Path) -> Machine:
-    """A machine with nothing installed."""
-    return Machine(tmp_path / "machine", ours)
+def python(tmp_path: Path) -> str:
+    """The Python of a fresh virtual environment."""
+    run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path))
+    scripts = "Scripts" if os.name == "nt" else "bin"
+    return str(tmp_path / scripts / "python")
 
 
-def test_moving_in_the_order_of_the_page(machine: Machine, published: Path) -> None:
+def ask(python: str, program: str) -> str:
+    """Run a program in an environment, away from the source tree."""
+    return run(python, "-I", "-c", program)
+
+
+def test_moving_in_the_order_of_the_page(
+    python: str, ours: str, published: str
+) -> None:
     """The same program runs with the published client, and with ours after the move."""
-    machine.pip(f"install {published}")
-    assert machine.ask(CALL) == "750"
+    pip(python, f"install {published}")
+    assert ask(python, CALL) == "750"
 
-    machine.type_in(MOVE)
-    assert machine.ask(CHECK) == at_client.__version__
-    assert machine.ask(CALL) == "750"
-    assert machine.ask(STALE) == "False"
+    pip(python, MOVE.replace("at-client", ours))
+    assert ask(python, CHECK) == at_client.__version__
+    assert ask(python, CALL) == "750"
+    assert ask(python, STALE) == "False"
 
 
-def test_the_other_order_and_its_repair(machine: Machine, published: Path) -> None:
+def test_the_other_order_and_its_repair(python: str, ours: str, published: str) -> None:
     """Installed over the published client, ours has stale modules and then loses files.
 
     The second block of the page repairs both.
     """
-    machine.pip(f"install --no-deps {published}")
-    machine.pip("install at-client")
-    assert machine.ask(STALE) == "True"
+    pip(python, f"install --no-deps {published}")
+    pip(python, f"install {ours}")
+    assert ask(python, STALE) == "True"
 
-    machine.pip("uninstall -y agent-toolkit-client")
+    pip(python, "uninstall -y agent-toolkit-client")
     with pytest.raises(subprocess.CalledProcessError):
-        machine.ask(CHECK)
+        ask(python, CHECK)
 
-    machine.type_in(REPAIR)
-    assert machine.ask(CHECK) == at_client.__version__
-    assert machine.ask(CALL) == "750"
-    assert machine.ask(STALE) == "False"
+    pip(python, REPAIR.replace("at-client", ours))
+    assert ask(python, CHECK) == at_client.__version__
+    assert ask(python, CALL) == "750"
+    assert ask(python, STALE) == "False"

@@ -64,7 +64,6 @@ def wrong_calls_are_refused(api: CreditsApi) -> None:
     """A typo in a name or a keyword, and a value of the wrong type, are errors."""
     api.get_credit()  # type: ignore[attr-defined]
     api.get_credits(tiemout=5)  # type: ignore[call-arg]
-    api.get_credits("cookie")  # type: ignore[call-arg]
     api.get_credits(timeout="5")  # type: ignore[arg-type]
     api.get_credits(auth_token=7)  # type: ignore[arg-type]
 
@@ -74,7 +73,6 @@ def wrong_calls_are_refused(api: CreditsApi) -> None:
 
 def a_model_is_made_by_either_name() -> None:
     """The wire names are those of generated clients, the short ones are ours."""
-    CreditResponse(total_credits=1000, used_credits=250, remaining_credits=750)
     CreditResponse(total=1000, used=250, remaining=750)
     CreditResponse(
         total_credits=1000,
@@ -88,10 +86,8 @@ def a_model_is_made_by_either_name() -> None:
 def every_attribute_has_its_type(credits: CreditResponse) -> None:
     """Numbers are numbers, and what may be missing may be None."""
     assert_type(credits.total, int)
-    assert_type(credits.total_credits, int)
     assert_type(credits.free_credits, int | None)
     assert_type(credits.period, str | None)
-    assert_type(credits.used_fraction, float)
 
 
 def a_dictionary_gives_a_model(answer: dict[str, Any]) -> None:
@@ -205,7 +201,6 @@ def wrong_steps_are_refused(client: ApiClient) -> None:
     """A misspelt method or keyword of the client is an error."""
     client.set_default_headers("X-Note", "n")  # type: ignore[attr-defined]
     client.param_serialize("GET", "/", query_param={})  # type: ignore[call-arg]
-    client.call_api("GET", "/", header_param={})  # type: ignore[call-arg]
     ApiClient(config=None)  # type: ignore[call-arg]
 
 
@@ -225,30 +220,6 @@ class Signing(ApiClient):
         return super().call_api(
             method, url, header_params, body, post_params, _request_timeout
         )
-
-    def update_params_for_auth(
-        self,
-        headers: dict[str, str],
-        queries: list[tuple[str, Any]],
-        auth_settings: list[str] | None,
-        resource_path: str,
-        method: str,
-        body: Any,
-        request_auth: dict[str, Any] | None = None,
-    ) -> None:
-        """Sign what is sent."""
-        super().update_params_for_auth(
-            headers, queries, auth_settings, resource_path, method, body, request_auth
-        )
-        headers["X-Signature"] = headers["Authorization"].removeprefix("Bearer ")
-
-
-class Wrapping(ApiClient):
-    """A client that passes on whatever it gets."""
-
-    def call_api(self, *args: Any, **kwargs: Any) -> RESTResponse:
-        """Pass the request on."""
-        return super().call_api(*args, **kwargs)
 
 
 class Spying(RESTClientObject):
@@ -288,19 +259,12 @@ def the_sandbox_is_typed() -> None:
         assert_type(sandbox.url, str)
         assert_type(sandbox.add_account(total=5), Account)
         sandbox.fail(503, times=2)
-        sandbox.delay(0.5)
-        sandbox.drop()
         sandbox.answer({"total_credits": 1})
-        sandbox.recover()
 
 
 def wrong_use_of_the_sandbox_is_refused(sandbox: Sandbox) -> None:
     """A typo in a keyword and a value of the wrong type are errors."""
     sandbox.fail(stats=503)  # type: ignore[call-arg]
     sandbox.fail(status="503")  # type: ignore[arg-type]
-    sandbox.delay("3")  # type: ignore[arg-type]
-    sandbox.drop(aftr=3)  # type: ignore[call-arg]
-    sandbox.answer({}, statsu=200)  # type: ignore[call-arg]
-    sandbox.add_account(totl=5)  # type: ignore[call-arg]
     Account(plan="pro")  # type: ignore[call-arg]
     Sandbox(totl=100)  # type: ignore[call-arg]
