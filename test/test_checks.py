@@ -4,7 +4,6 @@ import math
 import os
 import pathlib
 import re
-import socket
 import ssl
 from typing import Any
 
@@ -20,7 +19,6 @@ from support.makers import MonkeyPatch
 
 LABEL = "a" * 63
 LONGEST_URL = f"https://{LABEL}.{LABEL}.{LABEL}.{'a' * 61}"
-NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 PEM = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 
 
@@ -63,7 +61,8 @@ TIDIED: list[tuple[str, Any, Any]] = [
     ("proxy", "proxy:3128", "http://proxy:3128"),
     ("proxy", "socks://proxy", "socks5h://proxy"),
     ("proxy_headers", {"X-A": 1}, {"X-A": "1"}),
-    ("socket_options", (list(NODELAY), (1, 2, None, 4)), [NODELAY, (1, 2, None, 4)]),
+    ("socket_options", ([6, 1, 1],), [(6, 1, 1)]),
+    ("socket_options", [(1, 2, None, 4)], [(1, 2, None, 4)]),
 ]
 
 ACCEPTED = [(name, value, value) for name, value in UNCHANGED] + TIDIED

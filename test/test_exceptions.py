@@ -99,7 +99,6 @@ STATE = "check its current state, then try again."
 SAYS: dict[str, OpenApiException] = {
     # Arguments and settings.
     "no name 'x'": ApiKeyError("no name 'x'"),
-    "must be a str": ApiTypeError("must be a str", []),
     "must be a str at ['a'][0]": ApiTypeError("must be a str", ["a", 0]),
     'must be above 0 at ["a\'b"]': ApiValueError("must be above 0", ("a'b",)),
     # No response.

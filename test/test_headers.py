@@ -1,6 +1,7 @@
 """Pure rules of headers and cookies: what they carry and hide, and how they merge."""
 
 import re
+import string
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from at_client.headers import (
     redact,
 )
 
-VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+VISIBLE = string.digits + string.ascii_letters + string.punctuation
 
 HEADER_RULE = (
     "has characters that are not allowed in a header; use visible ASCII with spaces or "

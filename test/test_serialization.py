@@ -281,13 +281,6 @@ def test_a_body_is_json(body: Any, kind: str | None, sent: Body) -> None:
     assert write_body(body, None, kind) == sent
 
 
-def test_a_form_repeats_the_name_of_a_list() -> None:
-    """Fields go out as `application/x-www-form-urlencoded`; `None` is left out."""
-    fields = [("a", "ä b"), ("b", [1, 2]), ("c", None), ("b", 3)]
-
-    assert write_body(None, fields, None) == Body(b"a=%C3%A4+b&b=1&b=2&b=3", FORM)
-
-
 CONTRADICTIONS = {
     "body and post_params exclude each other": (1, {"a": 1}, None),
     f"a form is sent as {FORM}, not as text/plain": (None, {"a": 1}, "text/plain"),

@@ -70,7 +70,8 @@ def test_what_was_seen_is_still_true() -> None:
 def test_the_page_announces_every_difference(heading: str, verdict: str) -> None:
     """Each point of the page has its way of use, and each difference its point."""
     page = PAGE.read_text(encoding="utf-8")
-    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    _, _, section = page.partition(f"\n## {heading}\n")
+    section, _, _ = section.partition("\n## ")
     points = re.findall(r"(?m)^- \*\*(.+?)\*\*", section)
 
     reasons = {way.reason for way in WAYS if way.verdict == verdict}

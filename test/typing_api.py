@@ -113,7 +113,6 @@ def an_error_says_what_it_carries(error: RestApiException) -> ApiException:
     assert_type(error.reason, str | None)
     assert_type(error.body, str | None)
     assert_type(error.retry_after, float | None)
-    assert_type(error.is_retryable, bool)
     if isinstance(error.data, ErrorResponse):
         assert_type(error.data.errors, dict[str, list[str]] | None)
     if isinstance(error.data, HTTPValidationError):

@@ -44,7 +44,7 @@ for status in (400, 401, 403, 404, 409, 418, 422, 500, 503):
     )
 
 # %% The headers of an error
-e = failure(DETAIL, 429, Retry_After="7")
+e = failure(DETAIL, 429, "application/json", [("Retry-After", "7")])
 print(
     e.headers.get("Retry-After"),
     e.headers["retry-after"],

@@ -52,7 +52,8 @@ api(host=f"{host}/behind/a/gateway").get_credits_api_v1_credits_get()
 # %% A host with a slash at its end
 # better: A host that ends with a slash -> GET /api/v1/credits HTTP/1.1
 api(host=f"{host}/").get_credits_api_v1_credits_get()
-print(wire.requests[0].decode().splitlines()[0])
+request = wire.requests[0].decode()
+print(request.splitlines()[0])
 
 # %% The API on the default client, made of the default configuration
 at_client.Configuration.set_default(config(access_token="default"))
@@ -112,12 +113,6 @@ credits_api.get_credits_api_v1_credits_get()
 auth = {"in": "cookie", "type": "api_key", "key": "session", "value": "s-1"}
 api().get_credits_api_v1_credits_get(_request_auth=auth)
 
-# %% A cookie with a blank in it as credentials for one call
-# differs: Header and cookie values -> ApiValueError
-auth = {"in": "cookie", "type": "api_key", "key": "session", "value": "s 1"}
-with telling(at_client.ApiValueError):
-    api().get_credits_api_v1_credits_get(_request_auth=auth)
-
 # %% A header value that is not ASCII
 # differs: Header and cookie values -> ApiValueError
 with telling(at_client.ApiValueError):
@@ -175,10 +170,8 @@ print(
 
 # %% Without preloading: in pieces
 response = api().get_credits_api_v1_credits_get_without_preload_content()
-print(
-    json.loads(b"".join(response.stream(32)))["used_credits"],
-    isinstance(response, urllib3.HTTPResponse),
-)
+print(isinstance(response, urllib3.HTTPResponse))
+print(b"".join(response.stream(32)) == CREDITS_BODY)
 response.release_conn()
 
 # %% Without preloading, an error
@@ -187,7 +180,8 @@ response = api().get_credits_api_v1_credits_get_without_preload_content()
 print(response.status, response.data)
 
 # %% The response printed
-print(str(api().get_credits_api_v1_credits_get()).partition(" rem")[0])
+text = str(api().get_credits_api_v1_credits_get())
+print(text.partition(" rem")[0])
 
 # %% A service that is busy for a moment
 # better: Retries -> 750 2
@@ -202,21 +196,22 @@ except ApiException as e:
 
 # %% A body that drips, with a timeout
 # better: Deadlines -> True
-wire.play(reply(answer(b"", length=len(CREDITS_BODY)), Drip(CREDITS_BODY, 0.006)))
+head = answer(b"", length=len(CREDITS_BODY))
+wire.play(reply(head, Drip(CREDITS_BODY, 0.006)))
 start = time.monotonic()
 with contextlib.suppress(ApiException):
     api(retries=False).get_credits_api_v1_credits_get(_request_timeout=0.5)
 print(time.monotonic() - start < 0.8)
 
 # %% A compressed response
-serve(gzip.compress(CREDITS_BODY), Content_Encoding="gzip")
+serve(gzip.compress(CREDITS_BODY), headers=[("Content-Encoding", "gzip")])
 info = api().get_credits_api_v1_credits_get_with_http_info()
 print(info.raw_data == CREDITS_BODY)
 
 # %% A redirect to somewhere else
 # differs: Redirects -> ApiException
 with Wire() as other:
-    serve(status=307, Location=f"{other.url}/elsewhere")
+    serve(status=307, headers=[("Location", other.url)])
     with telling(ApiException):
         print(api().get_credits_api_v1_credits_get().total_credits)
 

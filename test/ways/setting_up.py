@@ -63,7 +63,7 @@ print(
 class Mine(Configuration):
     def __init__(self, region: str) -> None:
         self.region = region
-        super().__init__(host=host, access_token=f"{self.region}-token")
+        super().__init__(host=host, access_token=self.region)
 
 
 CreditsApi(at_client.ApiClient(Mine("eu"))).get_credits_api_v1_credits_get()

@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import at_client
@@ -39,19 +39,19 @@ def api(**settings: Any) -> at_client.CreditsApi:
 
 
 def serve(
-    body: bytes = b"", status: int = 200, kind: str = "application/json", **more: str
+    body: bytes = b"",
+    status: int = 200,
+    kind: str = "application/json",
+    headers: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Let the next request have this answer; keywords are headers."""
-    headers = [(name.replace("_", "-"), value) for name, value in more.items()]
+    """Let the next request have this answer."""
     answered = answer(body, status, content_type=kind, headers=headers)
     wire.play(reply(answered))
 
 
-def failure(
-    body: bytes, status: int, kind: str = "application/json", **more: str
-) -> Exception:
-    """Make one call that is answered with this, and return the error that it raises."""
-    serve(body, status, kind, **more)
+def failure(*answered: Any) -> Exception:
+    """Make one call with this answer, as for `serve`, and return the error of it."""
+    serve(*answered)
     try:
         return api(retries=0).get_credits_api_v1_credits_get()
     except at_client.ApiException as error:
@@ -69,8 +69,9 @@ def telling(*kinds: type[BaseException]) -> Iterator[None]:
 
 
 def sent(header: str) -> str | None:
-    """Return a header of the last request as the server got it."""
-    return read_request(wire.requests[-1])["headers"].get(header.lower())
+    """Return a header of the last request, by its name in small letters."""
+    headers = read_request(wire.requests[-1])["headers"]
+    return headers.get(header)
 
 
 def read_request(request: bytes) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class Row(BaseModel):
     credit: CreditResponse | None = None
 
 
-print(Row.model_validate_json(json.dumps({"credit": CREDITS})).model_dump())
+row = Row.model_validate_json(json.dumps({"credit": CREDITS}))
+print(row.model_dump())
 
 # %% `TypeAdapter(list[CreditResponse])`
 many = TypeAdapter(list[CreditResponse])
@@ -123,11 +124,15 @@ print(
 )
 
 # %% Copies
-shallow, deep, of_model = copy.copy(credit), copy.deepcopy(credit), credit.model_copy()
-print(
-    shallow == deep == of_model == credit,
-    deep is credit,
-)
+for copied in (
+    copy.copy(credit),
+    copy.deepcopy(credit),
+    credit.model_copy(),
+):
+    print(
+        copied == credit,
+        copied is credit,
+    )
 
 # %% `model_copy(update=...)`
 changed = credit.model_copy(update={"used_credits": 3})
@@ -157,7 +162,8 @@ print(list(CreditResponse.model_fields)[:3])
 # %% A field that the service has added
 # better: New and missing fields -> x
 serve(json.dumps({**CREDITS, "tier_note": "x"}).encode())
-print(api().get_credits_api_v1_credits_get().to_dict().get("tier_note"))
+written = api().get_credits_api_v1_credits_get().to_dict()
+print(written.get("tier_note"))
 
 # %% A field that the service may leave out
 # better: New and missing fields -> None
@@ -188,5 +194,5 @@ print(
 print(ErrorResponse.from_dict({"detail": "no"}).to_dict())
 
 # %% A validation error made by hand
-made = at_client.ValidationError(loc=[], msg="bad", type="t", input=5, ctx={"a": 1})
+made = at_client.ValidationError(loc=[], msg="bad", type="t", ctx={"a": 1})
 print(made.to_json())
