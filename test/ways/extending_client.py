@@ -122,9 +122,12 @@ print(len(manager.pools))
 credits_api.get_credits_api_v1_credits_get()
 
 # %% `pool_manager.connection_pool_kw` read and changed
-api_client = client(connection_pool_maxsize=7)
+api_client = client(verify_ssl=False, connection_pool_maxsize=7)
 keywords = api_client.rest_client.pool_manager.connection_pool_kw
-print(keywords["maxsize"])
+print(
+    keywords["maxsize"],
+    int(keywords["cert_reqs"]),
+)
 keywords.update(maxsize=3, retries=False)
 CreditsApi(api_client).get_credits_api_v1_credits_get()
 
