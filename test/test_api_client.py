@@ -123,6 +123,17 @@ def test_a_wrong_parameter_is_refused(
     assert COOKIE not in str(caught.value)
 
 
+def test_a_token_replaces_a_header_of_its_name(offline: ApiClient) -> None:
+    """The configured token goes out alone, whatever the case of the other header."""
+    given = {"authorization": "Bearer other"}
+    _, _, headers, *_ = offline.param_serialize(
+        "GET", "/", header_params=given, auth_settings=OAUTH
+    )
+
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
+    assert "authorization" not in headers
+
+
 # ---- From a response to an answer
 
 
@@ -169,9 +180,12 @@ def test_a_client_needs_a_configuration_and_an_operation_a_client() -> None:
 def test_assigning_a_configuration_moves_the_client(
     wire: Wire, offline: ApiClient
 ) -> None:
-    """The next call goes to the host of the configuration that was assigned."""
+    """The next call goes to the host that was assigned, by another transport."""
+    replaced = offline.rest_client
     offline.configuration = Configuration(wire.url, TOKEN)
+
     assert good_call(CreditsApi(offline))
+    assert offline.rest_client is not replaced
 
 
 def test_an_empty_cookie_is_none(offline: ApiClient) -> None:

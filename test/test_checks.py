@@ -24,7 +24,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 
 def show(value: object) -> str:
     """Write a value for the id of a test, which must be the same in each process."""
-    return ascii(value).partition(" at 0x")[0][:40]
+    text = getattr(value, "__name__", ascii(value))
+    return text.partition(" at 0x")[0][:40]
 
 
 # ---- What is accepted
