@@ -115,8 +115,7 @@ def test_a_fault_names_three_problems_at_most() -> None:
 
 
 PAGES = {
-    "text/html; charset=utf-8": "text/html came instead of JSON; a captive portal",
-    "text/html; charset=utf-16": "text/html came instead of JSON; a captive portal",
+    "text/html; charset=latin-1": "text/html came instead of JSON; a captive portal",
     "": "something without a content type came instead of JSON",
     "application/json; charset=ascii": "the body is not valid ascii text",
 }
@@ -125,10 +124,8 @@ PAGES = {
 @pytest.mark.parametrize("content_type", PAGES)
 def test_a_fault_names_what_came_instead(content_type: str) -> None:
     """A page of a captive portal is known by its content type, in any charset."""
-    charset = "utf-16" if "utf-16" in content_type else "utf-8"
-    page = "<html>ä".encode(charset)
     with pytest.raises(DecodeFault, match=PAGES[content_type]):
-        decode(page, headers(content_type), Generated)
+        decode("<html>ä".encode(), headers(content_type), Generated)
 
 
 @pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])

@@ -122,7 +122,7 @@ def test_vcrpy_replays_what_it_recorded(
 # vcrpy 8 leaves a socket open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_client_outlives_its_cassettes(wire: Wire, tmp_path: Path) -> None:
-    """A client that is made in a cassette goes out, into another, and out again."""
+    """A client that is made in a cassette goes out of it, and into another."""
     with vcr.use_cassette(tmp_path / "one"):
         api = make_api(wire.url)
         assert call(api) == 250
@@ -130,5 +130,4 @@ def test_a_client_outlives_its_cassettes(wire: Wire, tmp_path: Path) -> None:
     with vcr.use_cassette(tmp_path / "two") as tape:
         assert call(api) == 250
     assert len(tape) == 1
-    assert call(api) == 250
-    assert len(wire.requests) == 4
+    assert len(wire.requests) == 3

@@ -163,7 +163,6 @@ def settings_are_typed() -> Configuration:
         proxy="http://proxy.example.com:3128",
         proxy_headers={"X-Team": "blue"},
     )
-    configuration.timeout = 5
     configuration.access_token = lambda: None
     configuration.access_token = Source()
     assert_type(configuration.host, str)

@@ -120,20 +120,13 @@ print(bool(configuration.verify_ssl))
 configuration.verify_ssl = 1
 CreditsApi(at_client.ApiClient(configuration)).get_credits_api_v1_credits_get()
 
-# %% `debug="1"`
-with (
-    contextlib.redirect_stdout(io.StringIO()),
-    contextlib.redirect_stderr(io.StringIO()),
-):
-    api(debug="1").get_credits_api_v1_credits_get()
-
-# %% `debug=True` shows the token
+# %% `debug="1"` shows the token
 # better: Debugging -> False
 with (
     contextlib.redirect_stdout(io.StringIO()) as shown,
     contextlib.redirect_stderr(shown),
 ):
-    api(debug=True, access_token="S3cret").get_credits_api_v1_credits_get()
+    api(debug="1", access_token="S3cret").get_credits_api_v1_credits_get()
 print("S3cret" in shown.getvalue())
 
 # %% A proxy by setting
