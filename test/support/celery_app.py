@@ -1,32 +1,17 @@
-"""A Celery application whose queue and results are files, and its worker.
+"""A real Celery worker, and the task that it runs.
 
-Run the worker with `python -m support.celery_app FOLDER`.
+Run it with `python -m support.celery_app HOST TOKEN FOLDER`, where the folder is for
+results; it prints what the task returned.
 """
 
 import sys
 from pathlib import Path
 
 from celery import Celery
+from celery.contrib.testing.worker import start_worker
 from celery.exceptions import SoftTimeLimitExceeded
 
 from at_client import ApiClient, Configuration, CreditsApi
-
-
-def make_app(folder: Path) -> Celery:
-    """Make the application; whoever makes it with the same folder shares its queue."""
-    app = Celery("tests", broker="filesystem://", backend=folder.as_uri())
-
-    queue = folder / "queue"
-    queue.mkdir(exist_ok=True)
-    app.conf.broker_transport_options = {
-        "data_folder_in": str(queue),
-        "data_folder_out": str(queue),
-        "control_folder": str(folder / "control"),
-        "polling_interval": 0.02,
-    }
-    app.task(report, name="report", soft_time_limit=0.5)
-
-    return app
 
 
 def report(host: str, token: str) -> str:
@@ -40,10 +25,15 @@ def report(host: str, token: str) -> str:
 
 
 def main() -> None:
-    """Work on the tasks of the folder that is named on the command line."""
-    app = make_app(Path(sys.argv[1]))
-    plain = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    app.worker_main(["worker", "--pool=prefork", "--concurrency=1", *plain])
+    """Run the task in a process of the worker, which soft time limits need."""
+    host, token, folder = sys.argv[1:]
+    app = Celery("tests", broker="memory://", backend=Path(folder).as_uri())
+    task = app.task(report, soft_time_limit=0.5)
+
+    options = {"pool": "prefork", "concurrency": 1, "perform_ping_check": False}
+    with start_worker(app, **options) as worker:
+        print(task.delay(host, token).get(timeout=20))
+        worker.terminate()
 
 
 if __name__ == "__main__":
