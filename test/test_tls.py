@@ -44,23 +44,6 @@ def test_an_authority_of_the_environment_is_trusted(
     assert good_call(make_api(secure_service.url))
 
 
-@pytest.mark.filterwarnings("ignore:X509:DeprecationWarning")  # old urllib3 asks so
-def test_pyopenssl_trusts_the_same(
-    secure_service: Service,
-    authority: Authority,
-    make_api: MakeApi,
-    monkeypatch: MonkeyPatch,
-) -> None:
-    """Where pyOpenSSL is put into urllib3, it finds the usual authorities, too."""
-    pyopenssl = pytest.importorskip("urllib3.contrib.pyopenssl")
-    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-    pyopenssl.inject_into_urllib3()
-    try:
-        assert good_call(make_api(secure_service.url))
-    finally:
-        pyopenssl.extract_from_urllib3()
-
-
 def serve_expired(authority: Authority, _: Path) -> ssl.SSLContext:
     """Show a certificate that has ended yesterday."""
     return authority.server_context("127.0.0.1", expired=True)
