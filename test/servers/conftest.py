@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
@@ -25,17 +25,16 @@ class Program:
 
     Args:
         name: The name of the program.
-        folder: Where its files go.
+        folders: Makes a folder for its files.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
-        folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-        path = shutil.which(name, path=folders)
+    def __init__(self, name: str, folders: pytest.TempPathFactory) -> None:
+        places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+        path = shutil.which(name, path=places)
         if path is None:
             pytest.skip(f"{name} is not installed")
         self.name = name
-        self.folder = folder
-        self.log = folder / "log"
+        self.folder = folders.mktemp(name)
         self.port = free_port()
         self.tls_port = free_port()
         self.command = [path]
@@ -52,23 +51,30 @@ class Program:
         path.write_text(source.substitute(vars(self), **values))
         return str(path)
 
+    @contextlib.contextmanager
+    def run(self, *arguments: str) -> Iterator[None]:
+        """Start it with arguments, and stop it at the end."""
+        self.command += arguments
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        with self.log.open("ab") as log:
+        log = self.folder / "log"
+        with log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                self.command, stdout=output, stderr=output, start_new_session=True
             )
         deadline = time.monotonic() + 20
-        while self.process.poll() is None and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
             time.sleep(0.02)
-        self.stop(signal.SIGKILL)
-        raise RuntimeError(f"{self.command} did not start: {self.log.read_text()}")
+        raise RuntimeError(f"{self.name} did not start: {log.read_text()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it, by force if it does not go by itself."""
@@ -87,75 +93,50 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
-    """Start programs by `run(name, make_arguments)`; all stop with the session."""
-    with contextlib.ExitStack() as running:
-
-        def start(name: str, arguments: Callable[[Program], list[str]]) -> Program:
-            program = Program(name, tmp_path_factory.mktemp(name))
-            program.command += arguments(program)
-            program.start()
-            running.callback(program.stop)
-            return program
-
-        yield start
-
-
-@pytest.fixture(scope="session")
 def nginx(
-    run: Callable[..., Program], _service: Service, authority: Authority
-) -> Program:
+    tmp_path_factory: pytest.TempPathFactory, _service: Service, authority: Authority
+) -> Iterator[Program]:
     """Nginx in front of the service; its TLS port wants a client certificate."""
+    program = Program("nginx", tmp_path_factory)
     files = authority.issue("127.0.0.1")
-
-    def arguments(program: Program) -> list[str]:
-        # Nobody else may enter the folder.
-        user = "user root;" if os.geteuid() == 0 else ""
-        config = program.configure(
-            "nginx.conf",
-            service=_service.url,
-            user=user,
-            certificate=files.certificate,
-            key=files.key,
-            authority=authority.ca_file,
-        )
-        return ["-e", "stderr", "-p", str(program.folder), "-c", config]
-
-    return run("nginx", arguments)
+    config = program.configure(
+        "nginx.conf",
+        service=_service.url,
+        user="user root;" if os.geteuid() == 0 else "",  # may enter the folder
+        certificate=files.certificate,
+        key=files.key,
+        authority=authority.ca_file,
+    )
+    folder = str(program.folder)
+    with program.run("-e", "stderr", "-p", folder, "-c", config):
+        yield program
 
 
 @pytest.fixture(scope="session")
-def haproxy(run: Callable[..., Program], _service: Service) -> Program:
+def haproxy(
+    tmp_path_factory: pytest.TempPathFactory, _service: Service
+) -> Iterator[Program]:
     """HAProxy in front of the service."""
+    program = Program("haproxy", tmp_path_factory)
     address = _service.url.removeprefix("http://")
-
-    def arguments(program: Program) -> list[str]:
-        return ["-W", "-f", program.configure("haproxy.cfg", address=address)]
-
-    return run("haproxy", arguments)
+    with program.run("-W", "-f", program.configure("haproxy.cfg", address=address)):
+        yield program
 
 
 @pytest.fixture(scope="session")
-def node(run: Callable[..., Program]) -> Program:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A server in Node.js that gives everybody the same credits."""
-
-    def arguments(program: Program) -> list[str]:
-        return [str(FILES / "node.js"), str(program.port), CREDITS_BODY.decode()]
-
-    return run("node", arguments)
+    program = Program("node", tmp_path_factory)
+    script = str(FILES / "node.js")
+    with program.run(script, str(program.port), CREDITS_BODY.decode()):
+        yield program
 
 
 @pytest.fixture(scope="session")
-def squid(run: Callable[..., Program]) -> Program:
+def squid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Squid, which wants `PROXY_USER` and `PROXY_PASSWORD`."""
-
-    def arguments(program: Program) -> list[str]:
-        config = program.configure(
-            "squid.conf",
-            user=PROXY_USER,
-            password=PROXY_PASSWORD,
-        )
-        # The name keeps its shared memory apart from that of another squid.
-        return ["-N", "-d", "1", "-n", f"test{program.port}", "-f", config]
-
-    return run("squid", arguments)
+    program = Program("squid", tmp_path_factory)
+    config = program.configure("squid.conf", user=PROXY_USER, password=PROXY_PASSWORD)
+    # The name keeps its shared memory apart from that of another squid.
+    with program.run("-N", "-d", "1", "-n", f"test{program.port}", "-f", config):
+        yield program

@@ -4,15 +4,15 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import anyio
-import anyio.abc
-import anyio.from_thread
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from anyio.from_thread import start_blocking_portal
 from tiny_proxy import Socks5ProxyHandler
 
 needs_asserts = pytest.mark.skipif(
@@ -75,6 +75,20 @@ def _wait_for_port(port_file: Path, within_seconds: float = 20.0) -> int:
     raise RuntimeError("proxy.py did not start")
 
 
+@contextlib.contextmanager
+def serving(carry: Callable[[SocketStream], Awaitable[None]]) -> Iterator[int]:
+    """Serve each connection on a thread by a coroutine; give the port on 127.0.0.1."""
+    with start_blocking_portal() as portal:
+        listen = partial(anyio.create_tcp_listener, local_host="127.0.0.1")
+        listener = portal.call(listen)
+        served = portal.start_task_soon(listener.serve, carry)
+        try:
+            yield listener.extra(SocketAttribute.local_port)  # noqa: S610  # not Django's
+        finally:
+            served.cancel()
+            portal.call(listener.aclose)
+
+
 @dataclass
 class SocksProxy:
     """A running SOCKS 5 proxy of tiny-proxy's, with its port on 127.0.0.1."""
@@ -88,21 +102,13 @@ class SocksProxy:
 def socks_proxy(
     user: str | None = None, password: str | None = None
 ) -> Iterator[SocksProxy]:
-    """Run a SOCKS proxy on a thread; a user name locks it."""
+    """Run a SOCKS proxy; a user name locks it."""
     handler = Socks5ProxyHandler(username=user, password=password)
 
-    async def carry(client: anyio.abc.SocketStream) -> None:
+    async def carry(client: SocketStream) -> None:
         proxy.tunnels += 1
         await handler.handle(client)
 
-    with anyio.from_thread.start_blocking_portal() as portal:
-        listen = partial(anyio.create_tcp_listener, local_host="127.0.0.1")
-        listener = portal.call(listen)
-        port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django's
+    with serving(carry) as port:
         proxy = SocksProxy(port)
-        serving = portal.start_task_soon(listener.serve, carry)
-        try:
-            yield proxy
-        finally:
-            serving.cancel()
-            portal.call(listener.aclose)
+        yield proxy
