@@ -20,7 +20,6 @@ freezegun = pytest.importorskip("freezegun")
 time_machine = pytest.importorskip("time_machine")
 
 LONG_AGO = datetime(1999, 12, 31, tzinfo=timezone.utc)
-LATER = datetime(2037, 1, 1, tzinfo=timezone.utc)
 
 # ---- The clock of a user's tests
 
@@ -97,39 +96,12 @@ def test_a_client_waits_under_a_clock(
     assert len(wire.requests) == 2
 
 
-DAY = timedelta(days=1)
-
-
-@pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "on"])
-def test_a_clock_that_steps(wire: Wire, make_api: MakeApi, step: timedelta) -> None:
-    """A clock that is set during a call neither ends the call nor prolongs it.
-
-    freezegun sets the monotonic clocks as well.
-    """
-    with (
-        in_real_time(),
-        freeze(LATER) as frozen,
-    ):
-
-        def source() -> str:
-            """Set the clock, in the middle of a call."""
-            frozen.tick(step)
-            return "token"
-
-        api = make_api(wire.url, access_token=source)
-        assert good_call(api)
-
-        wire.play(otherwise=reply(SILENCE))
-        with pytest.raises(ApiTimeoutException):
-            api.get_credits(timeout=WAIT_SECONDS)
-
-
 # ---- The clock of the service
 
 NOW = datetime.now(timezone.utc)
 SERVICE_CLOCKS = {
-    "a day slow": NOW - DAY,
-    "a day fast": NOW + DAY,
+    "a day slow": NOW - timedelta(days=1),
+    "a day fast": NOW + timedelta(days=1),
 }
 
 
