@@ -81,6 +81,20 @@ def test_socks_carries_calls_with_pysocks(
         api.api_client.close()
 
 
+@needs_asserts
+def test_a_slow_answer_through_socks_ends_in_time(
+    endings: Endings, make_api: MakeApi, wire: Wire
+) -> None:
+    """Behind a SOCKS proxy, too, an answer that drips is cut off at the deadline."""
+    pytest.importorskip("socks")
+    wire.play(otherwise=reply(Drip(answer())))
+    with socks_proxy() as proxy:
+        url = f"socks5h://127.0.0.1:{proxy.port}"
+        api = make_api(wire.url, proxy=url, timeout=0.6)
+        endings.play_on(api, error=ApiTimeoutException, timeout=0.6)
+        api.api_client.close()
+
+
 def test_socks_without_pysocks_says_what_to_install(
     make_api: MakeApi, monkeypatch: MonkeyPatch
 ) -> None:

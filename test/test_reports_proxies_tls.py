@@ -2,7 +2,6 @@
 
 import ssl
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from support.ending import good_call
 from support.facts import TOKEN
 from support.makers import MakeApi, MakeWire, MonkeyPatch
 from support.tls import Authority
-from support.wire import CLOSE, Wait, Wire, answer, reply
+from support.wire import CLOSE, Wire, reply
 
 NOWHERE = "api.test.invalid"
 """A host that no name server knows: a direct call ends there, a proxy answers."""
@@ -253,17 +252,14 @@ LOADS = "set_default_verify_paths"
 """The function of OpenSSL that reads the system's CA certificates."""
 
 
-@pytest.fixture
-def trusted(authority: Authority, monkeypatch: MonkeyPatch) -> None:
-    """Let the system's own CA certificates be those of the tests."""
-    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
-
-
-@pytest.mark.usefixtures("trusted")
 def test_the_certificates_are_loaded_once_for_many_connections(
-    make_api: MakeApi, secure_wire: Wire
+    make_api: MakeApi,
+    secure_wire: Wire,
+    authority: Authority,
+    monkeypatch: MonkeyPatch,
 ) -> None:
     """A connection that is lost costs no new TLS context; `close()` reads anew."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
     with count_calls(LOADS) as loads:
         api = make_api(secure_wire.url)
         assert loads == []
@@ -276,18 +272,3 @@ def test_the_certificates_are_loaded_once_for_many_connections(
         api.api_client.close()
         assert good_call(api)
         assert len(loads) == 2
-
-
-@pytest.mark.usefixtures("trusted")
-def test_the_certificates_are_loaded_once_for_many_threads(
-    make_api: MakeApi, secure_wire: Wire
-) -> None:
-    """Sixteen threads that open the first connection at once share one TLS context."""
-    secure_wire.play(otherwise=reply(Wait(0.2), answer()))
-    api = make_api(secure_wire.url)
-
-    with count_calls(LOADS) as loads, ThreadPoolExecutor(16) as threads:
-        assert all(threads.map(good_call, [api] * 16))
-
-    assert secure_wire.connections > 1
-    assert len(loads) == 1

@@ -264,11 +264,11 @@ def test_a_proxy_that_is_down_is_named_without_its_password(host: str) -> None:
     assert leaks(*stored_of(error)) == []
 
 
-ALL = " ".join(SECRETS).encode()
+ALL = f"{PROXY_PASSWORD} {PROXY_HEADER} Basic {PROXY_LOGIN}"
 
 REFUSALS: dict[str, Step] = {
-    "407": reply(answer(ALL, 407)),
-    "502": reply(answer(ALL, 502)),
+    "403 and why": start(f"HTTP/1.1 403 {ALL}"),
+    "407": reply(answer(ALL.encode(), 407)),
     "closed": reply(CLOSE),
 }
 
