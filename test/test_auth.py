@@ -142,7 +142,8 @@ def test_a_renewal_takes_from_the_time_of_the_call(
 ) -> None:
     """After a slow renewal, the second request has only the time that is left."""
     wire.play(reply(answer(b"", 401)), otherwise=reply(SILENCE))
-    api = make_api(wire.url, access_token=Renewable(STALE, TOKEN), timeout=0.5)
+    source = Renewable(STALE, TOKEN)
+    api = make_api(wire.url, access_token=source, timeout=0.5)
 
     began = time.monotonic()
     with pytest.raises(ApiTimeoutException, match=r"the call took 0\.5 s"):

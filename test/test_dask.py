@@ -54,7 +54,8 @@ def test_what_travels_is_not_shown(make_api: MakeApi, wire: Wire) -> None:
     """Key and `repr` of a task have no token; what is pickled has to have it."""
     api = make_api(wire.url)
     task = dask.delayed(api.get_credits)()
-    assert secrets_in(repr(task), str(task.key), repr(dict(task.dask))) == []
+    graph = dict(task.dask)
+    assert secrets_in(repr(task), str(task.key), repr(graph)) == []
 
     closure = cloudpickle.dumps(lambda: remaining(api))
     assert TOKEN.encode() in closure

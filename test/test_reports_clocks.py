@@ -116,7 +116,8 @@ def test_retry_after_by_the_clock_of_the_service(
     until = now + timedelta(seconds=120)
     asked = ("Retry-After", format_datetime(until, usegmt=True))
     date = ("Date", format_datetime(now, usegmt=True))
-    wire.play(reply(answer(b"{}", 429, headers=[date, asked, asked])))
+    refusal = answer(b"{}", 429, headers=[date, asked, asked])
+    wire.play(reply(refusal))
 
     with pytest.raises(TooManyRequestsException) as caught:
         make_api(wire.url).get_credits()

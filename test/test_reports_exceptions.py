@@ -81,7 +81,9 @@ def test_a_signal_handler_raises_anywhere(wire: Wire, place: Place) -> None:
     host = f"{place.scheme}://127.0.0.1:{wire.port}"
     proxy = wire.url if place.is_proxy else None
 
-    with nothing_left(), ApiClient(Configuration(host, TOKEN, proxy=proxy)) as client:
+    configuration = Configuration(host, TOKEN, proxy=proxy)
+
+    with nothing_left(), ApiClient(configuration) as client:
         with raised_by_a_signal(error, wire), pytest.raises(LateStopped) as caught:
             CreditsApi(client).get_credits(timeout=20)
 
@@ -99,7 +101,10 @@ def test_a_signal_handler_raises_anything(
     wire.play(PLACES["reading the body"].step)
 
     error = kind("stop")
-    with raised_by_a_signal(error, wire), pytest.raises(kind, match=r"^stop$"):
+    with (
+        raised_by_a_signal(error, wire),
+        pytest.raises(kind, match=r"^stop$"),
+    ):
         api.get_credits(timeout=20)
 
     wire.play()
@@ -113,7 +118,10 @@ def test_a_signal_handler_raises_while_connecting(make_api: MakeApi) -> None:
 
     with deaf_port() as port:
         api = make_api(f"http://127.0.0.1:{port}")
-        with raised_by_a_signal(error), pytest.raises(SocketStopped) as caught:
+        with (
+            raised_by_a_signal(error),
+            pytest.raises(SocketStopped) as caught,
+        ):
             api.get_credits(timeout=20)
 
     assert caught.value is error
@@ -136,7 +144,10 @@ def test_an_open_response_is_stopped(wire: Wire, make_api: MakeApi) -> None:
     api = make_api(wire.url)
     response = api.get_credits_api_v1_credits_get_without_preload_content()
 
-    with raised_by_a_signal(Stopped("stop")), pytest.raises(Stopped, match=r"^stop$"):
+    with (
+        raised_by_a_signal(Stopped("stop")),
+        pytest.raises(Stopped, match=r"^stop$"),
+    ):
         response.read()
 
 
@@ -162,7 +173,8 @@ def test_celery_soft_time_limit(wire: Wire, tmp_path: Path) -> None:
     pytest.importorskip("celery")
     wire.play(reply(SILENCE))
 
-    printed = run_python("-m", "support.celery_app", wire.url, TOKEN, str(tmp_path))
+    arguments = [wire.url, TOKEN, str(tmp_path)]
+    printed = run_python("-m", "support.celery_app", *arguments)
 
     assert printed == "cleaned up\n"
 
@@ -289,11 +301,15 @@ def test_a_mock_as_response(response: mock.Mock) -> None:
 
 
 DETAIL = b'{"detail": "The ledger is closed"}'
+PAGE = b"<title>Nothing</title>"
+LATER = ("Retry-After", "120")
+AWAY = ("Location", "http://a.b/")
+
 ENDS = {
-    "a page": reply(answer(b"<title>Nothing</title>", 404)),
+    "a page": reply(answer(PAGE, 404)),
     "a model": reply(answer(DETAIL, 503)),
-    "a long wait": reply(answer(DETAIL, 429, headers=[("Retry-After", "120")])),
-    "a redirect away": reply(answer(b"", 302, headers=[("Location", "http://a.b/")])),
+    "a long wait": reply(answer(DETAIL, 429, headers=[LATER])),
+    "a redirect away": reply(answer(b"", 302, headers=[AWAY])),
     "not an answer": reply(answer(b"<html>")),
     "not HTTP": reply(b"SSH-2.0-OpenSSH_9.6\r\n", CLOSE),
     "too large": reply(answer(length=10**9)),
@@ -318,7 +334,8 @@ def failure_of(wire: Wire, end: str) -> ApiException:
 def test_an_error_is_rebuilt(wire: Wire, end: str) -> None:
     """An error made again of its arguments, as Celery does by JSON, says the same."""
     error = failure_of(wire, end)
-    twin = type(error)(*json.loads(json.dumps(error.args)))
+    arguments = json.loads(json.dumps(error.args))
+    twin = type(error)(*arguments)
     assert str(twin) == str(error)
 
 
@@ -352,7 +369,8 @@ def test_argument_errors_are_rebuilt(kind: type[Exception]) -> None:
     """An error about an argument says where only once, however often it is rebuilt."""
     error = kind("must be a str", ["items", 0])  # type: ignore[call-arg]
     twin = type(error)(*error.args)
-    assert str(type(twin)(*twin.args)) == str(error)
+    third = type(twin)(*twin.args)
+    assert str(third) == str(error)
 
 
 class JobFailed(ApiException):
@@ -374,7 +392,8 @@ def test_a_subclass_pickles() -> None:
 def test_repeated_headers_of_an_error(wire: Wire, make_api: MakeApi) -> None:
     """Two cookies stay two, also when the error has been in a pickle."""
     cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
-    wire.play(reply(answer(DETAIL, 400, headers=cookies)))
+    refusal = answer(DETAIL, 400, headers=cookies)
+    wire.play(reply(refusal))
 
     with pytest.raises(ApiException) as caught:
         make_api(wire.url).get_credits()

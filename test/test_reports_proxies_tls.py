@@ -93,7 +93,13 @@ def test_the_proxy_can_be_switched_off_and_on(
 ) -> None:
     """`""` means no proxy, and `None` goes back to that of the environment."""
     monkeypatch.setenv("HTTP_PROXY", wire.url)
-    api = make_api(URL, proxy="", retries=0, timeout=0.3, allow_insecure_http=True)
+    api = make_api(
+        URL,
+        proxy="",
+        retries=0,
+        timeout=0.3,
+        allow_insecure_http=True,
+    )
     with pytest.raises(ApiConnectionException):
         api.get_credits()
     assert wire.connections == 0
@@ -145,7 +151,12 @@ def ask(host: str, **settings: Any) -> None:
 def test_proxy_headers_can_be_changed_in_place(make_api: MakeApi, wire: Wire) -> None:
     """A header added to the setting, which is a copy, goes to the proxy."""
     given: dict[str, str] = {}
-    api = make_api(URL, proxy=wire.url, proxy_headers=given, allow_insecure_http=True)
+    api = make_api(
+        URL,
+        proxy=wire.url,
+        proxy_headers=given,
+        allow_insecure_http=True,
+    )
 
     api.api_client.configuration.proxy_headers["X-Team"] = "blue"
     api.api_client.close()

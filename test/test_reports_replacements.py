@@ -51,7 +51,12 @@ class Rewriting(ApiClient):
         headers["X-Signature"] = f"over {headers['Authorization']}"
 
     def call_api(
-        self, method: str, url: str, header_params: Any = None, *rest: Any, **more: Any
+        self,
+        method: str,
+        url: str,
+        header_params: Any = None,
+        *rest: Any,
+        **more: Any,
     ) -> Any:
         """Add to the token, and go on."""
         header_params["Authorization"] += "-mine"
@@ -64,7 +69,12 @@ class Watching(RESTClientObject):
     seen: dict[str, Any]
 
     def request(
-        self, method: str, url: str, headers: Any = None, *rest: Any, **more: Any
+        self,
+        method: str,
+        url: str,
+        headers: Any = None,
+        *rest: Any,
+        **more: Any,
     ) -> Any:
         """Note the headers, and go on."""
         self.seen = headers
@@ -280,7 +290,8 @@ def test_every_hook_is_asked(wire: Wire, make_api: MakeApi) -> None:
     """The hooks of a policy are asked as urllib3 asks them, lost calls included."""
     wire.play(UNAVAILABLE, reply(CLOSE))
 
-    assert good_call(make_api(wire.url, retries=Own(3, status_forcelist=[503])))
+    policy = Own(3, status_forcelist=[503])
+    assert good_call(make_api(wire.url, retries=policy))
 
     decided = "increment GET /api/v1/credits"
     assert Own.asked == [
@@ -347,7 +358,8 @@ def test_a_policy_follows_to_another_origin(
     first = make_wire()
     second = make_wire()
     target = f"{second.url}/api/v1/credits"
-    first.play(reply(answer(b"", 302, headers=[("Location", target)])))
+    redirect = answer(b"", 302, headers=[("Location", target)])
+    first.play(reply(redirect))
 
     policy = urllib3.Retry(3, remove_headers_on_redirect=["X-Mine"])
     api = make_api(first.url, retries=policy)

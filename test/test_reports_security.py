@@ -276,13 +276,16 @@ def test_every_way_to_read_takes_a_right_chunk_size(
     make_api: MakeApi, wire: Wire, read: Read
 ) -> None:
     """A size may have zeros before it and an extension behind (RFC 9112)."""
-    wire.play(reply(send_chunk(b"00" + SIZE.upper() + b" ; name=value")))
-    assert read(open_response(make_api(wire.url, retries=0))) == BODY
+    size = b"00" + SIZE.upper() + b" ; name=value"
+    wire.play(reply(send_chunk(size)))
+    response = open_response(make_api(wire.url, retries=0))
+    assert read(response) == BODY
 
 
 def test_a_stream_gives_each_chunk_as_it_comes(make_api: MakeApi, wire: Wire) -> None:
     """The first piece is there while the server has not sent the second."""
-    wire.play(reply(chunked(BODY[:20], last=b""), SILENCE))
+    first = chunked(BODY[:20], last=b"")
+    wire.play(reply(first, SILENCE))
     response = open_response(make_api(wire.url))
     assert next(response.stream()) == BODY[:20]
     response.close()

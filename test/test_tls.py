@@ -30,7 +30,8 @@ def test_an_authority_of_ones_own_is_trusted(
     """`ssl_ca_cert` or `ca_cert_data` takes the place of the system's authorities."""
     trust = {setting: getattr(authority, form)}
     assert good_call(make_api(secure_service.url, **trust))
-    assert secure_service.requests[0].all("Authorization") == [f"Bearer {TOKEN}"]
+    (seen,) = secure_service.requests
+    assert seen.all("Authorization") == [f"Bearer {TOKEN}"]
 
 
 def test_an_authority_of_the_environment_is_trusted(

@@ -66,7 +66,10 @@ class Program:
         log = self.folder / "log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command, stdout=output, stderr=output, start_new_session=True
+                self.command,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -119,7 +122,8 @@ def haproxy(
     """HAProxy in front of the service."""
     program = Program("haproxy", tmp_path_factory)
     address = _service.url.removeprefix("http://")
-    with program.run("-W", "-f", program.configure("haproxy.cfg", address=address)):
+    config = program.configure("haproxy.cfg", address=address)
+    with program.run("-W", "-f", config):
         yield program
 
 
@@ -136,7 +140,12 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def squid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Squid, which wants `PROXY_USER` and `PROXY_PASSWORD`."""
     program = Program("squid", tmp_path_factory)
-    config = program.configure("squid.conf", user=PROXY_USER, password=PROXY_PASSWORD)
-    # The name keeps its shared memory apart from that of another squid.
-    with program.run("-N", "-d", "1", "-n", f"test{program.port}", "-f", config):
+    config = program.configure(
+        "squid.conf",
+        user=PROXY_USER,
+        password=PROXY_PASSWORD,
+    )
+    # It keeps its shared memory apart from that of another squid.
+    name = f"test{program.port}"
+    with program.run("-N", "-d", "1", "-n", name, "-f", config):
         yield program

@@ -27,11 +27,16 @@ def report(host: str, token: str) -> str:
 def main() -> None:
     """Run the task in a process of the worker, which soft time limits need."""
     host, token, folder = sys.argv[1:]
-    app = Celery("tests", broker="memory://", backend=Path(folder).as_uri())
+    results = Path(folder).as_uri()
+    app = Celery("tests", broker="memory://", backend=results)
     task = app.task(report, soft_time_limit=0.5)
 
-    options = {"pool": "prefork", "concurrency": 1, "perform_ping_check": False}
-    with start_worker(app, **options) as worker:
+    with start_worker(
+        app,
+        pool="prefork",
+        concurrency=1,
+        perform_ping_check=False,
+    ) as worker:
         print(task.delay(host, token).get(timeout=20))
         worker.terminate()
 
