@@ -37,7 +37,7 @@ class Peer(NamedTuple):
     proxy: str | None = None
     """URL of the proxy in between, without user name and password."""
 
-    secrets: tuple[str, ...] = ()
+    secrets: Sequence[str] = ()
     """What the proxy is sent, and an error must not repeat."""
 
     def name(self, *, at_proxy: bool) -> str:

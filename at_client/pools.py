@@ -105,7 +105,7 @@ class Transport:
             is_secure = proxy.url.startswith("https")
             self.manager = urllib3.ProxyManager(
                 proxy.url,
-                proxy_headers=read_proxy_headers(configuration, proxy),
+                proxy_headers=proxy.make_headers(configuration.proxy_headers),
                 proxy_ssl_context=tls.get_context() if is_secure else None,
                 **options,
             )
@@ -178,14 +178,6 @@ def read_pool_options(configuration: Configuration) -> dict[str, Any]:
     if configuration.socket_options is not None:
         options["socket_options"] = configuration.socket_options
     return options
-
-
-def read_proxy_headers(configuration: Configuration, proxy: Proxy) -> dict[str, str]:
-    """Return the headers that only the proxy gets."""
-    headers = dict(configuration.proxy_headers or {})
-    if proxy.authorization:
-        headers["Proxy-Authorization"] = proxy.authorization
-    return headers
 
 
 def _require_socks() -> None:

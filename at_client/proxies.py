@@ -32,22 +32,26 @@ class Proxy(NamedTuple):
         """Whether it speaks SOCKS; if not, it speaks HTTP."""
         return self.url.startswith("socks")
 
-    @property
-    def authorization(self) -> str | None:
-        """The `Proxy-Authorization` header (RFC 7617); `None` without a user name."""
-        if self.user is None:
-            return None
-        pair = f"{self.user}:{self.password or ''}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
-
-    def find_secrets(self, headers: Mapping[str, str]) -> tuple[str, ...]:
-        """Return what the proxy is sent, and no error must repeat.
+    def make_headers(self, configured: Mapping[str, str] | None) -> dict[str, str]:
+        """Return the headers that only the proxy gets.
 
         Args:
-            headers: `Configuration.proxy_headers`.
+            configured: `Configuration.proxy_headers`; the user name and the password
+                are added to these (RFC 7617).
         """
-        secrets = (self.password, self.authorization, *find_credentials(headers))
-        return tuple(secret for secret in secrets if secret)
+        headers = dict(configured or {})
+        if self.user is not None:
+            pair = f"{self.user}:{self.password or ''}"
+            encoded = base64.b64encode(pair.encode()).decode()
+            headers["Proxy-Authorization"] = f"Basic {encoded}"
+        return headers
+
+    def find_secrets(self, configured: Mapping[str, str] | None) -> list[str]:
+        """Return what the proxy is sent, and no error must repeat."""
+        secrets = find_credentials(self.make_headers(configured))
+        if self.password:
+            secrets.append(self.password)
+        return secrets
 
 
 def split_proxy(url: str) -> Proxy:

@@ -196,8 +196,8 @@ class RESTClientObject:
         peer = Peer(f"{host}:{port}")
         is_forwarded = False
         if proxy is not None:
-            headers = self._settings.proxy_headers or {}
-            peer = Peer(peer.address, proxy.url, proxy.find_secrets(headers))
+            secrets = proxy.find_secrets(self._settings.proxy_headers)
+            peer = Peer(peer.address, proxy.url, secrets)
             is_forwarded = parts.scheme == "http" and not proxy.is_socks
         exposed_host = find_exposed_host(parts.scheme, host, proxy)
         return Route(transport, peer, exposed_host, is_forwarded)

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import rich.pretty
 import rich.traceback
+import sentry_sdk
+from sentry_sdk.scrubber import EventScrubber
+from sentry_sdk.utils import event_from_exception
 
 from at_client import (
     ApiClient,
@@ -80,10 +83,28 @@ def printed_of(error: BaseException) -> list[str]:
     ]
 
 
-def locals_of(error: BaseException) -> list[str]:
-    """Return its traceback with the local variables, as Sentry and rich show them."""
-    whole = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return list(whole.format())
+def in_rich(error: BaseException) -> str:
+    """Return what rich shows of an error, with the local variables of its frames."""
+    extracted = rich.traceback.Traceback.extract(
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_string=None,
+        locals_max_length=None,
+    )
+    return repr(extracted)
+
+
+def in_sentry(error: BaseException) -> str:
+    """Return what Sentry sends of an error, with local variables and unscrubbed."""
+    client = sentry_sdk.Client(
+        default_integrations=False,  # they change the whole process
+        include_local_variables=True,
+        event_scrubber=EventScrubber(denylist=[], pii_denylist=[]),
+    )
+    event, _ = event_from_exception(error, client_options=client.options)
+    return repr(event)
 
 
 def stored_of(error: BaseException) -> list[str | bytes]:
@@ -142,7 +163,8 @@ def fail(host: str, match: str | None = None, **settings: Any) -> ApiException:
         skip_tests(error)
 
         assert leaks(*printed_of(error)) == []
-        assert leaks(*locals_of(error)) == []
+        assert leaks(in_rich(error)) == []
+        assert leaks(in_sentry(error)) == []
         assert leaks(*printed_of_client(client)) == []
     return error
 
@@ -158,6 +180,19 @@ def test_nothing_shows_of_a_call_that_succeeds(wire: Wire) -> None:
     sent = wire.requests[0].decode()
     for secret in SENT:
         assert secret in sent
+
+
+def test_secrets_in_frames_are_found() -> None:
+    """Rich and Sentry show the local variables of frames, and the checks read them."""
+
+    def fail_with(shown: str) -> None:
+        raise ValueError(len(shown))
+
+    with pytest.raises(ValueError, match="19") as caught:
+        fail_with(TOKEN)
+
+    assert leaks(in_rich(caught.value)) == [TOKEN]
+    assert leaks(in_sentry(caught.value)) == [TOKEN]
 
 
 # ---- Wrong settings and arguments
@@ -265,7 +300,7 @@ def test_a_proxy_that_is_down_is_named_without_its_password(host: str) -> None:
     assert leaks(*stored_of(error)) == []
 
 
-ALL = f"{PROXY_PASSWORD} {PROXY_HEADER} Basic {PROXY_LOGIN}"
+ALL = f"{PROXY_PASSWORD} {PROXY_HEADER} {PROXY_LOGIN}"
 
 REFUSALS: dict[str, Step] = {
     "403 and why": start(f"HTTP/1.1 403 {ALL}"),
