@@ -2,7 +2,6 @@
 
 import gzip
 import time
-from typing import NamedTuple
 
 import pytest
 
@@ -16,10 +15,8 @@ from support.wire import CLOSE, Step, Wire, answer, reply
 CLASSES: dict[int, type[ApiException]] = {
     304: ApiException,
     400: at_client.BadRequestException,
-    402: ApiException,
     404: at_client.NotFoundException,
     408: ApiException,
-    418: ApiException,
     422: at_client.UnprocessableEntityException,
     429: at_client.TooManyRequestsException,
     500: ServiceException,
@@ -39,65 +36,61 @@ def test_each_status_has_its_class_and_its_number_of_attempts(
     endings: Endings, status: int
 ) -> None:
     """Each status has its class; what may pass is tried three times, the rest once."""
-    body = b"" if status == 304 else b"Because of reasons"
-    attempts = 3 if status in RETRIED else 1
-    step = reply(answer(body, status, headers=[("X-Request-Id", "r-17")]))
-    says = (str(status),)
     error = endings.play(
-        step,
+        reply(answer(b"", status)),
         error=CLASSES[status],
-        says=says,
-        attempts=attempts,
+        says=(str(status),),
+        attempts=3 if status in RETRIED else 1,
     )
     assert error.status == status
-    assert error.body == body.decode()
-    assert error.headers is not None
-    assert error.headers["x-request-id"] == "r-17"
 
 
 # ---- Bodies of errors
 
-
-class Dress(NamedTuple):
-    """The body of an error, and what of it the message tells."""
-
-    body: bytes
-    says: str = ""
-    content_type: str = "application/json"
-    coding: str = "identity"
-
-
-PAGE = "text/html; charset=utf-8"
 PACKED = gzip.compress(b'{"detail": "the reason"}')
+LONG = b'{"detail": "' + b"very " * 10_000 + b'"}'
+TITLES = b"<html>" + b"<title" * 50_000
 
-DRESSES = {
-    "a model": Dress(b'{"detail": "the reason", "code": "c"}', "the reason"),
-    "gzip": Dress(PACKED, "the reason", coding="gzip"),
-    "a page": Dress(b"<title>The reason</title>", "the reason", PAGE),
-    "a long detail": Dress(b'{"detail": "' + b"very " * 10_000 + b'"}', "very very"),
-    "no body": Dress(b""),
-    "broken JSON": Dress(b'{"detail": '),
-    "absurd nesting": Dress(b"[" * 100_000),
-    "many titles": Dress(b"<html>" + b"<title" * 50_000, "", PAGE),
-    "bytes": Dress(bytes(range(256)), "", "application/octet-stream"),
-    "not packed": Dress(b"{}", coding="gzip"),
-    "an unknown coding": Dress(b"{}", coding="x-new"),
+BODIES = {
+    "a model": (b'{"detail": "the reason"}', "application/json", "the reason"),
+    "a page": (b"<title>The reason</title>", "text/html", "the reason"),
+    "a long detail": (LONG, "application/json", "very very"),
+    "no body": (b"", "application/json", ""),
+    "broken JSON": (b'{"detail": ', "application/json", ""),
+    "absurd nesting": (b"[" * 100_000, "application/json", ""),
+    "many titles": (TITLES, "text/html", ""),
+    "bytes": (bytes(range(256)), "application/octet-stream", ""),
 }
+"""The body of an error, its content type, and what the message quotes."""
 
 
-@pytest.mark.parametrize("dress", DRESSES.values(), ids=DRESSES)
+@pytest.mark.parametrize(("body", "kind", "quotes"), BODIES.values(), ids=BODIES)
 def test_an_error_body_never_makes_a_second_error(
-    endings: Endings, dress: Dress
+    endings: Endings, body: bytes, kind: str, quotes: str
 ) -> None:
     """Whatever its body, a 400 is an error of its class, and `data` a model or None."""
-    headers = [("Content-Encoding", dress.coding)]
-    raw = answer(dress.body, 400, content_type=dress.content_type, headers=headers)
     error = endings.play(
-        reply(raw),
+        reply(answer(body, 400, content_type=kind)),
         error=at_client.BadRequestException,
-        says=("400", dress.says),
+        says=("400", quotes),
     )
     assert isinstance(error.data, ErrorResponse | None)
+
+
+@pytest.mark.parametrize(
+    ("body", "quotes"),
+    [(PACKED, "the reason"), (b"{}", "400")],
+    ids=["gzip", "not packed"],
+)
+def test_an_error_body_may_be_packed(
+    endings: Endings, body: bytes, quotes: str
+) -> None:
+    """The body of an error is unpacked, and lost where that fails."""
+    endings.play(
+        reply(answer(body, 400, headers=[("Content-Encoding", "gzip")])),
+        error=at_client.BadRequestException,
+        says=(quotes,),
+    )
 
 
 # ---- Retries
@@ -113,26 +106,21 @@ def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
     assert 0.49 < third - second < 1.2
 
 
-def refuse(status: int, retry_after: str) -> Step:
-    """Answer with a `Retry-After`."""
-    return reply(answer(b"", status, headers=[("Retry-After", retry_after)]))
+def refuse(retry_after: str) -> Step:
+    """Answer 429 with a `Retry-After`."""
+    return reply(answer(b"", 429, headers=[("Retry-After", retry_after)]))
 
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize(
-    ("step", "least", "most"),
-    [
-        (refuse(503, "0.3"), 0.29, 0.6),
-        (refuse(429, "0"), 0.0, 0.2),
-        (refuse(429, "soon"), 0.0, 0.2),
-    ],
-    ids=["a time", "none", "nonsense"],
+    ("value", "least", "most"),
+    [("0.3", 0.29, 0.6), ("0", 0.0, 0.2), ("soon", 0.0, 0.2)],
 )
 def test_seconds_to_wait_are_waited(
-    make_api: MakeApi, wire: Wire, step: Step, least: float, most: float
+    make_api: MakeApi, wire: Wire, value: str, least: float, most: float
 ) -> None:
     """`Retry-After` is honoured; nonsense leaves the client to its own short wait."""
-    wire.play(step)
+    wire.play(refuse(value))
     assert good_call(make_api(wire.url))
     before, after = wire.times
     assert least <= after - before < most
@@ -149,7 +137,7 @@ def test_a_long_wait_is_left_to_the_caller(
     """A wait of more than a minute, or than there is time, is told in `retry_after`."""
     began = time.monotonic()
     error = endings.play(
-        refuse(429, value),
+        refuse(value),
         error=CLASSES[429],
         says=("429", "wait"),
         timeout=timeout,
@@ -166,17 +154,12 @@ def redirect(target: str, status: int = 302) -> Step:
     return reply(answer(b"", status, headers=[("Location", target)]))
 
 
-@pytest.mark.parametrize(
-    ("status", "start"),
-    [(302, ""), (307, "{url}"), (308, "")],
-    ids=["302, relative", "307, absolute", "308, relative"],
-)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_in_the_origin_is_followed(
-    make_api: MakeApi, wire: Wire, status: int, start: str
+    make_api: MakeApi, wire: Wire, status: int
 ) -> None:
     """A redirect within the origin is followed, and credentials go along."""
-    target = start.format(url=wire.url) + "/v2/credits?x=1"
-    wire.play(redirect(target, status))
+    wire.play(redirect("/v2/credits?x=1", status))
     assert make_api(wire.url).get_credits(auth_token=COOKIE).remaining == 750
     _, second = wire.requests
     assert second.startswith(b"GET /v2/credits?x=1 HTTP/1.1\r\n")
@@ -187,43 +170,31 @@ def test_a_redirect_in_the_origin_is_followed(
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("https://127.0.0.1:{port}/api/v1/credits", "127.0.0.1:{port}"),
-        ("http://localhost:{port}/x", "localhost:{port}"),
-        ("http://127.0.0.1:{port}@elsewhere.example/x", "elsewhere.example"),
-        ("http://elsewhere.example\\@127.0.0.1:{port}/x", "redirects"),
-        ("http://[::1", "redirects"),
-        ("", "redirects without saying where to"),
+        ("https://127.0.0.1:9/api/v1/credits", "redirects to https://127.0.0.1:9"),
+        ("http://localhost:9/x", "redirects to http://localhost:9"),
+        ("http://127.0.0.1:9@elsewhere.example/x", "to http://elsewhere.example"),
+        ("http://elsewhere.example\\@127.0.0.1:9/x", "redirects"),
+        ("http://[::1", "without saying where to"),
+        ("", "without saying where to"),
     ],
 )
 def test_a_redirect_that_leads_away_is_refused(
-    endings: Endings, wire: Wire, target: str, says: str
+    endings: Endings, target: str, says: str
 ) -> None:
-    """A redirect to another origin is an error with its host; no token goes there."""
-    step = redirect(target.replace("{port}", str(wire.port)))
-    told = ("302", says.format(port=wire.port))
-    error = endings.play(step, error=ApiException, says=told)
+    """A redirect to another origin is an error with its host, and nothing is sent."""
+    error = endings.play(redirect(target), error=ApiException, says=("302", says))
     assert error.status == 302
-    assert wire.connections == 0
 
 
 def test_a_redirect_without_a_target_is_refused(endings: Endings) -> None:
     """A redirect that does not say where to is an error with its status."""
     step = reply(answer(b"", 302))
-    says = ("302", "without saying where to")
-    error = endings.play(step, error=ApiException, says=says)
-    assert error.status == 302
+    endings.play(step, error=ApiException, says=("302", "without saying where to"))
 
 
-def test_redirects_without_end_are_an_error(
-    endings: Endings, make_api: MakeApi, wire: Wire
-) -> None:
+def test_redirects_without_end_are_an_error(endings: Endings) -> None:
     """Five redirects are followed; the sixth is an error."""
-    wire.play(otherwise=redirect("/again"))
-    api = make_api(wire.url)
-    says = ("redirect", "127.0.0.1")
-    error = endings.play_on(api, error=ApiException, says=says)
-    assert error.status == 302
-    assert len(wire.requests) == 6
+    endings.play(redirect("/again"), error=ApiException, says=("302",), attempts=6)
 
 
 def test_a_redirect_into_trouble_is_still_one_call(
@@ -231,5 +202,5 @@ def test_a_redirect_into_trouble_is_still_one_call(
 ) -> None:
     """A redirect, a lost connection and an answer share attempts and deadline."""
     wire.play(redirect("/v2"), reply(CLOSE))
-    assert good_call(make_api(wire.url, timeout=5.0))
+    assert good_call(make_api(wire.url))
     assert len(wire.requests) == 3
