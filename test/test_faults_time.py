@@ -1,25 +1,15 @@
 """Calls that would never end: silence, drips, and answers always about to come."""
 
-import contextlib
 import math
 import socket
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from at_client import (
-    ApiClient,
-    ApiTimeoutException,
-    Configuration,
-    CreditsApi,
-    ServiceException,
-    clock,
-)
-from support.ending import SLACK_SECONDS, Endings, good_call
-from support.facts import CREDITS_BODY, TOKEN
+from at_client import ApiTimeoutException, clock
+from support.ending import Endings, good_call
+from support.facts import CREDITS_BODY
 from support.makers import MakeApi, MonkeyPatch
 from support.tls import Authority
 from support.wire import (
@@ -40,11 +30,11 @@ pytestmark = pytest.mark.usefixtures("short_waits")
 
 DEADLINE_SECONDS = 0.4
 
-HEAD = answer().removesuffix(CREDITS_BODY)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
 CHUNKED = chunked(CREDITS_BODY[:20], CREDITS_BODY[20:])
 INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
-LONG_ERROR = answer(b"", 400, length=5000)
-LONG_REDIRECT = answer(b"", 302, headers=[("Location", "/x")], length=5000)
+ERROR = answer(b"", 400, length=5000)
+REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 5000\r\n\r\n"
 BLANKS = Drip(b" " * 5000)
 
 SLOW = {
@@ -53,12 +43,12 @@ SLOW = {
     "half the headers": reply(HEAD[:40], SILENCE),
     "no body": reply(HEAD, SILENCE),
     "half a chunk": reply(CHUNKED[:-60], SILENCE),
-    "headers that drip": reply(Drip(answer())),
-    "a body that drips": reply(HEAD, Drip(CREDITS_BODY)),
+    "headers that drip": reply(Drip(HEAD)),
+    "a body that drips": reply(HEAD, BLANKS),
     "chunks that drip": reply(Drip(CHUNKED)),
     "interim answers": reply(*[INTERIM, Wait(0.05)] * 40),
-    "an error whose body drips": reply(LONG_ERROR, BLANKS),
-    "a redirect whose body drips": reply(LONG_REDIRECT, BLANKS),
+    "an error whose body drips": reply(ERROR, BLANKS),
+    "a redirect whose body drips": reply(REDIRECT, BLANKS),
 }
 
 
@@ -66,8 +56,7 @@ SLOW = {
 def test_a_slow_answer_ends_at_the_deadline(endings: Endings, step: Step) -> None:
     """However a server wastes the time, the call ends at its deadline."""
     began = time.monotonic()
-    error = endings.play(step, error=ApiTimeoutException, timeout=DEADLINE_SECONDS)
-    assert error.status == 0
+    endings.play(step, error=ApiTimeoutException, timeout=DEADLINE_SECONDS)
     assert time.monotonic() - began > DEADLINE_SECONDS - 0.05
 
 
@@ -89,11 +78,9 @@ def test_a_handshake_without_an_answer_ends_at_the_deadline(
     endings: Endings, make_api: MakeApi, wire: Wire
 ) -> None:
     """A server that accepts and then says nothing does not hold a TLS client."""
-    wire.play(otherwise=greet(SILENCE))
+    wire.play(greet(SILENCE))
     api = make_api(f"https://127.0.0.1:{wire.port}", timeout=DEADLINE_SECONDS)
-    endings.play_on(
-        api, error=ApiTimeoutException, says=("127.0.0.1",), timeout=DEADLINE_SECONDS
-    )
+    endings.play_on(api, error=ApiTimeoutException, timeout=DEADLINE_SECONDS)
 
 
 def test_a_pair_bounds_each_attempt(endings: Endings) -> None:
@@ -110,25 +97,13 @@ def test_a_pair_bounds_each_attempt(endings: Endings) -> None:
 
 def test_attempts_share_the_deadline(endings: Endings) -> None:
     """A lost connection may be tried again, but only with the time that is left."""
-    error = endings.play(
+    endings.play(
         reply(Wait(0.25), CLOSE),
         reply(SILENCE),
         error=ApiTimeoutException,
         attempts=2,
         timeout=DEADLINE_SECONDS,
     )
-    assert error.status == 0
-
-
-def test_a_wait_that_does_not_fit_is_not_begun(
-    endings: Endings, monkeypatch: MonkeyPatch
-) -> None:
-    """If the deadline would pass while waiting, the last failure is told at once."""
-    monkeypatch.setattr("at_client.retries.FIRST_WAIT_SECONDS", 4.0)
-    began = time.monotonic()
-    step = reply(answer(b"{}", 503))
-    endings.play(step, error=ServiceException, says=("503",), timeout=1.0)
-    assert time.monotonic() - began < 0.9
 
 
 def test_in_a_deadline_one_attempt_has_its_own_bound(
@@ -145,11 +120,8 @@ def test_in_a_deadline_one_attempt_has_its_own_bound(
 
 @pytest.mark.parametrize(
     ("timeout", "shortest"),
-    [
-        pytest.param(0.6, 0.55, id="a deadline"),
-        pytest.param((0.2, 30.0), 0.55, id="a pair"),
-        pytest.param(30.0, 0.85, id="a bound of its own"),
-    ],
+    [(0.6, 0.55), ((0.2, 30.0), 0.55), (30.0, 0.85)],
+    ids=["a deadline", "a pair", "a bound of its own"],
 )
 def test_connecting_has_its_own_bound(
     endings: Endings,
@@ -164,8 +136,7 @@ def test_connecting_has_its_own_bound(
     with deaf_port() as port:
         began = time.monotonic()
         api = make_api(f"http://127.0.0.1:{port}", timeout=timeout)
-        says = (f"127.0.0.1:{port}",)
-        endings.play_on(api, error=ApiTimeoutException, says=says, timeout=timeout)
+        endings.play_on(api, error=ApiTimeoutException, timeout=timeout)
         assert shortest < time.monotonic() - began < 1.5
 
 
@@ -190,37 +161,3 @@ def test_without_a_limit_there_is_none(
     monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.1)
     wire.play(reply(Wait(0.4), answer()))
     assert good_call(make_api(wire.url, timeout=math.inf, retries=0), timeout=None)
-
-
-SCHEDULES = st.lists(
-    st.tuples(st.floats(0.0, 0.15), st.integers(1, 200)),
-    min_size=1,
-    max_size=6,
-)
-"""Pauses in seconds, each with how many bytes follow it."""
-
-
-@settings(max_examples=12, deadline=None, derandomize=True, database=None)
-@given(schedule=SCHEDULES, data=st.sampled_from([answer(), CHUNKED]))
-def test_the_deadline_holds_for_any_schedule_of_drips(
-    schedule: list[tuple[float, int]], data: bytes
-) -> None:
-    """Whatever bytes come when, a call ends in time, and half an answer is none."""
-    actions: list[Wait | bytes] = []
-    sent = 0
-    for pause, size in schedule:
-        actions += [Wait(pause), data[sent : sent + size]]
-        sent += size
-
-    credits = None
-    with Wire() as wire:
-        wire.play(reply(*actions, SILENCE))
-        configuration = Configuration(wire.url, TOKEN, retries=0, timeout=0.25)
-        with ApiClient(configuration) as client:
-            began = time.monotonic()
-            with contextlib.suppress(ApiTimeoutException):
-                credits = CreditsApi(client).get_credits()
-            took = time.monotonic() - began
-
-    assert took < 0.25 + SLACK_SECONDS
-    assert credits is None or sent >= len(data)
