@@ -153,14 +153,14 @@ def test_the_number_of_attempts_is_told() -> None:
 
 def test_a_cause_keeps_neither_connections_nor_bytes_of_the_peer() -> None:
     """What is kept of a cause pickles, and shows nothing that the peer wrote."""
-    refused = lower.NewConnectionError(CONNECTION, "refused")
+    late = lower.ConnectTimeoutError(CONNECTION, "late")
     line = http.client.BadStatusLine("hidden")
     half = http.client.IncompleteRead(b"hidden")
-    refused.__cause__ = line
+    late.__cause__ = line
     line.__cause__ = half
 
-    explain(refused, DIRECT, 1.5)
+    explain(late, DIRECT, 1.5)
 
-    assert CONNECTION not in refused.args
+    assert CONNECTION not in late.args
     assert "hidden" not in repr(line)
     assert half.partial == b""
