@@ -10,7 +10,7 @@ from at_client import ApiDecodeException
 from support.ending import Endings, good_call
 from support.facts import CREDITS, CREDITS_BODY
 from support.makers import MakeApi
-from support.wire import CLOSE, Wire, answer, reply
+from support.wire import Wire, answer, reply
 
 INPUT = "body: Input should be"
 SYNTAX = "Invalid JSON"
@@ -51,15 +51,10 @@ def test_what_is_not_a_credit_response_is_a_decode_error(
     assert error.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("status", [201, 204])
-def test_a_success_without_credits_is_a_decode_error(
-    endings: Endings, status: int
-) -> None:
+def test_a_success_without_credits_is_a_decode_error(endings: Endings) -> None:
     """A success without a body, such as a 204, is no answer to this call."""
-    step = reply(b"HTTP/1.1 %d Whatever\r\n\r\n" % status, CLOSE)
-    error = endings.play(step, error=ApiDecodeException, says=(str(status),))
-    assert error.status == status
-    assert error.body == ""
+    step = reply(answer(b"", 204))
+    endings.play(step, error=ApiDecodeException, says=("204",))
 
 
 def test_a_page_instead_of_credits_is_said_to_be_one(endings: Endings) -> None:
@@ -68,30 +63,26 @@ def test_a_page_instead_of_credits_is_said_to_be_one(endings: Endings) -> None:
     step = reply(answer(page, content_type="TEXT/HTML; charset=utf-8"))
     says = ("text/html", "Welcome to CafeNet")
     error = endings.play(step, error=ApiDecodeException, says=says)
-    assert error.body == page.decode()
     assert "sign in" not in str(error)
 
 
-MARK = b"\xef\xbb\xbf"
-
-
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no mark", "a mark"])
 @pytest.mark.parametrize(
-    ("content_type", "mark"),
+    "content_type",
     [
-        ("application/json", MARK),
-        ("APPLICATION/JSON;;;", b""),
-        ("application/json; charset=iso-8859-1", b""),
-        ("application/problem+json", MARK),
-        ("text/plain", b""),
-        (None, MARK),
+        "APPLICATION/JSON;;;",
+        "application/json; charset=iso-8859-1",
+        "application/problem+json",
+        "text/plain",
+        None,
     ],
 )
 def test_json_is_read_whatever_its_name(
     make_api: MakeApi, wire: Wire, content_type: str | None, mark: bytes
 ) -> None:
     """JSON is UTF-8 (RFC 8259), whatever its label says, with or without a mark."""
-    text = json.dumps({**CREDITS, "plan_tier": "prö €"}, ensure_ascii=False)
-    wire.play(reply(answer(mark + text.encode(), content_type=content_type)))
+    body = CREDITS_BODY.replace(b"pro", "prö €".encode())
+    wire.play(reply(answer(mark + body, content_type=content_type)))
     assert make_api(wire.url).get_credits().plan_tier == "prö €"
 
 
