@@ -37,19 +37,19 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Drip:
-    """Send the data a byte at a time, with a pause after each."""
-
-    data: bytes
-    every: float = 0.02
-
-
-@dataclass(frozen=True)
 class Pieces:
-    """Send the data in packets that end at the given offsets."""
+    """Send the data in packets that end at the given offsets, with pauses."""
 
     data: bytes
     cuts: Sequence[int]
+    pause: float = 0.001  # enough for each packet to be one of its own
+
+
+class Drip(Pieces):
+    """Send the data a byte at a time, with a pause after each."""
+
+    def __init__(self, data: bytes, every: float = 0.02) -> None:
+        super().__init__(data, range(1, len(data)), every)
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,10 @@ CLOSE = End.CLOSE
 RESET = End.RESET
 SILENCE = End.SILENCE
 
-PACKET_SECONDS = 0.001
-"""Enough for each packet to be one of its own."""
-
 LONGEST_SECONDS = 20.0
 """After this, a connection is given up."""
 
-Action = bytes | Wait | Drip | Pieces | Endless | End
+Action = bytes | Wait | Pieces | Endless | End
 
 
 @dataclass(frozen=True)
@@ -115,32 +112,25 @@ def answer(
         headers: Further headers.
         length: The length to claim; `None` for that of the body.
     """
-    if length is None:
-        length = len(body)
-    lines = [*headers, ("Content-Length", str(length))]
+    lines = [f"HTTP/1.1 {status} {client.responses.get(status, 'Whatever')}"]
     if content_type is not None:
-        lines.insert(0, ("Content-Type", content_type))
-    return _write_head(status, lines) + body
-
-
-def chunked(
-    *chunks: bytes, headers: Sequence[tuple[str, str]] = (), last: bytes = b"0\r\n\r\n"
-) -> bytes:
-    """Write one response in chunks; `last` is what comes after them."""
-    lines = [
-        ("Content-Type", "application/json"),
-        *headers,
-        ("Transfer-Encoding", "chunked"),
-    ]
-    parts = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks]
-    return b"".join([_write_head(200, lines), *parts, last])
-
-
-def _write_head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-    head = f"HTTP/1.1 {status} {client.responses.get(status, 'Whatever')}\r\n"
+        lines.append(f"Content-Type: {content_type}")
     for name, value in headers:
-        head += f"{name}: {value}\r\n"
-    return f"{head}\r\n".encode("latin-1")
+        lines.append(f"{name}: {value}")
+    lines.append(f"Content-Length: {len(body) if length is None else length}")
+    head = "\r\n".join(lines)
+    return f"{head}\r\n\r\n".encode("latin-1") + body
+
+
+def chunked(*chunks: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
+    """Write one response in chunks; `last` is what comes after them."""
+    head = (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Content-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    parts = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
+    return b"".join([head, *parts, last])
 
 
 class Wire:
@@ -203,8 +193,6 @@ class Wire:
         for thread in self._threads:
             thread.join(5)
         self._listener.close()
-        for thread in self._threads:
-            assert not thread.is_alive(), "the wire server did not stop"
 
     def _spawn(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name="wire", daemon=True)
@@ -217,9 +205,8 @@ class Wire:
             if self._stopping.is_set():
                 connection.close()
                 return
-            with self._lock:
-                self.connections += 1
-                self._threads = [t for t in self._threads if t.is_alive()]
+            self.connections += 1
+            self._threads = [t for t in self._threads if t.is_alive()]
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(LONGEST_SECONDS)
             self._spawn(self._serve, connection)
@@ -232,77 +219,53 @@ class Wire:
                 self._open.add(connection)
             self._converse(connection)
         except OSError:
-            pass  # the client has left, or the test is over: nobody to tell
+            pass  # it is over: the script or the test, or the client has left
         finally:
             with self._lock:
                 self._open.discard(connection)
             connection.close()
 
     def _converse(self, connection: socket.socket) -> None:
-        greeting = self._next_step(on_connect=True)
-        if greeting is not None and not self._perform(greeting, connection):
-            return
+        self._play_next(connection, on_connect=True)
         with connection.makefile("rb") as stream:
-            while not self._stopping.is_set():
-                request = _read_request(stream)
-                if not request:
-                    return
+            while request := _read_request(stream):
                 with self._lock:
                     self.requests.append(request)
                     self.times.append(time.monotonic())
-                step = self._next_step(on_connect=False)
-                if step is not None and not self._perform(step, connection):
-                    return
+                self._play_next(connection, on_connect=False)
 
-    def _next_step(self, *, on_connect: bool) -> Step | None:
-        """Take the next step of the script, if it is for this moment."""
+    def _play_next(self, connection: socket.socket, *, on_connect: bool) -> None:
+        """Play the next step of the script, if it is for this moment."""
         with self._lock:
             step = self._script[0] if self._script else self._otherwise
             if step.on_connect is not on_connect:
-                return None
+                return
             if self._script:
                 self._script.popleft()
-            return step
-
-    def _perform(self, step: Step, connection: socket.socket) -> bool:
-        """Play one step; return whether the connection goes on."""
         for action in step.actions:
-            if isinstance(action, End):
-                self._end(action, connection)
-                return False
-            self._send(action, connection)
-        return True
+            self._perform(action, connection)
 
-    def _end(self, end: End, connection: socket.socket) -> None:
-        if end is RESET:
-            linger = struct.pack("ii", 1, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        while end is SILENCE and connection.recv(65536):
-            pass
-
-    def _send(
-        self, action: bytes | Wait | Drip | Pieces | Endless, to: socket.socket
-    ) -> None:
+    def _perform(self, action: Action, connection: socket.socket) -> None:
+        """Play one action; raise an `OSError` when the connection is to be closed."""
         if isinstance(action, bytes):
-            to.sendall(action)
+            connection.sendall(action)
         elif isinstance(action, Wait):
             self._stopping.wait(action.seconds)
-        elif isinstance(action, Drip):
-            single = range(1, len(action.data))
-            self._send_slowly(action.data, single, action.every, to)
         elif isinstance(action, Pieces):
-            self._send_slowly(action.data, action.cuts, PACKET_SECONDS, to)
+            for start, end in pairwise((0, *action.cuts, len(action.data))):
+                connection.sendall(action.data[start:end])
+                self._stopping.wait(action.pause)
+        elif isinstance(action, Endless):
+            while True:
+                connection.sendall(action.chunk)
+        elif action is SILENCE:
+            while connection.recv(65536):
+                pass
         else:
-            while not self._stopping.is_set():
-                to.sendall(action.chunk)
-
-    def _send_slowly(
-        self, data: bytes, cuts: Sequence[int], pause: float, to: socket.socket
-    ) -> None:
-        for start, end in pairwise((0, *cuts, len(data))):
-            to.sendall(data[start:end])
-            if self._stopping.wait(pause):
-                raise ConnectionAbortedError("the test is over")
+            if action is RESET:
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            raise ConnectionAbortedError
 
 
 def _read_request(stream: BinaryIO) -> bytes:
@@ -312,9 +275,7 @@ def _read_request(stream: BinaryIO) -> bytes:
     for line in stream:
         lines.append(line)
         if line == b"\r\n":
-            body = stream.read(length)
-            return b"".join([*lines, body]) if len(body) == length else b""
-
+            return b"".join([*lines, stream.read(length)])
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             length = int(value)
@@ -333,12 +294,9 @@ def refusing_port() -> Iterator[int]:
 def deaf_port() -> Iterator[int]:
     """Hold a port that never answers a connect: its queue is full."""
     with contextlib.ExitStack() as held:
-        listener = held.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
+        listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             filler = held.enter_context(socket.socket())
             filler.settimeout(0)
-            with contextlib.suppress(BlockingIOError):
-                filler.connect(listener.getsockname())
+            filler.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
