@@ -81,8 +81,8 @@ class Endings:
             with ApiClient(configuration) as client:
                 api = CreditsApi(client)
                 wire.play(*script, otherwise=script[-1])
+                says = ("127.0.0.1", *says)
                 caught = self.play_on(api, error=error, says=says, timeout=timeout)
-                assert "127.0.0.1" in str(caught), "the host is not named"
                 assert (len(wire.requests) or wire.connections) == attempts
 
                 wire.play()
@@ -98,34 +98,32 @@ class Endings:
     ) -> ApiException:
         """Make a call that must fail on a client of one's own, and check the error."""
         began = time.monotonic()
-        with pytest.raises(ApiException) as caught:
+        with pytest.raises(error) as caught:
             api.get_credits(auth_token=COOKIE)
         took = time.monotonic() - began
 
         if isinstance(timeout, float):
             assert took < timeout + SLACK_SECONDS
-        assert type(caught.value) is error, f"{caught.value!r}"
+        assert caught.type is error
         check_message(str(caught.value), says)
-        self._check_secrets(caught.value)
         check_pickles(caught.value)
+        assert (
+            secrets_in(
+                repr(caught.value),
+                repr(vars(caught.value)),
+                *traceback.format_exception(caught.value),
+                pickle.dumps(caught.value),
+                self._logs.text,
+                *self._output.readouterr(),
+            )
+            == []
+        )
         return caught.value
-
-    def _check_secrets(self, error: ApiException) -> None:
-        places = [
-            str(error),
-            repr(error),
-            repr(vars(error)),
-            *traceback.format_exception(error),
-            pickle.dumps(error),
-            self._logs.text,
-            *self._output.readouterr(),
-        ]
-        assert secrets_in(*places) == []
 
     @property
     def attempts_logged(self) -> int:
         """How many attempts the client has logged: one line at DEBUG each."""
-        names = [record.name.split(".")[0] for record in self._logs.records]
+        names = [record.name for record in self._logs.records]
         return names.count("at_client")
 
 
@@ -138,11 +136,10 @@ def good_call(api: CreditsApi, timeout: float | None = 5.0) -> bool:
 
 def check_message(message: str, says: tuple[str, ...]) -> None:
     """Check that a message is one readable line with certain texts."""
-    assert message, "the message is empty"
     assert message.isprintable(), f"the message is more than one line: {message!r}"
-    assert len(message) < 1000, "the message is a dump"
+    assert 0 < len(message) < 1000
     for text in says:
-        assert text.lower() in message.lower(), f"{text!r} is not in {message!r}"
+        assert text.lower() in message.lower()
 
 
 def check_pickles(error: ApiException) -> None:
@@ -162,14 +159,15 @@ def nothing_changed() -> Iterator[None]:
     assert _read_process_state() == before, "something process-wide has changed"
 
 
-def _read_process_state() -> dict[str, object]:
-    state: dict[str, object] = {
-        "http.client debuglevel": http.client.HTTPConnection.debuglevel,
-        "default timeout": socket.getdefaulttimeout(),
-        "warnings": len(warnings.filters),
-        "SIGINT": signal.getsignal(signal.SIGINT),
-    }
-    for name in ("", "urllib3", "urllib3.connectionpool", "http.client"):
-        logger = logging.getLogger(name)
-        state[f"logger {name}"] = (logger.level, len(logger.handlers))
-    return state
+def _read_process_state() -> list[object]:
+    urllib3_logger = logging.getLogger("urllib3")
+    return [
+        http.client.HTTPConnection.debuglevel,
+        socket.getdefaulttimeout(),
+        warnings.filters[:],
+        signal.getsignal(signal.SIGINT),
+        logging.root.level,
+        logging.root.handlers[:],
+        urllib3_logger.level,
+        urllib3_logger.handlers[:],
+    ]
