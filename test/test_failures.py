@@ -21,6 +21,8 @@ BEHIND = Peer("api.example.com:443", "http://proxy:3128", (PROXY_PASSWORD,))
 POOL: Any = urllib3.HTTPSConnectionPool("api.example.com")
 CONNECTION: Any = urllib3.connection.HTTPConnection("api.example.com")
 
+NO_CIPHERS = ssl.SSLError(1, "[SSL: NO_CIPHERS] words (_ssl.c:1000)")
+NO_CIPHERS.reason = "NO_CIPHERS"  # as OpenSSL's binding does
 RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
@@ -50,8 +52,8 @@ FINAL = {
         "this machine's clock; if it is right, the service needs a new certificate.",
     ),
     "no cipher in common": Row(
-        lower.SSLError(ssl.SSLError(1, "no ciphers")),
-        "api.example.com:443: TLS failed: no ciphers. Check the certificates and TLS "
+        lower.SSLError(NO_CIPHERS),
+        "api.example.com:443: TLS failed: NO_CIPHERS. Check the certificates and TLS "
         "versions of both sides.",
     ),
     "another protocol": Row(

@@ -74,7 +74,7 @@ def test_a_body_lost_by_a_manager_of_ones_own_is_told(
 ) -> None:
     """A user's own pool manager has retries of its own, and gets none of ours."""
     api = make_api(wire.url)
-    api.api_client.rest_client.pool_manager = urllib3.PoolManager(retries=False)
+    api.api_client.rest_client.pool_manager = urllib3.PoolManager()
     wire.play(LOST["closed in the body"])
     with pytest.raises(ApiConnectionException):
         api.get_credits()
