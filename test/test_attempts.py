@@ -25,7 +25,11 @@ def rest(wire: Wire, make_client: MakeClient) -> RESTClientObject:
 
 @pytest.mark.parametrize(
     ("rest_of_url", "target"),
-    [("", "/"), ("?x=1", "/?x=1"), ("/v1#x?y", "/v1")],
+    [
+        ("", "/"),
+        ("?x=1", "/?x=1"),
+        ("/v1#x?y", "/v1"),
+    ],
 )
 def test_all_of_a_url_is_asked_for(
     wire: Wire, rest: RESTClientObject, rest_of_url: str, target: str
@@ -45,7 +49,12 @@ def test_a_url_without_scheme_or_host_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("size", "connections"), [(10, 1), (100_000, 2)], ids=["short", "long"]
+    ("size", "connections"),
+    [
+        (10, 1),
+        (100_000, 2),
+    ],
+    ids=["short", "long"],
 )
 def test_a_retried_answer_is_read_if_it_is_short(
     wire: Wire, rest: RESTClientObject, size: int, connections: int

@@ -51,7 +51,8 @@ some = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+numbers = st.integers() | st.floats()
+scalars = st.none() | st.booleans() | numbers | st.text(max_size=8)
 json_values = scalars | st.lists(scalars) | st.dictionaries(st.text(), scalars)
 credit_like = st.fixed_dictionaries(
     {},
@@ -60,7 +61,10 @@ credit_like = st.fixed_dictionaries(
 
 
 @some
-@given(value=json_values | credit_like, status=st.sampled_from([200, 400, 422, 500]))
+@given(
+    value=json_values | credit_like,
+    status=st.sampled_from([200, 400, 422, 500]),
+)
 def test_any_json_as_a_body(play: Play, value: object, status: int) -> None:
     """JSON of any shape is a model, or an error with the right status."""
     error = play(answer(json.dumps(value).encode(), status))
@@ -122,7 +126,10 @@ whole_answers = st.sampled_from(
 
 
 @some
-@given(data=whole_answers, cuts=st.sets(st.integers(1, 300), max_size=8))
+@given(
+    data=whole_answers,
+    cuts=st.sets(st.integers(1, 300), max_size=8),
+)
 def test_any_split_into_packets(play: Play, data: bytes, cuts: set[int]) -> None:
     """A whole response is read wherever its packets end."""
     assert play(Pieces(data, sorted(cuts))) is None

@@ -76,6 +76,7 @@ def test_a_body_lost_by_a_manager_of_ones_own_is_told(
     api = make_api(wire.url)
     api.api_client.rest_client.pool_manager = urllib3.PoolManager()
     wire.play(LOST["closed in the body"])
+
     with pytest.raises(ApiConnectionException):
         api.get_credits()
     assert len(wire.requests) == 1
@@ -85,11 +86,13 @@ def test_a_lost_change_is_not_sent_again(make_client: MakeClient, wire: Wire) ->
     """A POST that is lost is not sent again, on an idle connection neither."""
     client = make_client(wire.url)
     request = client.param_serialize("POST", "/api/v1/x", body={"a": 1})
+
     for _ in ("new", "idle"):
         wire.play(reply(CLOSE))
         with pytest.raises(ApiConnectionException):
             client.call_api(*request)
         client.call_api(*request)
+
     assert len(wire.requests) == 4
 
 
@@ -234,6 +237,7 @@ def test_what_is_odd_and_clear_is_read(
     """A response that is odd and clear is read, in one packet or many."""
     rest = make_client(wire.url, retries=0).rest_client
     wire.play(reply(raw), reply(Pieces(raw, range(3, 300, 9))))
+
     for _ in ("one packet", "many"):
         assert rest.request("GET", wire.url).data == b"hello"
     assert wire.connections == 1
@@ -246,6 +250,7 @@ def test_chunks_of_http_1_0_end_their_connection(
     rest = make_client(wire.url, retries=0).rest_client
     head = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked"
     wire.play(reply(head, b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n"))
+
     assert rest.request("GET", wire.url).data == b"hello"
     assert rest.request("GET", wire.url).status == 200
     assert wire.connections == 2
@@ -280,6 +285,7 @@ def test_interim_answers_are_skipped(make_client: MakeClient, wire: Wire) -> Non
         reply(EARLY_HINTS + processing + answer()),
         reply(EARLY_HINTS, Wait(0.02), answer()),
     )
+
     for _ in ("at once", "apart"):
         response = rest.request("GET", wire.url)
         assert response.status == 200
@@ -296,6 +302,7 @@ def test_a_request_lost_on_an_idle_connection_is_sent_once_more(
     """A request that is lost on an idle connection is sent once more, no more."""
     api = make_api(wire.url, retries=0)
     assert good_call(api)
+
     wire.play(reply(CLOSE))
     assert good_call(api)
     assert wire.connections == 2
@@ -425,7 +432,13 @@ def test_whole_compression_is_read(make_api: MakeApi, wire: Wire, raw: bytes) ->
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
-@pytest.mark.parametrize(("coding", "module"), [("br", "brotli"), ("zstd", ZSTD)])
+@pytest.mark.parametrize(
+    ("coding", "module"),
+    [
+        ("br", "brotli"),
+        ("zstd", ZSTD),
+    ],
+)
 def test_codings_that_urllib3_can_read_are_read(
     make_api: MakeApi, wire: Wire, coding: str, module: str
 ) -> None:

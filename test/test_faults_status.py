@@ -79,7 +79,10 @@ def test_an_error_body_never_makes_a_second_error(
 
 @pytest.mark.parametrize(
     ("body", "quotes"),
-    [(PACKED, "the reason"), (b"{}", "400")],
+    [
+        (PACKED, "the reason"),
+        (b"{}", "400"),
+    ],
     ids=["gzip", "not packed"],
 )
 def test_an_error_body_may_be_packed(
@@ -101,6 +104,7 @@ def test_waits_are_the_documented_ones(make_api: MakeApi, wire: Wire) -> None:
     busy = reply(answer(b"", 503))
     wire.play(busy, busy)
     assert good_call(make_api(wire.url))
+
     first, second, third = wire.times
     assert 0.24 < second - first < 0.7
     assert 0.49 < third - second < 1.2
@@ -114,7 +118,11 @@ def refuse(retry_after: str) -> Step:
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize(
     ("value", "least", "most"),
-    [("0.3", 0.29, 0.6), ("0", 0.0, 0.2), ("soon", 0.0, 0.2)],
+    [
+        ("0.3", 0.29, 0.6),
+        ("0", 0.0, 0.2),
+        ("soon", 0.0, 0.2),
+    ],
 )
 def test_seconds_to_wait_are_waited(
     make_api: MakeApi, wire: Wire, value: str, least: float, most: float
@@ -122,13 +130,17 @@ def test_seconds_to_wait_are_waited(
     """`Retry-After` is honoured; nonsense leaves the client to its own short wait."""
     wire.play(refuse(value))
     assert good_call(make_api(wire.url))
+
     before, after = wire.times
     assert least <= after - before < most
 
 
 @pytest.mark.parametrize(
     ("value", "timeout"),
-    [("61", 120.0), ("5", 1.0)],
+    [
+        ("61", 120.0),
+        ("5", 1.0),
+    ],
     ids=["over a minute", "over the deadline"],
 )
 def test_a_long_wait_is_left_to_the_caller(
@@ -161,6 +173,7 @@ def test_a_redirect_in_the_origin_is_followed(
     """A redirect within the origin is followed, and credentials go along."""
     wire.play(redirect("/v2/credits?x=1", status))
     assert make_api(wire.url).get_credits(auth_token=COOKIE).remaining == 750
+
     _, second = wire.requests
     assert second.startswith(b"GET /v2/credits?x=1 HTTP/1.1\r\n")
     assert TOKEN.encode() in second

@@ -120,7 +120,11 @@ def test_in_a_deadline_one_attempt_has_its_own_bound(
 
 @pytest.mark.parametrize(
     ("timeout", "shortest"),
-    [(0.6, 0.55), ((0.2, 30.0), 0.55), (30.0, 0.85)],
+    [
+        (0.6, 0.55),
+        ((0.2, 30.0), 0.55),
+        (30.0, 0.85),
+    ],
     ids=["a deadline", "a pair", "a bound of its own"],
 )
 def test_connecting_has_its_own_bound(

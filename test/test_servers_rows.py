@@ -34,7 +34,14 @@ def call_at_once(api: CreditsApi, wire: Wire, count: int) -> None:
         assert all(threads.map(good_call, [api] * count))
 
 
-@pytest.mark.parametrize(("count", "retries"), [(1, 0), (8, 0), (8, 2)])
+@pytest.mark.parametrize(
+    ("count", "retries"),
+    [
+        (1, 0),
+        (8, 0),
+        (8, 2),
+    ],
+)
 def test_of_dead_idle_connections_one_is_tried(
     make_api: MakeApi, wire: Wire, count: int, retries: int
 ) -> None:
@@ -59,6 +66,7 @@ def test_of_swallowed_idle_connections_one_is_tried(
     api = make_api(wire.url, timeout=(1.0, 0.3))
     call_at_once(api, wire, 4)
     wire.play(reply(SILENCE))
+
     began = time.monotonic()
     assert good_call(api, timeout=None)
     assert time.monotonic() - began < 1.0

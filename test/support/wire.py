@@ -258,14 +258,17 @@ class Wire:
         elif isinstance(action, Endless):
             while True:
                 connection.sendall(action.chunk)
-        elif action is SILENCE:
-            while connection.recv(65536):
-                pass
         else:
-            if action is RESET:
-                linger = struct.pack("ii", 1, 0)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            raise ConnectionAbortedError
+            _end(action, connection)
+
+
+def _end(end: End, connection: socket.socket) -> None:
+    if end is RESET:
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    while end is SILENCE and connection.recv(65536):
+        pass
+    raise ConnectionAbortedError("the script ends the connection")
 
 
 def _read_request(stream: BinaryIO) -> bytes:
