@@ -7,6 +7,7 @@ import ssl
 from typing import Any, NamedTuple
 
 import pytest
+import socks
 import urllib3
 from urllib3 import exceptions as lower
 from urllib3.util.ssl_match_hostname import CertificateError
@@ -113,6 +114,12 @@ LOST = {
         "api.example.com:443 through the proxy http://proxy:3128: the connection was "
         "closed before the response was complete. Check the service and anything in "
         "between.",
+        BEHIND,
+    ),
+    "a SOCKS target that refuses": Row(
+        socks.SOCKS5Error("0x05: Refused"),
+        "api.example.com:443 through the proxy http://proxy:3128: Refused. Check the "
+        "service, and whether the proxy is allowed to reach it.",
         BEHIND,
     ),
     "a late connection": Row(
