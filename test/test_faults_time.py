@@ -1,15 +1,24 @@
 """Calls that would never end: silence, drips, and answers always about to come."""
 
+import contextlib
 import math
 import socket
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from at_client import ApiTimeoutException, clock
-from support.ending import Endings, good_call
-from support.facts import CREDITS_BODY
+from at_client import (
+    ApiClient,
+    ApiTimeoutException,
+    Configuration,
+    CreditsApi,
+    clock,
+)
+from support.ending import SLACK_SECONDS, Endings, good_call
+from support.facts import CREDITS_BODY, TOKEN
 from support.makers import MakeApi, MonkeyPatch
 from support.tls import Authority
 from support.wire import (
@@ -167,3 +176,35 @@ def test_without_a_limit_there_is_none(
     monkeypatch.setattr(clock, "RESPONSE_LIMIT_SECONDS", 0.1)
     wire.play(reply(Wait(0.4), answer()))
     assert good_call(make_api(wire.url, timeout=math.inf, retries=0), timeout=None)
+
+
+SCHEDULES = st.lists(
+    st.tuples(st.floats(0.0, 0.15), st.integers(1, 200)), min_size=1, max_size=6
+)
+"""Pauses in seconds, each with how many bytes follow it."""
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@given(schedule=SCHEDULES, data=st.sampled_from([answer(), CHUNKED]))
+def test_the_deadline_holds_for_any_schedule_of_drips(
+    schedule: list[tuple[float, int]], data: bytes
+) -> None:
+    """Whatever bytes come when, a call ends in time, and half an answer is none."""
+    actions: list[Wait | bytes] = []
+    sent = 0
+    for pause, size in schedule:
+        actions += [Wait(pause), data[sent : sent + size]]
+        sent += size
+
+    credits = None
+    with Wire() as wire:
+        wire.play(reply(*actions, SILENCE))
+        configuration = Configuration(wire.url, TOKEN, retries=0, timeout=0.25)
+        with ApiClient(configuration) as client:
+            began = time.monotonic()
+            with contextlib.suppress(ApiTimeoutException):
+                credits = CreditsApi(client).get_credits()
+            took = time.monotonic() - began
+
+    assert took < 0.25 + SLACK_SECONDS
+    assert credits is None or sent >= len(data)

@@ -1,5 +1,7 @@
 """Pure rules of retries: how long to wait, and what `Retry-After` says."""
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from at_client import retries
 from at_client.retries import backoff, parse_retry_after, read_retry_after
+from support.makers import MonkeyPatch
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()
 
@@ -39,6 +42,18 @@ def test_the_wait_doubles_up_to_a_limit(
 
 
 # ---- Retry-After
+
+
+@pytest.fixture
+def tokyo(monkeypatch: MonkeyPatch) -> Iterator[None]:
+    """Stand where JST is the local zone, on systems that can change theirs."""
+    tzset = getattr(time, "tzset", lambda: None)
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "JST-9")
+        tzset()
+        yield
+    tzset()
+
 
 WAITS = {
     "0": 0.0,
