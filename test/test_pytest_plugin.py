@@ -1,22 +1,13 @@
 """The pytest plugin gives running sandboxes, and the guide's own tests pass with it."""
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from support.pages import PROJECT, examples, read
+from support.makers import MonkeyPatch
+from support.pages import PROJECT, examples
 
-RunPytest = Callable[..., str]
+pytest_plugins = ["pytester"]
 
-PYTEST = [
-    sys.executable,
-    "-m",
-    "pytest",
+OPTIONS = [
     "-v",
     "-p",
     "at_client.pytest_plugin",
@@ -28,36 +19,15 @@ PYTEST = [
 ]
 
 
-@pytest.fixture
-def run_pytest(tmp_path: Path) -> RunPytest:
-    """Run test files as their author would, with this plugin only; give the output."""
-
-    def run(*files: str) -> str:
-        for number, code in enumerate(files):
-            path = tmp_path / f"test_{number}.py"
-            path.write_text(code, encoding="utf-8")
-
-        done = subprocess.run(
-            PYTEST,
-            cwd=tmp_path,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout + done.stderr
-
-    return run
+@pytest.fixture(autouse=True)
+def only_our_plugin(monkeypatch: MonkeyPatch) -> None:
+    """Leave out the other plugins that are installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
-def outcomes(output: str) -> list[tuple[str, str]]:
-    """Read the outcome of each test from the output of pytest."""
-    return re.findall(r"^test_\d+\.py::(\w+)\S* ([A-Z]+)", output, re.MULTILINE)
-
-
-def test_fixture_is_a_new_sandbox_each_time(run_pytest: RunPytest) -> None:
+def test_fixture_is_a_new_sandbox_each_time(pytester: pytest.Pytester) -> None:
     """`at_sandbox` runs in one test and is gone after it; the session's one stays."""
-    output = run_pytest("""
+    pytester.makepyfile("""
 import threading, pytest
 
 seen = []
@@ -75,12 +45,12 @@ def test_nothing_is_left_but_that_of_the_session():
     with pytest.raises(RuntimeError):
         seen[0].url
 """)
-    assert [outcome for _, outcome in outcomes(output)] == ["PASSED"] * 3, output
+    pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=3)
 
 
-def test_unused_faults_are_errors(run_pytest: RunPytest) -> None:
+def test_unused_faults_are_errors(pytester: pytest.Pytester) -> None:
     """A fault that nothing used is an error of its test, unless that ended early."""
-    output = run_pytest("""
+    pytester.makepyfile("""
 import pytest
 
 @pytest.fixture
@@ -105,23 +75,21 @@ def test_cannot_start(broken):
 def test_of_the_session(at_sandbox_session):
     at_sandbox_session.fail(504)
 """)
-    assert outcomes(output) == [
-        ("test_forgets", "PASSED"),
-        ("test_forgets", "ERROR"),
-        ("test_fails", "FAILED"),
-        ("test_skips", "SKIPPED"),
-        ("test_cannot_start", "ERROR"),
-        ("test_of_the_session", "PASSED"),
-        ("test_of_the_session", "ERROR"),
-    ], output
-    assert "UnusedFaultError: scripted, but happened to no request" in output
+    result = pytester.runpytest_subprocess(*OPTIONS)
+    result.assert_outcomes(passed=2, failed=1, skipped=1, errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_forgets ERROR *",
+            "*::test_cannot_start ERROR *",
+            "*::test_of_the_session ERROR *",
+            "*UnusedFaultError: scripted, but happened to no request*",
+        ]
+    )
 
 
-def test_blocks_of_the_guide_run_alone(run_pytest: RunPytest) -> None:
+def test_blocks_of_the_guide_run_alone(pytester: pytest.Pytester) -> None:
     """Each Python block of the guide is a file that passes as it stands on the page."""
-    page = PROJECT / "docs" / "sandbox.md"
-    output = run_pytest(*(example.code for example in examples(page)))
-
-    found = outcomes(output)
-    assert {outcome for _, outcome in found} == {"PASSED"}, output
-    assert {name for name, _ in found} == set(re.findall(r"def (test_\w+)", read(page)))
+    blocks = examples(PROJECT / "docs" / "sandbox.md")
+    files = {f"test_{number}": block.code for number, block in enumerate(blocks)}
+    pytester.makepyfile(**files)
+    assert pytester.runpytest_subprocess(*OPTIONS).ret == pytest.ExitCode.OK

@@ -1,4 +1,4 @@
-"""The service in small: a FastAPI application written to openapi.json."""
+"""The service in small: a FastAPI application, and what it has seen."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,51 +16,13 @@ from fastapi import (
     Request,
     Response,
 )
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 
 from support.facts import COOKIE, CREDITS, TOKEN
 from support.serving import serving
 from support.tls import CertificateFiles
-
-BROKEN_TOKEN = "TOKEN-SECRET-broken"
-INVALID_TOKEN = "TOKEN-SECRET-invalid"
-
-
-TOO_LONG = {
-    "type": "string_too_long",
-    "loc": ("cookie", "auth_token"),
-    "msg": "Too long",
-    "input": "…",
-    "ctx": {"max_length": 64},
-}
-
-
-class CreditResponse(BaseModel):
-    """Credit usage of one account."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    total: int = Field(alias="total_credits")
-    used: int = Field(alias="used_credits")
-    remaining: int = Field(alias="remaining_credits")
-    free_credits: int
-    purchased_credits: int = 0
-    period: str
-    reset_date: str
-    days_until_reset: int
-    plan_tier: str | None = None
-
-
-class ErrorResponse(BaseModel):
-    """Body of a failed call."""
-
-    detail: str = Field(description="What went wrong")
-    code: str | None = None
-    errors: dict[str, list[str]] | None = None
 
 
 class Item(BaseModel):
@@ -103,7 +65,7 @@ class Memory:
 
 def make_app(memory: Memory) -> FastAPI:
     """Build the application on its accounts, which also note what it gets."""
-    app = FastAPI(title="Agent Toolkit", version="1.0.0")
+    app = FastAPI()
     _watch(app, memory)
     _add_credits(app, memory)
     _add_echo(app)
@@ -124,57 +86,43 @@ _bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
 
 
 def _add_credits(app: FastAPI, memory: Memory) -> None:
-    @app.get(
-        "/api/v1/credits",
-        tags=["credits"],
-        operation_id="get_credits_api_v1_credits_get",
-        description="Get current credit usage and limits for the authenticated user.",
-        response_model=CreditResponse,
-        responses={
-            500: {"model": ErrorResponse, "description": "Internal Server Error"}
-        },
-    )
+    @app.get("/api/v1/credits")
     def get_credits(
         token: Annotated[str | None, Depends(_bearer)],
         auth_token: Annotated[str | None, Cookie()] = None,
     ) -> Any:
-        if token == BROKEN_TOKEN:
-            body = ErrorResponse(detail="The ledger is closed", code="ledger_closed")
-            return JSONResponse(body.model_dump(), status_code=500)
-        if token == INVALID_TOKEN:
-            raise RequestValidationError([TOO_LONG])
         account = memory.tokens.get(token or "") or memory.cookies.get(auth_token or "")
         if account is None:
             raise HTTPException(
                 401, "Not authenticated", {"WWW-Authenticate": "Bearer"}
             )
-        return CreditResponse.model_validate(account)
+        return account
 
 
 def _add_echo(app: FastAPI) -> None:
-    @app.get("/api/v1/echo/items/{item_id}", include_in_schema=False)
+    @app.get("/api/v1/echo/items/{item_id}")
     def item(
         item_id: int,
-        tag: Annotated[list[str] | None, Query()] = None,
-        x_note: Annotated[str | None, Header()] = None,
-        flavour: Annotated[str | None, Cookie()] = None,
+        tag: Annotated[list[str], Query()],
+        x_note: Annotated[str, Header()],
+        flavour: Annotated[str, Cookie()],
     ) -> dict[str, object]:
         return {
             "item_id": item_id,
-            "tags": tag or [],
+            "tags": tag,
             "note": x_note,
             "flavour": flavour,
         }
 
-    @app.post("/api/v1/echo/json", status_code=201, include_in_schema=False)
+    @app.post("/api/v1/echo/json", status_code=201)
     def read_json(item: Item) -> Item:
         return item
 
-    @app.post("/api/v1/echo/form", include_in_schema=False)
+    @app.post("/api/v1/echo/form")
     def read_form(
-        name: Annotated[str, Form()], colour: Annotated[list[str] | None, Form()] = None
+        name: Annotated[str, Form()], colour: Annotated[list[str], Form()]
     ) -> Any:
-        return {"name": name, "colours": colour or []}
+        return {"name": name, "colours": colour}
 
 
 @dataclass

@@ -12,8 +12,6 @@ import uvicorn
 
 from support.tls import CertificateFiles
 
-START_SECONDS = 10
-
 
 class _Server(uvicorn.Server):
     """Stops at once, without waiting for clients to end their TLS connections."""
@@ -53,16 +51,11 @@ def serving(
         thread = threading.Thread(target=server.run, kwargs=options, daemon=True)
         thread.start()
         try:
-            _wait_for(server)
+            while not server.started:
+                assert thread.is_alive(), "uvicorn did not start"
+                time.sleep(0.005)
             yield listener.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive(), "uvicorn did not stop"
-
-
-def _wait_for(server: uvicorn.Server) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        assert time.monotonic() < deadline, "uvicorn did not start"
-        time.sleep(0.005)
