@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,27 +86,22 @@ def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def links(page: Path) -> list[str]:
     """Return the targets of a page's links."""
-    found: list[str] = []
-    for token in _tokens(page):
-        parts = token.children or ()
-        targets = [part.attrs["href"] for part in parts if part.type == "link_open"]
-        found.extend(map(str, targets))
-    return found
+    return re.findall(r"\]\(([^)\s]+)\)", _prose(page))
 
 
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page: its headings, and those set by hand."""
-    set_by_hand = re.findall(r'<a id="([^"]+)">', read(page))
-    found = set(set_by_hand)
-    for token, inline in pairwise(_tokens(page)):
-        if token.type == "heading_open":
-            parts = inline.children or ()
-            heading = "".join(part.content for part in parts).strip()
-            words = re.sub(r"[^\w\- ]", "", heading.lower())
-            found.add(words.replace(" ", "-"))
+    found = set(re.findall(r'<a id="([^"]+)">', _prose(page)))
+    for heading in re.findall(r"(?m)^#+ (.*)$", _prose(page)):
+        words = re.sub(r"[^\w\- ]", "", heading.lower())
+        found.add(words.replace(" ", "-"))
     return found
 
 
+def _prose(page: Path) -> str:
+    """Return the text of a page without its fenced blocks."""
+    return re.sub(r"(?ms)^```.*?^```", "", read(page))
+
+
 def _tokens(page: Path) -> list[Token]:
-    parser = MarkdownIt("commonmark").enable("table")
-    return parser.parse(read(page))
+    return MarkdownIt("commonmark").parse(read(page))
