@@ -421,6 +421,14 @@ def test_no_stderr(arguments: str, status: int, broken_pipe: int) -> None:
     assert json.loads(ended.out)["remaining_credits"] == 750
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="argparse of Python 3.10 needs its stderr"
+)
+def test_wrong_usage_without_stderr() -> None:
+    """Wrong usage exits with 2, even if nobody can read why."""
+    assert run("$AT credits --watch 0 2>/dev/full") == (2, "", "")
+
+
 @pytest.mark.usefixtures("account")
 def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
     """`main` does without a stderr, as under pythonw."""
