@@ -361,6 +361,14 @@ def test_close_is_content() -> None:
         sandbox.fail(times=None)
 
 
+def test_close_hides_no_other_exception() -> None:
+    """Unused faults are no error of their own while another exception is under way."""
+    sandbox = Sandbox()
+    sandbox.fail()
+    with pytest.raises(LookupError), sandbox:
+        raise LookupError
+
+
 def test_requests_are_logged(sandbox: Sandbox) -> None:
     """The log has each request with its status; its repr has no secret."""
     before = datetime.now(timezone.utc)
