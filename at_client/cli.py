@@ -2,11 +2,9 @@
 
 import argparse
 import contextlib
-import difflib
 import fileinput
 import io
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -177,9 +175,6 @@ WORDS_BY_SETTING = {
 """Settings in Python, as messages have them -> what to type instead."""
 
 
-Handler = Callable[[int, FrameType | None], object] | signal.Handlers
-
-
 class Reading(NamedTuple):
     """Credits that were fetched, and what went wrong since."""
 
@@ -222,7 +217,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
 
     try:
-        arguments = _parse(argv)
+        arguments = make_parser().parse_args(argv)
         status: int = arguments.run(arguments)
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -256,7 +251,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=CREDITS_HELP,
         allow_abbrev=False,
     )
-    credits.set_defaults(run=_run_credits, parser=credits)
+    credits.set_defaults(run=_run_credits)
     _add_credits_options(credits)
 
     sandbox = commands.add_parser(
@@ -266,7 +261,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=SANDBOX_HELP,
         allow_abbrev=False,
     )
-    sandbox.set_defaults(run=_run_sandbox, parser=sandbox)
+    sandbox.set_defaults(run=_run_sandbox)
     sandbox.add_argument("--port", type=int, default=0)
     sandbox.add_argument("--total", type=int, default=1000)
     sandbox.add_argument("--used", type=int)
@@ -302,17 +297,6 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(
         f"must be a number of seconds above 0, not {text!r}"
     )
-
-
-def _parse(argv: list[str] | None) -> argparse.Namespace:
-    """Parse the arguments; for a mistyped option, suggest one."""
-    arguments, unknown = make_parser().parse_known_args(argv)
-    if unknown:
-        options = re.findall(r"--[a-z-]+", arguments.parser.format_help())
-        similar = difflib.get_close_matches(unknown[0], options, 1)
-        hint = f"; did you mean {similar[0]}?" if similar else ""
-        arguments.parser.error(f"unknown argument {unknown[0]}{hint}")
-    return arguments
 
 
 def _run_credits(arguments: argparse.Namespace) -> int:
@@ -383,7 +367,8 @@ def _show_credits(arguments: argparse.Namespace, host: str, token: str) -> int:
 def _follow(arguments: argparse.Namespace, api: CreditsApi) -> int:
     """Show credits once, or until too few of them remain; return how many do."""
     reading = Reading(api.get_credits(), datetime.now(timezone.utc))
-    if _is_drawn(arguments):
+    is_drawn = _is_drawn(arguments)
+    if is_drawn:
         print(ENTER_SCREEN, end="")
 
     try:
@@ -393,7 +378,7 @@ def _follow(arguments: argparse.Namespace, api: CreditsApi) -> int:
             reading = _fetch_again(api, reading)
             _show(arguments, reading)
     finally:
-        if _is_drawn(arguments):
+        if is_drawn:
             print(LEAVE_SCREEN, end="")
             _print_text(reading.credits)
 
@@ -515,7 +500,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.kill()  # does nothing to a process that has ended
 
 
-def _replace_handlers(old: Handler, new: Handler) -> None:
+def _replace_handlers(
+    old: object, new: Callable[[int, FrameType | None], object]
+) -> None:
     """Replace handlers of the signals that end a process; Windows has no SIGHUP.
 
     Where one is ignored, as SIGHUP is under nohup, it stays so.

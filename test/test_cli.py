@@ -65,7 +65,7 @@ def usual_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def account(sandbox: Sandbox, monkeypatch: MonkeyPatch) -> Sandbox:
     """A sandbox that the environment points to."""
     monkeypatch.setenv("AT_CLIENT_HOST", sandbox.url)
@@ -186,12 +186,12 @@ def test_made_up_credits(
     form: str, line: str, monkeypatch: MonkeyPatch, call: Call
 ) -> None:
     """`--sandbox` needs no token, ignores the host, and says what it is."""
+    monkeypatch.delenv("ACCESS_TOKEN")
     monkeypatch.setenv("AT_CLIENT_HOST", NOWHERE)
     ended = call(f"credits --sandbox --format {form}")
     check(ended, 0, rf"(.*\n)*{line}\n(.*\n)*", NOTE)
 
 
-@pytest.mark.usefixtures("account")
 def test_fail_below(call: Call) -> None:
     """`--fail-below N` shows the credits, and exits with 3 if fewer remain."""
     message = "at-client: 750 credits, fewer than 751\n"
@@ -278,7 +278,6 @@ def test_options_are_used(
     assert account.token not in ended.err
 
 
-@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("form", "line"),
     rows(
@@ -320,7 +319,6 @@ def test_watch_until_too_few(
     check(ended, 3, lines, "at-client: 150 credits, fewer than 200\n")
 
 
-@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("variables", "bar"),
     rows(
@@ -383,7 +381,6 @@ PROGRAMS = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.usefixtures("account")
 @PROGRAMS
 def test_full_disk(arguments: str) -> None:
     """A full disk is told in one line."""
@@ -391,7 +388,6 @@ def test_full_disk(arguments: str) -> None:
     assert run(f"$AT {arguments} >/dev/full") == (1, "", message)
 
 
-@pytest.mark.usefixtures("account")
 @PROGRAMS
 def test_reader_has_gone(arguments: str, broken_pipe: int) -> None:
     """A reader that has gone ends it quietly with 141."""
@@ -404,7 +400,6 @@ def test_closed_stdout() -> None:
     assert run("$AT credits --sandbox >&-") == (1, "", message)
 
 
-@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("arguments", "status"),
     rows(
@@ -429,7 +424,6 @@ def test_wrong_usage_without_stderr() -> None:
     assert run("$AT credits --watch 0 2>/dev/full") == (2, "", "")
 
 
-@pytest.mark.usefixtures("account")
 def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
     """`main` does without a stderr, as under pythonw."""
     monkeypatch.setattr("sys.stderr", None)
@@ -437,7 +431,6 @@ def test_without_stderr_in_python(monkeypatch: MonkeyPatch, call: Call) -> None:
     sys.stderr.close()
 
 
-@pytest.mark.usefixtures("account")
 def test_output_that_is_no_stream_of_bytes(monkeypatch: MonkeyPatch) -> None:
     """`main` writes to whatever stands in for stdout, as in a notebook."""
     monkeypatch.setattr("sys.stdout", io.StringIO())
@@ -543,12 +536,8 @@ def test_handlers_of_others_stay(call: Call) -> None:
     rows(
         bare=("", "the following arguments are required: COMMAND"),
         command=("credts", r"argument COMMAND: invalid choice: 'credts' .*"),
-        option=("credits --wach 5", r"unknown argument --wach; did you mean --watch\?"),
-        abbreviation=(
-            "credits --form json",
-            r"unknown argument --form; did you mean --format\?",
-        ),
-        unlike_any_option=("credits quux", "unknown argument quux"),
+        option=("credits --wach 5", "unrecognized arguments: --wach 5"),
+        abbreviation=("credits --form json", "unrecognized arguments: --form json"),
         no_number=(
             "credits --watch abc",
             "argument --watch: must be a number of seconds above 0, not 'abc'",
@@ -564,7 +553,7 @@ def test_handlers_of_others_stay(call: Call) -> None:
     ),
 )
 def test_wrong_usage(arguments: str, message: str, call: Call) -> None:
-    """Wrong usage exits with 2, a short usage, and what was meant."""
+    """Wrong usage exits with 2, a short usage, and what is wrong."""
     usage = r"usage: at-client.* \[-h\] .*\nat-client.*: error: "
     check(call(arguments), 2, err=f"{usage}{message}\n")
 
@@ -595,7 +584,7 @@ def test_help_has_every_option(command: str, call: Call) -> None:
     out = call(f"{command} --help").out
     listed = re.findall(r"(?m)^  --([a-z-]+)", out)
     parsed = vars(cli.make_parser().parse_args([command]))
-    for name in ("run", "parser", "argv"):
+    for name in ("run", "argv"):
         parsed.pop(name, None)
     assert sorted(parsed) == sorted(name.replace("-", "_") for name in listed)
 
