@@ -1,7 +1,7 @@
 """The service in small: a FastAPI application, and what it has seen."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,7 +14,6 @@ from fastapi import (
     HTTPException,
     Query,
     Request,
-    Response,
 )
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
@@ -65,21 +64,14 @@ class Memory:
 
 def make_app(memory: Memory) -> FastAPI:
     """Build the application on its accounts, which also note what it gets."""
-    app = FastAPI()
-    _watch(app, memory)
+
+    async def note(request: Request) -> None:
+        memory.requests.append(Seen(request.url.query, request.headers))
+
+    app = FastAPI(dependencies=[Depends(note)])
     _add_credits(app, memory)
     _add_echo(app)
     return app
-
-
-def _watch(app: FastAPI, memory: Memory) -> None:
-    @app.middleware("http")
-    async def note(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        seen = Seen(request.url.query, request.headers)
-        memory.requests.append(seen)
-        return await call_next(request)
 
 
 _bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
