@@ -524,7 +524,5 @@ def _print_error(message: str, status: int = FAILED) -> int:
 
 def _flush(stream: TextIO) -> None:
     """Write what a stream holds, or drop it: it would fail again when Python exits."""
-    try:
+    with contextlib.suppress(OSError):
         stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
