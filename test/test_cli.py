@@ -377,7 +377,12 @@ def test_interrupt_is_quiet(account: Sandbox) -> None:
 
 
 PROGRAMS = pytest.mark.parametrize(
-    "arguments", ["credits", "credits --watch 0.01", "sandbox"]
+    "arguments",
+    [
+        "credits",
+        "credits --watch 0.01",
+        "sandbox",
+    ],
 )
 
 

@@ -49,7 +49,11 @@ def test_text_has_everything() -> None:
         ({"plan_tier": "\x1b]0;x\x07\n\nmax"}, "Agent Toolkit credits, ]0;x max plan"),
         ({"purchased_credits": 900}, "  Total      1,000  (900 purchased)"),
     ],
-    ids=["no plan", "a plan with escapes", "one source"],
+    ids=[
+        "no plan",
+        "a plan with escapes",
+        "one source",
+    ],
 )
 def test_text_has_what_is_known(fields: dict[str, Any], line: str) -> None:
     """What the service does not say is left out, and what it says does no harm."""
