@@ -2,9 +2,11 @@
 
 import argparse
 import contextlib
+import difflib
 import fileinput
 import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,7 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import FrameType
-from typing import NamedTuple, NoReturn, TextIO
+from typing import NamedTuple, NoReturn
 
 from at_client import (
     ApiClient,
@@ -217,7 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
 
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = _parse(argv)
         status: int = arguments.run(arguments)
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -226,8 +228,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         status = _print_error(f"cannot write: {error.strerror}")
     finally:
-        _flush(sys.stdout)
-        _flush(sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # nobody reads it
+                stream.flush()
     return status
 
 
@@ -251,7 +254,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=CREDITS_HELP,
         allow_abbrev=False,
     )
-    credits.set_defaults(run=_run_credits)
+    credits.set_defaults(run=_run_credits, parser=credits)
     _add_credits_options(credits)
 
     sandbox = commands.add_parser(
@@ -261,7 +264,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=SANDBOX_HELP,
         allow_abbrev=False,
     )
-    sandbox.set_defaults(run=_run_sandbox)
+    sandbox.set_defaults(run=_run_sandbox, parser=sandbox)
     sandbox.add_argument("--port", type=int, default=0)
     sandbox.add_argument("--total", type=int, default=1000)
     sandbox.add_argument("--used", type=int)
@@ -297,6 +300,17 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(
         f"must be a number of seconds above 0, not {text!r}"
     )
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    """Parse the arguments; for a mistyped option, suggest one."""
+    arguments, unknown = make_parser().parse_known_args(argv)
+    if unknown:
+        options = re.findall(r"--[a-z-]+", arguments.parser.format_help())
+        similar = difflib.get_close_matches(unknown[0], options, 1)
+        hint = f"; did you mean {similar[0]}?" if similar else ""
+        arguments.parser.error(f"unknown argument {unknown[0]}{hint}")
+    return arguments
 
 
 def _run_credits(arguments: argparse.Namespace) -> int:
@@ -520,9 +534,3 @@ def _exit_by_signal(number: int, _frame: FrameType | None) -> NoReturn:
 def _print_error(message: str, status: int = FAILED) -> int:
     write_to_stderr(f"at-client: {message}\n")
     return status
-
-
-def _flush(stream: TextIO) -> None:
-    """Write what a stream holds, or drop it: it would fail again when Python exits."""
-    with contextlib.suppress(OSError):
-        stream.flush()

@@ -541,8 +541,15 @@ def test_handlers_of_others_stay(call: Call) -> None:
     rows(
         bare=("", "the following arguments are required: COMMAND"),
         command=("credts", r"argument COMMAND: invalid choice: 'credts' .*"),
-        option=("credits --wach 5", "unrecognized arguments: --wach 5"),
-        abbreviation=("credits --form json", "unrecognized arguments: --form json"),
+        option=(
+            "credits --wach 5",
+            r"unknown argument --wach; did you mean --watch\?",
+        ),
+        abbreviation=(
+            "credits --form json",
+            r"unknown argument --form; did you mean --format\?",
+        ),
+        unlike_any_option=("credits quux", "unknown argument quux"),
         no_number=(
             "credits --watch abc",
             "argument --watch: must be a number of seconds above 0, not 'abc'",
@@ -583,15 +590,19 @@ def test_help(command: str, opening: str, call: Call) -> None:
         cli.make_parser().parse_args(example.split())
 
 
+def test_list_of_commands_fits_a_screen(call: Call) -> None:
+    """The help of the program itself takes no more than 24 rows."""
+    assert len(call("--help").out.splitlines()) <= 24
+
+
 @pytest.mark.parametrize("command", ["credits", "sandbox"])
 def test_help_has_every_option(command: str, call: Call) -> None:
     """The options of the help are those of the parser."""
     out = call(f"{command} --help").out
     listed = re.findall(r"(?m)^  --([a-z-]+)", out)
-    parsed = vars(cli.make_parser().parse_args([command]))
-    for name in ("run", "argv"):
-        parsed.pop(name, None)
-    assert sorted(parsed) == sorted(name.replace("-", "_") for name in listed)
+    arguments = cli.make_parser().parse_args([command])
+    parsed = set(vars(arguments)) - {"run", "parser", "argv"}
+    assert parsed == {option.replace("-", "_") for option in listed}
 
 
 def test_help_has_every_exit_status(call: Call) -> None:
