@@ -36,3 +36,9 @@ def test_a_buffer_is_filled(file: ResponseFile) -> None:
     assert buffer == b"one\ntwo\nth"
     assert file.readinto(buffer) == 3
     assert buffer == b"ree\ntwo\nth"
+
+
+def test_what_has_arrived_is_read_at_once(file: ResponseFile) -> None:
+    """Without a size, as for a body without a length, all that is there is read."""
+    assert file.read1() == b"one\ntwo\nthree"
+    assert file.read1() == b""
