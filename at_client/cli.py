@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TextIO
 
 from at_client import (
     ApiClient,
@@ -228,9 +228,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         status = _print_error(f"cannot write: {error.strerror}")
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):  # nobody reads it
-                stream.flush()
+        _flush(sys.stdout)
+        _flush(sys.stderr)
     return status
 
 
@@ -534,3 +533,11 @@ def _exit_by_signal(number: int, _frame: FrameType | None) -> NoReturn:
 def _print_error(message: str, status: int = FAILED) -> int:
     write_to_stderr(f"at-client: {message}\n")
     return status
+
+
+def _flush(stream: TextIO) -> None:
+    """Write what a stream holds, or drop it: it would fail again when Python exits."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

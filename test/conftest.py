@@ -34,7 +34,7 @@ def importable_support(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the variables that change where a call goes or whom it trusts."""
+    """Take away the variables that change where a call or a line of output goes."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     others = (
         "ACCESS_TOKEN",
@@ -42,6 +42,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
         "SSLKEYLOGFILE",
+        "PYTHONUNBUFFERED",  # a stream that breaks would hold nothing to be dropped
     )
     for name in (*proxies, *map(str.upper, proxies), *others):
         monkeypatch.delenv(name, raising=False)
