@@ -18,6 +18,13 @@ from support.service import Service, running_service
 from support.tls import Authority
 from support.wire import Wire
 
+with contextlib.suppress(ImportError):  # the ways of use do without it
+    from hypothesis import settings
+
+    # A red build must be the change's fault, not that of dice or of a busy machine.
+    settings.register_profile("steady", derandomize=True, deadline=None)
+    settings.load_profile("steady")
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

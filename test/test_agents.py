@@ -11,10 +11,7 @@ import pytest
 
 from at_client import CreditsApi
 from at_client.sandbox import Sandbox
-from support import pages
-from support.facts import TOKEN
-from support.makers import CapSys, MakeApi, MonkeyPatch
-from support.service import Service
+from support.makers import MakeApi
 
 
 @pytest.fixture
@@ -168,22 +165,3 @@ def test_openai_agents(api: CreditsApi) -> None:
     waiting = tool.on_invoke_tool(asked, arguments)
     answered = asyncio.run(waiting)
     assert answered.remaining == 750
-
-
-# ---- The page
-
-
-def test_every_block_runs(
-    service: Service, monkeypatch: MonkeyPatch, capsys: CapSys
-) -> None:
-    """Every Python block of the page runs alone, and prints what the page shows.
-
-    The MCP server is not started: it would read what a person types.
-    """
-    servers = pytest.importorskip("mcp.server")
-    monkeypatch.setattr(servers.MCPServer, "run", lambda _: None)
-    monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("AT_CLIENT_HOST", service.url)
-
-    page = pages.PROJECT / "docs" / "agents.md"
-    pages.run_examples(page, capsys)

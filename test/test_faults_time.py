@@ -184,7 +184,7 @@ SCHEDULES = st.lists(
 """Pauses in seconds, each with how many bytes follow it."""
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12)
 @given(schedule=SCHEDULES, data=st.sampled_from([answer(), CHUNKED]))
 def test_the_deadline_holds_for_any_schedule_of_drips(
     schedule: list[tuple[float, int]], data: bytes

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from at_client.exceptions import ApiValueError
@@ -220,7 +220,6 @@ ANY_TEXT = st.text(max_size=30)
 LIKE_A_DATE = st.text("0123456789:-+TZ /.,", max_size=30)
 
 
-@settings(deadline=None)  # the first example imports dateutil
 @given(ANY_TEXT | LIKE_A_DATE)
 def test_any_reset_date_is_a_moment_or_our_error(reset_date: str) -> None:
     """Whatever the service writes, no other error escapes."""
@@ -252,7 +251,6 @@ def test_the_used_fraction_is_from_0_to_1(
 WHOLE_NUMBERS = st.integers() | st.integers(-1000, 1000).map(float)
 
 
-@settings(deadline=None)  # a busy machine may take its time
 @given(
     known=st.fixed_dictionaries(dict.fromkeys(LEAST, WHOLE_NUMBERS)),
     later=st.dictionaries(st.text("XYZ"), st.lists(st.none() | st.text())),

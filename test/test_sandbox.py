@@ -112,7 +112,7 @@ def test_refusals_are_those_of_fastapi(
 
 
 @SCHEMA.parametrize()
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_answers_fit_the_document(case: schemathesis.Case) -> None:
     """Good and odd requests get documented statuses, with bodies as their schema."""
     with Sandbox() as sandbox:
