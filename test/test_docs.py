@@ -12,6 +12,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,26 @@ def run_file(page: Path, name: str) -> dict[str, Any]:
     return run_code(code, __name__=name)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+CHAINS = [
+    pytest.param(page, chain, id=f"{name_of(page)}, {number}")
+    for page in PAGES
+    for number, chain in enumerate(pages.chains(page), start=1)
+]
+
+
+@pytest.mark.parametrize(("page", "chain"), CHAINS)
 @pytest.mark.usefixtures("memory", "same_loggers")
-def test_every_block_runs(page: Path, capsys: CapSys) -> None:
+def test_every_block_runs(
+    page: Path, chain: list[pages.Example], capsys: CapSys
+) -> None:
     """Every Python block runs alone, or says that it needs the one above.
 
     Each prints what the page shows.
     """
     for library in NEEDED.get(page, []):
-        pytest.importorskip(library)
-    pages.run_examples(page, capsys)
+        if find_spec(library) is None:
+            pytest.skip(f"needs {library}")
+    pages.run_chain(chain, capsys)
 
 
 def test_password_login_replaces_a_stale_token(memory: standin.Memory) -> None:

@@ -72,12 +72,20 @@ def run_code(code: str, /, **names: Any) -> dict[str, Any]:
     return namespace
 
 
-def run_examples(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run each Python block of a page alone, and compare what it prints."""
-    names: dict[str, Any] = {}
+def chains(page: Path) -> list[list[Example]]:
+    """Return the Python blocks of a page, each with those that continue it."""
+    found: list[list[Example]] = []
     for example in examples(page):
         if not example.continued:
-            names = {}
+            found.append([])
+        found[-1].append(example)
+    return found
+
+
+def run_chain(chain: list[Example], capsys: pytest.CaptureFixture[str]) -> None:
+    """Run a Python block and those that continue it, and compare what they print."""
+    names: dict[str, Any] = {}
+    for example in chain:
         names = run_code(example.code, **names)
         printed = capsys.readouterr().out
         if example.shown is not None:
