@@ -179,6 +179,7 @@ class ApiClient(HasDefault):
             ApiTypeError: A parameter has the wrong type.
             ApiValueError: A parameter has an invalid value.
         """
+        method = serialization.check_method(method)
         if collection_formats:
             serialization.check_formats(collection_formats)
         if files:

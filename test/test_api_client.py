@@ -98,6 +98,7 @@ BY_QUERY = {
 }
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a method of two words": ({"method": "GET x"}, "method must be a single word"),
     "a list in one value": (
         {"collection_formats": {"tag": "csv"}},
         "collection_formats .* for tag",
@@ -116,8 +117,9 @@ def test_a_wrong_parameter_is_refused(
     offline: ApiClient, parameters: dict[str, Any], says: str
 ) -> None:
     """The error names the parameter or the host at fault, and no credential."""
+    usual = {"method": "GET", "resource_path": "/"}
     with pytest.raises((ApiTypeError, ApiValueError), match=says) as caught:
-        offline.param_serialize("GET", "/", **parameters)
+        offline.param_serialize(**usual | parameters)
     assert COOKIE not in str(caught.value)
 
 
