@@ -19,6 +19,7 @@ from support.makers import CapLog, MakeApi, MonkeyPatch
 from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.service import Service
 from support.tls import Authority
+from support.tunnel import tunnel
 from support.wire import CLOSE, RESET, SILENCE, Drip, Step, Wire, answer, reply
 
 pytestmark = pytest.mark.usefixtures("short_waits")
@@ -56,6 +57,19 @@ def test_a_proxy_may_be_reached_by_tls(
     assert secure_wire.requests[0].startswith(b"GET http://127.0.0.1:9/api/v1/credits")
     with pytest.raises(ApiConnectionException, match="certificate"):
         make_api(FORWARDED, proxy=secure_wire.url).get_credits()
+
+
+def test_a_tunnel_leads_through_a_proxy_reached_by_tls(
+    make_api: MakeApi, secure_wire: Wire, authority: Authority
+) -> None:
+    """TLS to the service goes inside of that to the proxy, by the same certificates."""
+    with tunnel(secure_wire.port, authority.server_context("127.0.0.1")) as (
+        proxy,
+        targets,
+    ):
+        api = make_api(secure_wire.url, proxy=proxy, ssl_ca_cert=authority.ca_file)
+        assert good_call(api)
+        assert targets == [f"127.0.0.1:{secure_wire.port}"]
 
 
 @needs_asserts

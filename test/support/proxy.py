@@ -1,6 +1,7 @@
 """Real proxies on loopback: proxy.py for HTTP, and tiny-proxy for SOCKS."""
 
 import contextlib
+import ssl
 import subprocess
 import sys
 import time
@@ -8,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from anyio.from_thread import start_blocking_portal
+from anyio.streams.tls import TLSListener
 from tiny_proxy import Socks5ProxyHandler
 
 needs_asserts = pytest.mark.skipif(
@@ -76,14 +79,19 @@ def _wait_for_port(port_file: Path, within_seconds: float = 20.0) -> int:
 
 
 @contextlib.contextmanager
-def serving(carry: Callable[[SocketStream], Awaitable[None]]) -> Iterator[int]:
+def serving(
+    carry: Callable[[Any], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """Serve each connection on a thread by a coroutine; give the port on 127.0.0.1."""
     with start_blocking_portal() as portal:
         listen = partial(anyio.create_tcp_listener, local_host="127.0.0.1")
-        listener = portal.call(listen)
+        listener: Any = portal.call(listen)
+        port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # not Django's
+        if tls is not None:
+            listener = TLSListener(listener, tls, standard_compatible=False)
         served = portal.start_task_soon(listener.serve, carry)
         try:
-            yield listener.extra(SocketAttribute.local_port)  # noqa: S610  # not Django's
+            yield port
         finally:
             served.cancel()
             portal.call(listener.aclose)
