@@ -134,7 +134,9 @@ class Exchange:
         self._refuse_redirect(response)
         if not self._clock.reads_later:
             response.keep(self._read(response))
-        self._note_end(response.status)
+
+        self._log.write(response.status)
+        self._health.is_down = response.status in RETRY_STATUSES
         return response
 
     def _send(self) -> Any:
@@ -223,11 +225,6 @@ class Exchange:
         """The policy, unless it is a user's own."""
         policy = self._options.get("retries")
         return policy if isinstance(policy, RetryPolicy) else None
-
-    def _note_end(self, status: int) -> None:
-        """Log how the last attempt ended, and remember what it says of the service."""
-        self._log.write(status)
-        self._health.is_down = status in RETRY_STATUSES
 
     def _refuse_redirect(self, response: RESTResponse) -> None:
         """Raise the error for a redirect that was not followed, or a proxy's 407."""
