@@ -251,15 +251,13 @@ class ApiClient(HasDefault):
             body: What is sent.
             request_auth: Credentials to use instead of the configuration's.
         """
-        settings: list[Any] = []
         if request_auth:
-            settings = [request_auth]
+            add_credential(headers, queries, request_auth)
         elif auth_settings:
             known = self.configuration.auth_settings()
-            settings = [known[name] for name in auth_settings if name in known]
-
-        for setting in settings:
-            add_credential(headers, queries, setting)
+            for name in auth_settings:
+                if name in known:
+                    add_credential(headers, queries, known[name])
 
     @drop_frames
     def call_api(
