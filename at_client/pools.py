@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import os
 import queue
 import ssl
 import weakref
@@ -132,15 +131,15 @@ class Transport:
         self.manager.clear()
 
     def abandon(self) -> None:
-        """Drop the idle connections that a child process has inherited.
+        """Close a child's copies of the idle connections that it has inherited.
 
-        Their TLS sessions are not ended, as the parent still uses them, and no lock is
-        taken, as another thread of the parent may have held it during the fork.
+        To close a socket does not end its TLS session, which the parent still uses. No
+        lock is taken, as another thread of the parent may have held it during the fork.
         """
         for pool in self._pools:
             for connection in pool.pool.queue if pool.pool else ():
                 if connection is not None and connection.sock is not None:
-                    os.close(connection.sock.detach())
+                    connection.sock.close()
 
 
 def close_idle(pool: Any) -> None:

@@ -18,6 +18,7 @@ from support.makers import MakeApi, MakeClient
 from support.service import Service
 from support.tasks import remaining
 from support.tls import Authority
+from support.tunnel import tunnel
 from support.wire import Wait, Wire, answer, reply
 
 # Python 3.12 warns of what these tests do on purpose: forking while threads run.
@@ -67,6 +68,18 @@ def test_a_child_connects_anew(
 
     assert good_call(api)
     assert wire.connections == 2, "the parent has lost its connection"
+
+
+def test_a_child_connects_anew_through_a_proxy_reached_by_tls(
+    make_api: MakeApi, secure_wire: Wire, authority: Authority
+) -> None:
+    """A TLS connection inside of another one stays with the parent as well."""
+    with tunnel(secure_wire.port, authority.server_context("127.0.0.1")) as (proxy, _):
+        api = make_api(secure_wire.url, proxy=proxy, ssl_ca_cert=authority.ca_file)
+        assert good_call(api)
+        assert in_child(lambda: good_call(api))
+        assert good_call(api)
+        assert secure_wire.connections == 2
 
 
 def test_parent_and_child_never_see_each_others_answers(

@@ -4,6 +4,7 @@ import base64
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import urllib3
@@ -173,20 +174,21 @@ LOGINS = {
     "an at sign": f"ada:{LEFT}@{RIGHT}",
     "a colon": f"ada:{LEFT}:{RIGHT}",
     "a percent sign": f"ada:{LEFT}%zz{RIGHT}",
+    "an at sign, encoded": f"ada:{LEFT}%40{RIGHT}",
 }
 
 
 @pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
-def test_an_awkward_password_of_a_proxy_is_sent_as_it_was_written(
+def test_an_awkward_password_of_a_proxy_is_sent_as_it_was_meant(
     make_api: MakeApi, wire: Wire, login: str
 ) -> None:
-    """Brackets and the like need no encoding."""
+    """Brackets and the like need no encoding; what is encoded is decoded."""
     proxy = wire.url.replace("://", f"://{login}@")
     api = make_api("http://127.0.0.1:9", proxy=proxy)
 
     assert good_call(api)
 
-    pair = base64.b64encode(login.encode())
+    pair = base64.b64encode(unquote(login).encode())
     assert b"Proxy-Authorization: Basic %s\r\n" % pair in wire.requests[0]
     assert "SECRET" not in repr(api.api_client)
 
