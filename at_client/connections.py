@@ -140,7 +140,8 @@ class ResponseFile:
                 self._sock.settimeout(left)
                 self._socket_timeout = left
 
-        self._arrived = self._sock.recv(BUFFER_BYTES)
+        # At the end, urllib3's TLS inside of TLS returns 0.
+        self._arrived = self._sock.recv(BUFFER_BYTES) or b""
         if not self._arrived and not self.may_end:
             raise RemoteDisconnected("closed before the response was complete")
 

@@ -14,7 +14,7 @@ from at_client import (
 )
 from at_client.proxies import choose_proxy
 from support.ending import Endings, good_call
-from support.facts import PROXY_PASSWORD, PROXY_USER, TOKEN
+from support.facts import CREDITS_BODY, PROXY_PASSWORD, PROXY_USER, TOKEN
 from support.makers import CapLog, MakeApi, MonkeyPatch
 from support.proxy import HttpProxy, needs_asserts, socks_proxy
 from support.service import Service
@@ -70,6 +70,29 @@ def test_a_tunnel_leads_through_a_proxy_reached_by_tls(
         api = make_api(secure_wire.url, proxy=proxy, ssl_ca_cert=authority.ca_file)
         assert good_call(api)
         assert targets == [f"127.0.0.1:{secure_wire.port}"]
+
+
+BODY_WITHOUT_A_LENGTH = b"HTTP/1.1 200 OK\r\n\r\n" + CREDITS_BODY
+
+INSIDE = {
+    "it closes": reply(answer(headers=[("Connection", "close")]), CLOSE),
+    "no length": reply(BODY_WITHOUT_A_LENGTH, CLOSE),
+    "half a body, then a whole one": reply(answer()[:-10], CLOSE),
+    "an end, then an answer": reply(CLOSE),
+}
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("step", INSIDE.values(), ids=INSIDE)
+def test_an_answer_ends_as_usual_in_tls_inside_of_tls(
+    make_api: MakeApi, secure_wire: Wire, authority: Authority, step: Step
+) -> None:
+    """Behind a proxy that is reached by TLS, the end of a connection is no surprise."""
+    with tunnel(secure_wire.port, authority.server_context("127.0.0.1")) as (proxy, _):
+        api = make_api(secure_wire.url, proxy=proxy, ssl_ca_cert=authority.ca_file)
+        secure_wire.play(step)
+        assert good_call(api)
+        assert good_call(api)
 
 
 @needs_asserts
