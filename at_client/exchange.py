@@ -158,9 +158,6 @@ class Exchange:
                 return self._read_once(response)
             except LOWER_ERRORS as error:
                 self._retry_lost_body(response.response, error)
-            except BaseException:  # Ctrl-C, or other people's code
-                response.close()
-                raise
             response.take(self._send())
             self._refuse_redirect(response)
 
