@@ -217,6 +217,7 @@ def test_token_from_stdin(account: Sandbox) -> None:
     ("fault", "status", "message"),
     rows(
         rejected_token=(Fault(401), 4, "401 Unauthorized"),
+        forbidden=(Fault(403), 4, "403 Forbidden"),
         wrong_path=(Fault(404), 1, r"--host \(AT_CLIENT"),
         dropped=(Fault(drop=True, times=None), 5, r"127\.0\.0\.1"),
         slow=(Fault(delay=30), 5, "with --timeout"),
