@@ -5,19 +5,50 @@ Each test asks the real library for the schema that a model gets, and calls the 
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from at_client import CreditsApi
 from at_client.sandbox import Sandbox
-from support.makers import MakeApi
+from support import pages
+from support.facts import TOKEN
+from support.makers import CapSys, MakeApi, MonkeyPatch
+from support.service import Service
+
+RunExample = Callable[[str], None]
 
 
 @pytest.fixture
 def api(sandbox: Sandbox, make_api: MakeApi) -> CreditsApi:
     """The operation, against the sandbox."""
     return make_api(sandbox.url, access_token=sandbox.token)
+
+
+PAGE = pages.PROJECT / "docs" / "agents.md"
+
+
+@pytest.fixture
+def run_example(
+    service: Service, monkeypatch: MonkeyPatch, capsys: CapSys
+) -> RunExample:
+    """Run the example of the page that uses a library, and compare what it prints.
+
+    It is run beside the other test of the library, which can take seconds to import.
+    """
+    monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("AT_CLIENT_HOST", service.url)
+
+    def run(library: str) -> None:
+        (chain,) = [
+            chain
+            for chain in pages.chains(PAGE)
+            if f"from {library} import" in chain[0].code
+        ]
+        pages.run_chain(chain, capsys)
+
+    return run
 
 
 PARAMETERS = {
@@ -42,9 +73,10 @@ def check_schema(schema: dict[str, Any]) -> None:
 # ---- Anthropic
 
 
-def test_anthropic(api: CreditsApi) -> None:
+def test_anthropic(api: CreditsApi, run_example: RunExample) -> None:
     """`beta_tool` reads signature and docstring, and calls with any arguments."""
     anthropic = pytest.importorskip("anthropic")
+    run_example("anthropic")
 
     tool = anthropic.beta_tool(api.get_credits)
     definition = tool.to_dict()
@@ -74,9 +106,10 @@ def test_langchain_definition(api: CreditsApi) -> None:
     check_schema(function["parameters"])
 
 
-def test_langchain_tool(api: CreditsApi) -> None:
+def test_langchain_tool(api: CreditsApi, run_example: RunExample) -> None:
     """A structured tool has the schema, and answers a model with the numbers."""
     tools = pytest.importorskip("langchain_core.tools")
+    run_example("langchain_core.tools")
     tool = tools.StructuredTool.from_function(api.get_credits, parse_docstring=True)
 
     assert tool.name == "get_credits"
@@ -123,10 +156,12 @@ def test_mcp(api: CreditsApi) -> None:
 # ---- Pydantic AI
 
 
-def test_pydantic_ai(api: CreditsApi) -> None:
+def test_pydantic_ai(api: CreditsApi, run_example: RunExample) -> None:
     """An agent calls the method, and its model gets the answer as JSON."""
     pydantic_ai = pytest.importorskip("pydantic_ai")
     models = pytest.importorskip("pydantic_ai.models.test")
+    run_example("pydantic_ai")
+
     tool = pydantic_ai.Tool(api.get_credits)
     model = models.TestModel()
     agent = pydantic_ai.Agent(model, tools=[tool])
@@ -142,10 +177,12 @@ def test_pydantic_ai(api: CreditsApi) -> None:
 # ---- OpenAI Agents
 
 
-def test_openai_agents(api: CreditsApi) -> None:
+def test_openai_agents(api: CreditsApi, run_example: RunExample) -> None:
     """`function_tool` reads signature and docstring, and calls as the runner does."""
     agents = pytest.importorskip("agents")
     context = pytest.importorskip("agents.tool_context")
+    run_example("agents")
+
     tool = agents.function_tool(api.get_credits)
     schema = tool.params_json_schema.copy()
 

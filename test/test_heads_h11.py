@@ -152,7 +152,7 @@ def cut_heads(data: bytes) -> bytes:
     return heads[0] if heads else data
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(mutated_heads(), st.sampled_from(["GET", "HEAD"]))
 def test_we_read_heads_as_h11_does(server: Wire, head: bytes, method: str) -> None:
     """What both accept has one status and one body; what one refuses is listed."""
