@@ -401,23 +401,24 @@ def add_credential(
         raise ApiTypeError("_request_auth must be a mapping with in, key and value")
 
     place = setting.get("in")
+    if place not in ("header", "query", "cookie"):
+        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
+
     name = setting.get("key")
     value = setting.get("value")
     if not isinstance(name, str) or not isinstance(value, str):
         raise ApiTypeError(
             "_request_auth['key'] and _request_auth['value'] must be str"
         )
-
-    if place == "header":
-        pop_header(headers, name)
-        headers[name] = value
-    elif place == "cookie":
-        add_cookie(headers, name, value)
-    elif place != "query":
-        raise ApiValueError("_request_auth['in'] must be header, query or cookie")
-    elif not (name + value).isprintable():
+    if place == "query" and not (name + value).isprintable():
         raise ApiValueError(
             "_request_auth['key'] and _request_auth['value'] must be printable text"
         )
-    else:
+
+    if place == "query":
         queries.append((name, value))
+    elif place == "cookie":
+        add_cookie(headers, name, value)
+    else:
+        pop_header(headers, name)
+        headers[name] = value

@@ -212,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
         # The default does nothing to process 1 of a container.
         _replace_handlers(signal.SIG_DFL, _exit_by_signal)
     if sys.stderr is None or sys.stderr.closed:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # stays
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for good
     if sys.stdout is None:
         return _print_error("cannot write: stdout is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):

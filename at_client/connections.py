@@ -275,7 +275,7 @@ class TimedConnection(HTTPConnection):
     def timeout(self, seconds: float | None) -> None:
         # urllib3's sign for its default is no number; it sets that right after.
         self._deadline = inf
-        if isinstance(seconds, (int, float)):  # `int | float` is made anew each time
+        if isinstance(seconds, (int, float)):  # a union would be made anew each time
             self._deadline = Clock.now() + seconds
 
     def response_class(  # type: ignore[override]

@@ -35,7 +35,7 @@ def run_example(
 ) -> RunExample:
     """Run the example of the page that uses a library, and compare what it prints.
 
-    It is run beside the other test of the library, which can take seconds to import.
+    Each test begins with that, as some libraries take seconds to import.
     """
     monkeypatch.setenv("ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("AT_CLIENT_HOST", service.url)

@@ -1,19 +1,31 @@
 """Pure rules of retries: how long to wait, and what `Retry-After` says."""
 
+import contextlib
+import math
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from unittest import mock
 
 import pytest
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.exceptions import MaxRetryError
 
 from at_client import retries
-from at_client.retries import backoff, parse_retry_after, read_retry_after
+from at_client.clock import Clock
+from at_client.retries import (
+    AttemptLog,
+    RetryPolicy,
+    backoff,
+    parse_retry_after,
+    read_retry_after,
+)
 from support.makers import MonkeyPatch
 
+URL = "https://api.example.com/v1"
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()
 
 
@@ -106,3 +118,22 @@ def test_no_headers_are_an_error(headers: dict[str, str]) -> None:
     """Any texts as `Retry-After` and `Date` are a wait, or none, and never raise."""
     seconds = read_retry_after(urllib3.HTTPHeaderDict(headers))
     assert seconds is None or seconds >= 0.0
+
+
+any_seconds = st.floats(min_value=0, allow_infinity=False).map("{:f}".format)
+
+
+@given(any_value | any_seconds, st.sampled_from([40.0, math.inf]))
+def test_no_wait_is_longer_than_a_minute_or_the_deadline(
+    value: str, timeout: float
+) -> None:
+    """Whatever a response asks for, the call waits within its limits, or not at all."""
+    log = AttemptLog("GET", URL, debug=False)
+    policy = RetryPolicy("GET", URL, Clock(timeout), retries=1, log=log)
+    response = urllib3.HTTPResponse(status=503, headers={"Retry-After": value})
+
+    with mock.patch("time.sleep") as sleep, contextlib.suppress(MaxRetryError):
+        policy.increment("GET", URL, response).sleep()
+
+    for (seconds,), _ in sleep.call_args_list:
+        assert 0.0 <= seconds <= min(timeout, 60.0)

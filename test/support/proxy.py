@@ -79,7 +79,7 @@ def _wait_for_port(port_file: Path, within_seconds: float = 20.0) -> int:
 
 
 @contextlib.contextmanager
-def serving(
+def accepting(
     carry: Callable[[Any], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
     """Serve each connection on a thread by a coroutine; give the port on 127.0.0.1."""
@@ -117,6 +117,6 @@ def socks_proxy(
         proxy.tunnels += 1
         await handler.handle(client)
 
-    with serving(carry) as port:
+    with accepting(carry) as port:
         proxy = SocksProxy(port)
         yield proxy

@@ -8,7 +8,7 @@ import anyio
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from support.proxy import serving
+from support.proxy import accepting
 
 
 async def pump(source: ByteStream, target: ByteStream) -> None:
@@ -46,5 +46,5 @@ def tunnel(
             both_ways.start_soon(pump, far, near)
 
     scheme = "https" if tls else "http"
-    with serving(carry, tls) as own_port:
+    with accepting(carry, tls) as own_port:
         yield f"{scheme}://127.0.0.1:{own_port}", targets
